@@ -1,0 +1,177 @@
+"""The steps: generators that yield one immutable `State` per step.
+
+Both descend by  params <- params - step · gradient,  where the step is a number in
+`constant_descent` and a matrix in `matrix_descent`. They know an objective, anything with
+``value_and_gradient(params) -> (value, gradient)``, and not its data; when to stop, what to keep
+and what to say is the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from skl_softmax._curvature import Curvature, Solve
+from skl_softmax._rows import Array
+
+N_PAIRS = 10  # of L-BFGS
+SUFFICIENT = 1e-4  # share of the fall promised by the slope that a step must bring
+
+
+class Objective(Protocol):
+    """What the descent needs of a function: convex, with a relative `precision` of its values."""
+
+    precision: float
+
+    def value_and_gradient(self, params: Array) -> tuple[float, Array]: ...
+
+
+@dataclass(frozen=True)
+class State:
+    """Where the descent stands after `iteration` steps.
+
+    Attributes
+    ----------
+    params, gradient : ndarray
+        Both (n_outputs, n_dof); the gradient is taken at `params`.
+    loss : float
+    n_passes : int
+        Evaluations of loss and gradient, and of the curvature, so far.
+    """
+
+    iteration: int
+    params: Array
+    loss: float
+    gradient: Array
+    n_passes: int
+
+
+def _start(objective: Objective, params: Array) -> State:
+    loss, gradient = objective.value_and_gradient(params)
+    return State(0, params, loss, gradient, n_passes=1)
+
+
+def constant_descent(objective: Objective, params: Array, learning_rate: float) -> Iterator[State]:
+    """The textbook's loop, ``params -= learning_rate * gradient``, without end."""
+    state = _start(objective, params)
+    while True:
+        yield state
+        params = state.params - learning_rate * state.gradient
+        loss, gradient = objective.value_and_gradient(params)
+        state = State(state.iteration + 1, params, loss, gradient, state.n_passes + 1)
+
+
+def matrix_descent(objective: Objective, params: Array, curvature: Curvature) -> Iterator[State]:
+    """Descend by a curvature model, corrected by L-BFGS and renewed when that pays.
+
+    The loss never rises. Ends when it can fall no further at the precision of its values.
+    """
+    state = _start(objective, params)
+    yield state
+    patience = max(2, round(curvature.cost))  # steps between renewals: as dear as a model
+    pairs: deque[tuple[Array, Array]] = deque(maxlen=N_PAIRS)
+    while True:
+        solve = curvature.measure(state.params)
+        state = replace(state, n_passes=state.n_passes + 1)
+        if curvature.exact:
+            pairs.clear()
+        for age in range(patience):
+            direction = -quasi_newton_step(state.gradient, pairs, solve)
+            search = _line_search(objective, state, direction)
+            if search is None:
+                break
+            after, shortened = search
+            pairs.append((after.params - state.params, after.gradient - state.gradient))
+            state = after
+            yield state
+            if shortened and age > 0:
+                break  # the model has aged too much to be trusted with full steps
+        if search is None:
+            if age == 0 and not pairs:
+                return
+            pairs.clear()  # once more, from a fresh model alone
+
+
+def quasi_newton_step(
+    gradient: Array, pairs: Sequence[tuple[Array, Array]] | deque[tuple[Array, Array]], solve: Solve
+) -> Array:
+    """Apply the inverse Hessian approximation of L-BFGS to the gradient.
+
+    Parameters
+    ----------
+    gradient : ndarray
+    pairs : sequence of (coef_diff, gradient_diff)
+        Oldest first. The objective is convex, so none has negative curvature; those without a
+        trustworthy positive one are passed over.
+    solve : callable
+        The initial inverse Hessian.
+
+    References
+    ----------
+    J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., 2006, algorithm 7.4 (s_k is
+    coef_diff, y_k is gradient_diff, rho_k is 1 / curvature). https://doi.org/10.1007/978-0-387-40065-5
+    """
+    step = gradient
+    used = []
+    for coef_diff, gradient_diff in reversed(pairs):
+        curvature = np.vdot(coef_diff, gradient_diff)
+        if curvature <= 1e-14 * np.linalg.norm(coef_diff) * np.linalg.norm(gradient_diff):
+            continue
+        projection = np.vdot(coef_diff, step) / curvature
+        step = step - projection * gradient_diff
+        used.append((coef_diff, gradient_diff, curvature, projection))
+    step = solve(step)
+    for coef_diff, gradient_diff, curvature, projection in reversed(used):
+        step = step + (projection - np.vdot(gradient_diff, step) / curvature) * coef_diff
+    return step
+
+
+def _line_search(
+    objective: Objective, state: State, direction: Array
+) -> tuple[State, bool] | None:
+    """Return the state after a step along the direction and whether that was shortened.
+
+    The full step is taken when the loss falls enough (Armijo). Otherwise the slope at the trial
+    point, which comes with its gradient, shows where the minimum along the line lies. None when
+    no step lets the loss fall.
+    """
+    slope = float(np.vdot(state.gradient, direction))
+    visible = objective.precision * abs(state.loss)
+    if not -slope > 0.0:
+        return None
+    t, n_passes = 1.0, state.n_passes
+    for _ in range(30):
+        params = state.params + t * direction
+        loss, gradient = objective.value_and_gradient(params)
+        n_passes += 1
+        trial_slope = float(np.vdot(gradient, direction))
+        enough = loss <= state.loss + SUFFICIENT * t * slope
+        # Within rounding of the minimum, slopes are more exact than differences of the loss.
+        flatter = loss <= state.loss and abs(trial_slope) <= 0.9 * abs(slope)
+        if enough or flatter:
+            return State(state.iteration + 1, params, loss, gradient, n_passes), t < 1.0
+        if -slope * t < visible:
+            return None
+        t *= _cubic_minimizer(state.loss, slope * t, loss, trial_slope * t)
+    return None
+
+
+def _cubic_minimizer(value: float, slope: float, end_value: float, end_slope: float) -> float:
+    """Where in (0, 1) the cubic through both ends' values and slopes is least, kept in [0.1, 0.7].
+
+    References
+    ----------
+    J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., 2006, equation (3.59).
+    """
+    if not (np.isfinite(end_value) and np.isfinite(end_slope)):
+        return 0.1
+    d1 = slope + end_slope - 3.0 * (end_value - value)
+    d2 = np.sqrt(max(d1 * d1 - slope * end_slope, 0.0))
+    denominator = end_slope - slope + 2.0 * d2
+    if denominator <= 0.0:
+        return 0.5
+    return float(np.clip(1.0 - (end_slope + d2 - d1) / denominator, 0.1, 0.7))

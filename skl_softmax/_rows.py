@@ -1,0 +1,148 @@
+"""The samples: rows of a dense or CSR matrix, cut into blocks that stay in cache.
+
+The one place that knows how X is stored. What is summed over rows is summed here, run by run and
+always in the same order, so the sum's bits depend on the data's shape and not on the threads.
+Knows nothing of labels, classes or losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils.sparsefuncs import mean_variance_axis
+
+from skl_softmax._threads import Workers
+
+Array: TypeAlias = NDArray[Any]
+# NumPy and SciPy share no type for "a matrix"; both multiply with @ on either side.
+Matrix: TypeAlias = Any
+
+BLOCK_BYTES = 2**20  # about an L2 cache: a block of X and its logits
+BLOCK_ROWS = 512, 8192  # fewer rows leave BLAS idle, more fall out of the cache
+RUN_OPERATIONS = 2**20  # multiply-adds in a run: enough to pay for handing it to a thread
+
+
+class Block(NamedTuple):
+    """Some consecutive rows."""
+
+    rows: slice
+    X: Matrix  # (rows, n_features), a view
+
+
+class Rows:
+    """Consecutive blocks of X, gathered into runs: what one thread takes at a time.
+
+    Parameters
+    ----------
+    X : ndarray (C- or F-ordered, memory-mapped too) or CSR of shape (n_samples, n_features)
+    n_outputs : int
+        Logits per row: with `X` they decide how many rows make a block.
+    workers : Workers
+    """
+
+    def __init__(self, X: Matrix, n_outputs: int, workers: Workers) -> None:
+        self.X = X
+        self.n_samples, self.n_features = X.shape
+        self.is_sparse = sparse.issparse(X)
+        self.dtype = X.dtype
+        self._workers = workers
+        n_entries = X.nnz if self.is_sparse else X.size
+        # A run's sums have n_outputs * n_features entries of their own: on sparse data, short
+        # runs would spend their time adding those up.
+        n_runs = n_entries // max(RUN_OPERATIONS // n_outputs, 8 * self.n_features)
+        n_runs = int(np.clip(n_runs, 1, min(32, self.n_samples)))
+        if self.is_sparse:
+            self.block_rows = -(-self.n_samples // n_runs)
+        else:
+            row_bytes = (self.n_features + n_outputs) * self.dtype.itemsize
+            block_rows = int(np.clip(BLOCK_BYTES // row_bytes, *BLOCK_ROWS))
+            n_blocks = max(-(-self.n_samples // block_rows), n_runs)
+            self.block_rows = -(-self.n_samples // n_blocks)
+        blocks = [
+            Block(slice(start, stop), self._view(start, stop))
+            for start in range(0, self.n_samples, self.block_rows)
+            for stop in [min(start + self.block_rows, self.n_samples)]
+        ]
+        per_run = -(-len(blocks) // n_runs)
+        self.runs = [blocks[i : i + per_run] for i in range(0, len(blocks), per_run)]
+
+    def _view(self, start: int, stop: int) -> Matrix:
+        """Rows start to stop; SciPy's own slicing of CSR would copy them."""
+        if not self.is_sparse:
+            return self.X[start:stop]
+        if stop - start == self.n_samples:
+            return self.X
+        first, last = self.X.indptr[start], self.X.indptr[stop]
+        view = type(self.X)((stop - start, self.n_features), dtype=self.dtype)
+        view.data, view.indices = self.X.data[first:last], self.X.indices[first:last]
+        view.indptr = self.X.indptr[start : stop + 1] - first
+        return view
+
+    def map(self, function: Callable[[list[Block]], Any]) -> list[Any]:
+        """Return ``function(run)`` for every run, in order."""
+        return list(self._workers.map(function, self.runs))
+
+    def sum(self, function: Callable[[list[Block]], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Add up the tuples ``function(run)``, in order."""
+        results = iter(self._workers.map(function, self.runs))
+        total = next(results)
+        for result in results:
+            total = tuple(a + b for a, b in zip(total, result, strict=True))
+        return total
+
+    def column_moments(self, weights: Array) -> tuple[Array, Array]:
+        """Weighted means and variances of the columns, each of shape (n_features,).
+
+        Dense blocks are merged by Chan's rule, from values that have a row of the data
+        subtracted: offsets of any size cancel exactly, so a constant column's variance is zero
+        and not a rounding error.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_samples,)
+            Non-negative, summing to one.
+
+        References
+        ----------
+        T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the sample variance",
+        The American Statistician 37, 1983. https://doi.org/10.1080/00031305.1983.10483115
+        """
+        if self.is_sparse:
+            mean, variance = mean_variance_axis(
+                self.X, axis=0, weights=weights.astype(self.dtype)
+            )
+            return mean.astype(np.float64), variance.astype(np.float64)
+        origin = np.asarray(self.X[np.argmax(weights > 0)], dtype=np.float64)
+
+        def run_moments(run: list[Block]) -> tuple[float, Array, Array]:
+            merged = 0.0, np.zeros(self.n_features), np.zeros(self.n_features)
+            for block in run:
+                weight = weights[block.rows]
+                shifted = block.X - origin
+                total = float(weight.sum())
+                mean = weight @ shifted / (total or 1.0)
+                shifted -= mean
+                shifted *= shifted
+                merged = _merge_moments(merged, (total, mean, weight @ shifted))
+            return merged
+
+        first, *others = self.map(run_moments)
+        for other in others:
+            first = _merge_moments(first, other)
+        _, mean, variance = first
+        return origin + mean, variance
+
+
+def _merge_moments(
+    a: tuple[float, Array, Array], b: tuple[float, Array, Array]
+) -> tuple[float, Array, Array]:
+    """Merge two (total weight, mean, sum of squared deviations), the arrays (n_features,)."""
+    total = a[0] + b[0]
+    if total == 0.0:
+        return a
+    share, difference = b[0] / total, b[1] - a[1]
+    return total, a[1] + share * difference, a[2] + b[2] + a[0] * share * difference**2

@@ -1,0 +1,117 @@
+"""Who computes: BLAS keeps to one thread, and our own threads share out runs of rows.
+
+NumPy and SciPy each bring a BLAS with a thread pool of its own; on few cores the pools spin
+against each other, and what they return can depend on how many threads they had. Inside a
+`Workers` block every BLAS runs single-threaded, so a run of rows gives the same bits on any
+thread; results come back in the order of the tasks, so their sum does too.
+
+Knows nothing of rows, losses or estimators.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from threading import Lock
+from types import TracebackType
+from typing import Any, TypeVar
+
+# Both BLAS libraries must be loaded before the first look for them.
+import numpy as np  # noqa: F401
+import scipy.linalg  # noqa: F401
+from threadpoolctl import ThreadpoolController
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class _SingleThreadedBlas:
+    """One process-wide limit, shared by all fits that run at the same time.
+
+    The limit is the process's, not the thread's: if each fit restored what it had found, a fit
+    that began inside another would put the other's limit back for good. So the first one in
+    lowers the limit, and the last one out restores it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._n_users = 0
+        self._n_threads = 1
+        self._controller: ThreadpoolController | None = None
+        self._limiter: Any = None
+
+    def acquire(self) -> int:
+        """Lower the limit; return the number of threads that BLAS was allowed before."""
+        with self._lock:
+            if self._n_users == 0:
+                if self._controller is None:  # looks through every loaded library: once
+                    self._controller = ThreadpoolController().select(user_api="blas")
+                counts = [library.num_threads for library in self._controller.lib_controllers]
+                self._n_threads = max(counts, default=1)
+                self._limiter = self._controller.limit(limits=1)
+            self._n_users += 1
+            return self._n_threads
+
+    def release(self) -> None:
+        with self._lock:
+            self._n_users -= 1
+            if self._n_users == 0:
+                self._limiter.restore_original_limits()
+
+
+_single_threaded_blas = _SingleThreadedBlas()
+
+
+class Workers:
+    """A context in which BLAS has one thread and `map` has as many as BLAS was allowed.
+
+    So ``OMP_NUM_THREADS``, `threadpoolctl.threadpool_limits` and joblib's limits on nested
+    parallelism hold here too. The pool starts with the first call that can use it.
+    """
+
+    def __enter__(self) -> Workers:
+        self._pool: ThreadPoolExecutor | None = None
+        self.n_threads = _single_threaded_blas.acquire()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)
+        finally:
+            _single_threaded_blas.release()
+
+    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterable[Result]:
+        """Yield ``function(task)`` for each task, in the order of the tasks."""
+        if self.n_threads == 1 or len(tasks) == 1:
+            return map(function, tasks)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.n_threads, "skl_softmax")
+        return self._in_order(self._pool, function, tasks)
+
+    def _in_order(
+        self,
+        pool: ThreadPoolExecutor,
+        function: Callable[[Task], Result],
+        tasks: Sequence[Task],
+    ) -> Iterator[Result]:
+        # Not pool.map: it would start every task at once, and an early one that is slow would
+        # keep all later results in memory.
+        ahead = 2 * self.n_threads
+
+        def submit(task: Task) -> Future[Result]:
+            return pool.submit(copy_context().run, function, task)  # for NumPy's errstate
+
+        pending = deque(submit(task) for task in tasks[:ahead])
+        for i in range(len(tasks)):
+            result = pending.popleft().result()
+            if i + ahead < len(tasks):
+                pending.append(submit(tasks[i + ahead]))
+            yield result

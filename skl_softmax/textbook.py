@@ -1,0 +1,185 @@
+r"""The formulas of softmax regression as a course writes them, plain and readable.
+
+With samples in the rows of :math:`X` (n_samples, n_features), one-hot labels in the rows of
+:math:`Y` (n_samples, n_classes) and weights in the columns of :math:`W` (n_features, n_classes):
+
+.. math::
+
+    P = \mathrm{softmax}(X W), \qquad
+    L(W) = -\frac1n \sum_{i,k} Y_{ik} \log P_{ik}, \qquad
+    \nabla L(W) = \frac1n X^\top (P - Y).
+
+The bias is the weight of a first column of ones in :math:`X`. The training loop is three lines::
+
+    for step in range(n_steps):
+        W = W - learning_rate * cross_entropy_gradient(X, Y, W)
+        losses.append(cross_entropy(X, Y, W))
+
+Imports NumPy alone. The fast code of this package is tested against these functions, so they
+must never be built on it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "cross_entropy",
+    "cross_entropy_gradient",
+    "cross_entropy_gradient_elementwise",
+    "softmax",
+]
+
+
+def softmax(logits: ArrayLike) -> NDArray[np.floating]:
+    r"""Turn rows of logits into rows of probabilities.
+
+    .. math:: p_k = \frac{e^{z_k}}{\sum_j e^{z_j}} = \frac{e^{z_k - m}}{\sum_j e^{z_j - m}},
+              \qquad m = \max_j z_j
+
+    The shift by the row's maximum changes nothing but keeps every exponential in [0, 1].
+
+    Parameters
+    ----------
+    logits : array-like of shape (..., n_classes)
+        Any real numbers; the last axis runs over the classes.
+
+    Returns
+    -------
+    proba : ndarray of shape (..., n_classes)
+        Non-negative, each row summing to one.
+
+    References
+    ----------
+    C. M. Bishop, Pattern Recognition and Machine Learning, 2006, equation (4.104).
+
+    Examples
+    --------
+    >>> from skl_softmax.textbook import softmax
+    >>> softmax([[0.0, 0.0], [1000.0, 0.0]])
+    array([[0.5, 0.5],
+           [1. , 0. ]])
+    """
+    logits = np.asarray(logits)
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def cross_entropy(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> float:
+    r"""Return the mean cross-entropy of the labels, in nats per sample.
+
+    .. math:: L(W) = -\frac1n \sum_i \sum_k Y_{ik} \log P_{ik}, \qquad
+              \log P_{ik} = z_{ik} - \log \sum_j e^{z_{ij}}, \quad Z = X W
+
+    The logarithm is taken of the sum, never of a probability: one that underflows to zero would
+    make the loss infinite.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Samples; for a bias, with a column of ones.
+    Y : array-like of shape (n_samples, n_classes)
+        One-hot labels; any rows that sum to one will do.
+    W : array-like of shape (n_features, n_classes)
+        Weights.
+
+    Returns
+    -------
+    loss : float
+        Mean cross-entropy; log(n_classes) at zero weights.
+
+    References
+    ----------
+    C. M. Bishop, Pattern Recognition and Machine Learning, 2006, equation (4.108).
+
+    Examples
+    --------
+    >>> from skl_softmax.textbook import cross_entropy
+    >>> X, Y = [[1.0, 0.0], [1.0, 2.0]], [[1, 0], [0, 1]]
+    >>> round(cross_entropy(X, Y, [[0.0, 0.0], [0.0, 0.0]]), 4)
+    0.6931
+    """
+    X, Y, W = np.asarray(X), np.asarray(Y), np.asarray(W)
+    logits = X @ W  # (n_samples, n_classes)
+    logits = logits - logits.max(axis=1, keepdims=True)
+    log_proba = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return float(-(Y * log_proba).sum() / len(X))
+
+
+def cross_entropy_gradient(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> NDArray[np.floating]:
+    r"""Return the gradient of `cross_entropy` with respect to the weights.
+
+    .. math:: \nabla L(W) = \frac1n X^\top (P - Y), \qquad P = \mathrm{softmax}(X W)
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Samples; for a bias, with a column of ones.
+    Y : array-like of shape (n_samples, n_classes)
+        One-hot labels.
+    W : array-like of shape (n_features, n_classes)
+        Weights.
+
+    Returns
+    -------
+    gradient : ndarray of shape (n_features, n_classes)
+        Its rows sum to zero: a shift common to all classes changes no probability.
+
+    References
+    ----------
+    C. M. Bishop, Pattern Recognition and Machine Learning, 2006, equation (4.109).
+
+    Examples
+    --------
+    >>> from skl_softmax.textbook import cross_entropy_gradient
+    >>> X, Y = [[1.0, 0.0], [1.0, 2.0]], [[1, 0], [0, 1]]
+    >>> cross_entropy_gradient(X, Y, [[0.0, 0.0], [0.0, 0.0]])
+    array([[ 0. ,  0. ],
+           [ 0.5, -0.5]])
+    """
+    X, Y, W = np.asarray(X), np.asarray(Y), np.asarray(W)
+    return X.T @ (softmax(X @ W) - Y) / len(X)
+
+
+def cross_entropy_gradient_elementwise(
+    X: ArrayLike, Y: ArrayLike, W: ArrayLike
+) -> NDArray[np.floating]:
+    r"""Return the same gradient as `cross_entropy_gradient`, one element at a time.
+
+    .. math:: \frac{\partial L}{\partial W_{jk}} = \frac1n \sum_i X_{ij} (P_{ik} - Y_{ik})
+
+    Slow, and meant to be read: the matrix form is these three loops.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Samples; for a bias, with a column of ones.
+    Y : array-like of shape (n_samples, n_classes)
+        One-hot labels.
+    W : array-like of shape (n_features, n_classes)
+        Weights.
+
+    Returns
+    -------
+    gradient : ndarray of shape (n_features, n_classes)
+        The gradient.
+
+    Examples
+    --------
+    >>> from skl_softmax.textbook import cross_entropy_gradient_elementwise
+    >>> X, Y = [[1.0, 0.0], [1.0, 2.0]], [[1, 0], [0, 1]]
+    >>> cross_entropy_gradient_elementwise(X, Y, [[0.0, 0.0], [0.0, 0.0]])
+    array([[ 0. ,  0. ],
+           [ 0.5, -0.5]])
+    """
+    X, Y, W = np.asarray(X), np.asarray(Y), np.asarray(W)
+    n_samples = len(X)
+    n_features, n_classes = W.shape
+    gradient = np.zeros((n_features, n_classes))
+    for i in range(n_samples):
+        proba = softmax(X[i] @ W)
+        for j in range(n_features):
+            for k in range(n_classes):
+                gradient[j, k] += X[i, j] * (proba[k] - Y[i, k]) / n_samples
+    return gradient
