@@ -72,7 +72,8 @@ def matrix_descent(objective: Objective, params: Array, curvature: Curvature) ->
     """
     state = _start(objective, params)
     yield state
-    patience = max(2, round(curvature.cost))  # steps between renewals: as dear as a model
+    # Steps between renewals: together as dear as a model, and enough to learn from.
+    patience = max(2 if curvature.exact else 8, round(curvature.cost))
     pairs: deque[tuple[Array, Array]] = deque(maxlen=N_PAIRS)
     while True:
         solve = curvature.measure(state.params)
@@ -130,9 +131,7 @@ def quasi_newton_step(
     return step
 
 
-def _line_search(
-    objective: Objective, state: State, direction: Array
-) -> tuple[State, bool] | None:
+def _line_search(objective: Objective, state: State, direction: Array) -> tuple[State, bool] | None:
     """Return the state after a step along the direction and whether that was shortened.
 
     The full step is taken when the loss falls enough (Armijo). Otherwise the slope at the trial

@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.special import expit
 
+from skl_softmax._model import softmax_block
 from skl_softmax._rows import Array, Block, Rows
 from skl_softmax._threads import Workers
 
@@ -98,7 +99,7 @@ class SoftmaxObjective:
         def run_pass(run: list[Block]) -> tuple[float, Array, Array]:
             loss = 0.0
             gradient, sums = np.zeros(coef.shape), np.zeros(self.n_outputs)
-            for block, logits in self._logits(run, coef, intercept):
+            for block, logits in self.rows.linear(run, coef, intercept):
                 weights = self.weights[block.rows]
                 loss += block_pass(logits, self._y[block.rows], weights)  # logits: now residuals
                 gradient += logits @ block.X
@@ -106,39 +107,19 @@ class SoftmaxObjective:
             return loss, gradient, sums
 
         loss, coef_gradient, sums = self.rows.sum(run_pass)
-        gradient = self.gradient(coef_gradient, sums)
+        gradient = np.empty(self.shape)
+        if self.fit_intercept:
+            gradient[:, -1] = sums
+        gradient[:, : self.rows.n_features] = coef_gradient
+        standardize_gradient(gradient, sums, self.center, self.scale)
         penalized = self.penalty * params
         gradient += penalized
         return float(loss + 0.5 * np.vdot(penalized, params)), gradient
 
-    def gradient(self, coef_gradient: Array, sums: Array) -> Array:
-        """Turn the gradient for coef and intercept into the one for params: the chain rule."""
-        gradient = np.empty(self.shape)
-        gradient[:, : self.rows.n_features] = (
-            coef_gradient - sums[:, np.newaxis] * self.center
-        ) / self.scale
-        if self.fit_intercept:
-            gradient[:, -1] = sums
-        return gradient
-
-    def _logits(self, run: list[Block], coef: Array, intercept: Array) -> Iterator[tuple[Block, Array]]:
-        """Yield each block and its logits (n_outputs, rows), in one buffer: use up one at a time."""
-        buffer = np.empty(self.n_outputs * self.rows.block_rows, dtype=coef.dtype)
-        for block in run:
-            n = block.rows.stop - block.rows.start
-            logits = buffer[: self.n_outputs * n].reshape(self.n_outputs, n)
-            if self.rows.is_sparse:
-                logits[...] = (block.X @ coef.T).T
-            else:
-                np.matmul(coef, block.X.T, out=logits)
-            if self.fit_intercept:
-                logits += intercept[:, np.newaxis]
-            yield block, logits
-
     def _proba(self, run: list[Block], params: Array) -> Iterator[tuple[Block, Array]]:
         """Yield each block and its probabilities (n_outputs, rows); for two classes, the second's."""
         to_proba = _sigmoid_block if self.n_outputs == 1 else softmax_block
-        for block, logits in self._logits(run, *self.coef(params)):
+        for block, logits in self.rows.linear(run, *self.coef(params)):
             to_proba(logits)
             yield block, logits
 
@@ -159,7 +140,9 @@ class SoftmaxObjective:
                 else:
                     curvature = (1.0 - np.einsum("ki,ki->i", proba, proba)) / (n_outputs - 1)
                 rows = self._standardized(block)
-                rows *= np.sqrt(np.maximum(curvature, 0.0) * self.weights[block.rows])[:, np.newaxis]
+                rows *= np.sqrt(np.maximum(curvature, 0.0) * self.weights[block.rows])[
+                    :, np.newaxis
+                ]
                 gram += rows.T @ rows
             return (gram,)
 
@@ -229,11 +212,14 @@ class SoftmaxObjective:
         return rows
 
 
-def softmax_block(logits: Array) -> None:
-    """Turn logits (n_classes, rows) into probabilities, in place."""
-    logits -= logits.max(axis=0)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=0)
+def standardize_gradient(gradient: Array, sums: Array, center: Array, scale: Array) -> None:
+    """Turn the gradient for coef into the one for ``coef * scale``, in place: the chain rule.
+
+    `gradient` is (n_outputs, n_dof), `sums` the gradient for the intercept, (n_outputs,).
+    """
+    features = gradient[:, : len(scale)]
+    features -= sums[:, np.newaxis] * center
+    features /= scale
 
 
 def _sigmoid_block(logits: Array) -> None:

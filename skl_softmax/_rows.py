@@ -7,7 +7,7 @@ Knows nothing of labels, classes or losses.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -94,6 +94,26 @@ class Rows:
             total = tuple(a + b for a, b in zip(total, result, strict=True))
         return total
 
+    def linear(
+        self, run: list[Block], coef: Array, intercept: Array
+    ) -> Iterator[tuple[Block, Array]]:
+        """Yield each block with ``coef @ block.X.T + intercept``, (n_outputs, rows).
+
+        All in one buffer, the caller's until the next block.
+        """
+        n_outputs = len(coef)
+        dtype = np.result_type(self.dtype, coef.dtype)
+        buffer = np.empty(n_outputs * self.block_rows, dtype=dtype)
+        for block in run:
+            n = block.X.shape[0]
+            logits = buffer[: n_outputs * n].reshape(n_outputs, n)
+            if self.is_sparse:
+                logits[...] = (block.X @ coef.T).T
+            else:
+                np.matmul(coef, block.X.T, out=logits)
+            logits += intercept[:, np.newaxis]
+            yield block, logits
+
     def column_moments(self, weights: Array) -> tuple[Array, Array]:
         """Weighted means and variances of the columns, each of shape (n_features,).
 
@@ -112,9 +132,7 @@ class Rows:
         The American Statistician 37, 1983. https://doi.org/10.1080/00031305.1983.10483115
         """
         if self.is_sparse:
-            mean, variance = mean_variance_axis(
-                self.X, axis=0, weights=weights.astype(self.dtype)
-            )
+            mean, variance = mean_variance_axis(self.X, axis=0, weights=weights.astype(self.dtype))
             return mean.astype(np.float64), variance.astype(np.float64)
         origin = np.asarray(self.X[np.argmax(weights > 0)], dtype=np.float64)
 

@@ -1,0 +1,479 @@
+"""`SoftmaxGDClassifier`: the careful shell around the descent.
+
+Checks what comes in, owns the loop over the steps (when to stop, what to keep, what to print), and
+predicts. Knows no formula of the loss and no rule for a step.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skl_softmax._curvature import choose_curvature
+from skl_softmax._descent import State, constant_descent, matrix_descent
+from skl_softmax._model import SoftmaxModel, row_per_class
+from skl_softmax._problem import (
+    RawProblem,
+    StandardizedProblem,
+    Task,
+    largest_stable_learning_rate,
+)
+from skl_softmax._rows import Array, Matrix
+from skl_softmax._threads import Workers
+from skl_softmax._validation import check_parameters, combine_weights, encode_labels
+
+
+def _is_printed(step: int, verbose: int) -> bool:
+    """Whether `verbose` shows this step: every one, or 0, 1, …, 9, 10, 20, …, 90, 100, 200, …"""
+    return verbose > 1 or step % 10 ** (len(str(step)) - 1) == 0
+
+
+class SoftmaxGDClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    r"""Softmax (multinomial logistic) regression by full-batch gradient descent.
+
+    Minimises, over the coefficients :math:`W` and the intercepts :math:`b`,
+
+    .. math::
+
+        F(W, b) = \frac{1}{\sum_i s_i} \sum_i s_i \,
+                  \mathrm{CE}\bigl(y_i, \mathrm{softmax}(W x_i + b)\bigr)
+                  + \frac{\alpha}{2} \lVert W \rVert_F^2
+
+    in nats per sample, by steps :math:`W \leftarrow W - (\text{step}) \, \nabla F(W)` from zero
+    weights. The step is a number in the textbook and a matrix in ``"auto"``; the loss after every
+    step is kept in `loss_history_`.
+
+    Parameters
+    ----------
+    learning_rate : "auto" or float, default="auto"
+        - ``"auto"``: the step is a matrix, measured on the data: the inverse of a curvature model
+          in standardised coordinates, corrected by the gradients seen (L-BFGS) and measured anew
+          when that pays. Needs no tuning and no scaled data; the loss never rises.
+        - a float > 0: that number at every step, in the data's own units, and nothing else: the
+          textbook loop.
+    alpha : float, default=1e-4
+        Strength of the L2 penalty on `coef_`; the intercept is never penalised. It acts on the
+        mean loss, so it means the same at any number of samples:
+        ``C = 1 / (alpha * sum of weights)`` in `sklearn.linear_model.LogisticRegression`.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+    max_iter : int, default=1000
+        The largest number of steps.
+    tol : float, default=1e-4
+        Stop when no derivative of F is larger in absolute value, each taken with respect to the
+        coefficient of the standardised feature, so that the data's units do not matter. ``0``:
+        take all `max_iter` steps, without a warning (``"auto"`` stops before, when the loss can
+        fall no further at the precision of its numbers).
+    class_weight : dict, "balanced" or None, default=None
+        Factors ``{class: weight}`` on the weights of each class's samples, 1 for those not named.
+        ``"balanced"`` gives every class the same total weight.
+    warm_start : bool, default=False
+        Start from the weights of the previous fit, matched by class label. Classes that it did not
+        know start from zero. The number of features must be the same.
+    store_coef_history : bool, default=False
+        Keep the weights after every step in `coef_history_` and `intercept_history_`.
+    verbose : int, default=0
+        1 prints the loss and the gradient at steps 0, 1, …, 10, 20, …, 100, 200, … and at the
+        last; 2 prints every step.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The class labels, sorted.
+    coef_ : ndarray of shape (n_classes, n_features) or (1, n_features)
+        Coefficients, of the data's float dtype; one row for two classes, else rows that sum to
+        zero.
+    intercept_ : ndarray of shape (n_classes,) or (1,)
+        Intercepts; zeros if ``fit_intercept=False``.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where all are strings.
+    n_iter_ : int
+        Number of steps taken.
+    n_passes_ : int
+        Number of passes over the data, for gradients, curvature and scale alike.
+    loss_ : float
+        F at the fitted weights, in nats per sample.
+    loss_history_ : ndarray of shape (n_iter_ + 1,)
+        F after 0, 1, …, `n_iter_` steps; from zero weights, the first is log(n_classes).
+    converged_ : bool
+        Whether `tol` was reached, or the loss could fall no further.
+    coef_history_ : ndarray of shape (n_iter_ + 1, *coef_.shape)
+        The coefficients after every step; only with ``store_coef_history=True``.
+    intercept_history_ : ndarray of shape (n_iter_ + 1, *intercept_.shape)
+        The intercepts after every step; only with ``store_coef_history=True``.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : The same objective, by other solvers.
+    sklearn.linear_model.SGDClassifier : Stochastic gradient descent, a few samples at a time.
+
+    Notes
+    -----
+    Two classes have one row of coefficients, for the second class; its logit z gives the
+    probabilities 1 / (1 + exp(z)) and 1 / (1 + exp(-z)), and the penalty is on that one row.
+
+    The fit runs in as many threads as BLAS is allowed to use (``OMP_NUM_THREADS``,
+    `threadpoolctl.threadpool_limits`), and gives the same bits with any number of them.
+
+    References
+    ----------
+    .. [1] C. M. Bishop, Pattern Recognition and Machine Learning, Springer, 2006, section 4.3.4.
+    .. [2] D. Böhning, "Multinomial logistic regression algorithm", Annals of the Institute of
+       Statistical Mathematics 44, 1992. https://doi.org/10.1007/BF00048682
+    .. [3] J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., Springer, 2006, chapter 7.
+       https://doi.org/10.1007/978-0-387-40065-5
+
+    Examples
+    --------
+    Raw data, no tuning:
+
+    >>> from sklearn.datasets import load_wine
+    >>> from skl_softmax import SoftmaxGDClassifier
+    >>> X, y = load_wine(return_X_y=True)
+    >>> classifier = SoftmaxGDClassifier().fit(X, y)
+    >>> classifier.converged_
+    True
+    >>> classifier.score(X, y)
+    1.0
+
+    The textbook's loop, every step of it:
+
+    >>> textbook = SoftmaxGDClassifier(learning_rate=1e-7, alpha=0, max_iter=3, tol=0)
+    >>> textbook.fit(X, y).loss_history_.round(4)
+    array([1.0986, 1.0965, 1.0946, 1.0927])
+    """
+
+    def __init__(
+        self,
+        *,
+        learning_rate: str | float = "auto",
+        alpha: float = 1e-4,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-4,
+        class_weight: dict[Any, float] | str | None = None,
+        warm_start: bool = False,
+        store_coef_history: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.store_coef_history = store_coef_history
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(
+        self, X: ArrayLike | Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Fit the weights.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples. float32 and float64 are used as they are, in C or F order or as CSR; anything
+            else is converted once, to float64 or CSR.
+        y : array-like of shape (n_samples,)
+            Class labels of any sortable type, two classes at least.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; only their ratios matter. None: all equal.
+
+        Returns
+        -------
+        self : SoftmaxGDClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an input is not allowed; an earlier fit stays as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` steps did not reach `tol` > 0, or a constant learning rate diverged: then
+            the last weights with a finite loss are kept.
+        """
+        before = vars(self).copy()
+        try:
+            warning = self._fit(X, y, sample_weight)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        if warning is not None:
+            warnings.warn(warning, ConvergenceWarning, stacklevel=2)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> str | None:
+        """Fit, and return what there is to warn of."""
+        check_parameters(self)
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=False
+        )
+        classes, codes = encode_labels(y)
+        weights = combine_weights(sample_weight, self.class_weight, classes, codes)
+        coef, intercept = self._start_weights(classes, X.shape[1])
+        task = Task(X, codes, weights, len(coef), float(self.alpha), bool(self.fit_intercept))
+        with Workers() as workers, np.errstate(over="ignore", invalid="ignore"):
+            problem: RawProblem | StandardizedProblem
+            if isinstance(self.learning_rate, str):
+                problem = StandardizedProblem(task, workers)
+                descent = matrix_descent(
+                    problem.objective,
+                    problem.params(coef, intercept),
+                    choose_curvature(problem.objective),
+                )
+            else:
+                problem = RawProblem(task, workers, measure_scale=self.tol > 0)
+                descent = constant_descent(
+                    problem.objective, problem.params(coef, intercept), self.learning_rate
+                )
+            last = self._follow(problem, descent)
+            self.classes_ = classes
+            self.coef_, self.intercept_ = problem.coef(last.params)
+            self.n_iter_ = last.iteration
+            self.n_passes_ = last.n_passes + problem.n_passes
+            self.converged_ = self.stop_reason_ in ("tol", "precision")
+            return self._complaint(task, workers, problem.gradient_size(last.gradient))
+
+    def _follow(self, problem: RawProblem | StandardizedProblem, descent: Iterator[State]) -> State:
+        """Follow the descent until there is a reason to stop; keep what it passes through."""
+        losses: list[float] = []
+        path: list[tuple[Array, Array]] = []
+        reason = ""
+        for state in descent:
+            if not np.isfinite(state.loss):
+                reason = "diverged"
+                break
+            last = state
+            losses.append(state.loss)
+            if self.store_coef_history:
+                path.append(problem.coef(state.params))
+            size = problem.gradient_size(state.gradient) if self.tol > 0 or self.verbose else np.nan
+            if 0 < self.tol and size <= self.tol:
+                reason = "tol"
+            elif state.iteration == self.max_iter:
+                reason = "max_iter"
+            if self.verbose and (reason or _is_printed(state.iteration, self.verbose)):
+                print(f"step {state.iteration:5d}  loss {state.loss:.9f}  gradient {size:.2e}")
+            if reason:
+                break
+        self.stop_reason_ = reason or "precision"
+        self.loss_, self.loss_history_ = losses[-1], np.array(losses)
+        for name in ("coef_history_", "intercept_history_"):
+            vars(self).pop(name, None)  # an earlier fit's
+        if self.store_coef_history:
+            self.coef_history_ = np.array([coef for coef, _ in path])
+            self.intercept_history_ = np.array([intercept for _, intercept in path])
+        return last
+
+    def _complaint(self, task: Task, workers: Workers, size: float) -> str | None:
+        """What the user should know of a descent that ended with a largest derivative of `size`."""
+        if self.stop_reason_ == "diverged":
+            complaint = (
+                f"Diverged: at step {self.n_iter_ + 1} the loss was no longer finite; the weights"
+                f" after step {self.n_iter_} are kept."
+            )
+        elif self.stop_reason_ == "max_iter" and self.tol > 0:
+            complaint = (
+                f"Not converged: after max_iter={self.max_iter} steps the largest derivative is"
+                f" {size:.2g}, above tol={self.tol:g}. Raise max_iter or tol."
+            )
+            if self.alpha == 0:
+                complaint += (
+                    " If the classes can be separated, alpha=0 has no optimum: raise alpha."
+                )
+        else:
+            return None
+        if isinstance(self.learning_rate, str):
+            return complaint
+        stable = largest_stable_learning_rate(task, workers)
+        return complaint + (
+            f" The largest learning rate that is stable for this data is {stable:.3g} (now"
+            f" {self.learning_rate:g}); learning_rate='auto' needs none."
+        )
+
+    def _start_weights(self, classes: Array, n_features: int) -> tuple[Array, Array]:
+        """Where to start: coef (n_outputs, n_features) and intercept (n_outputs,)."""
+        n_classes = len(classes)
+        coef, intercept = np.zeros((n_classes, n_features)), np.zeros(n_classes)
+        if self.warm_start and hasattr(self, "coef_"):
+            if self.coef_.shape[1] != n_features:
+                raise ValueError(
+                    f"warm_start=True needs the {self.coef_.shape[1]} features of the previous fit,"
+                    f" got X with {n_features} features."
+                )
+            rows = row_per_class(self.coef_, self.intercept_)
+            known = dict(zip(self.classes_.tolist(), zip(*rows, strict=True), strict=True))
+            for k, label in enumerate(classes.tolist()):
+                if label in known:
+                    coef[k], intercept[k] = known[label]
+        if n_classes == 2:
+            return coef[1:] - coef[:1], intercept[1:] - intercept[:1]
+        return coef, intercept
+
+    def decision_function(self, X: ArrayLike | Matrix) -> Array:
+        """Return the logits of the samples.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            ``X @ coef_.T + intercept_``; for two classes, the second one's.
+        """
+        X = self._check_X(X)
+        return self._model().decision_function(X)
+
+    def predict(self, X: ArrayLike | Matrix) -> Array:
+        """Return the most probable class of each sample.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Class labels.
+        """
+        X = self._check_X(X)
+        return self._model().predict(X)
+
+    def predict_proba(self, X: ArrayLike | Matrix) -> Array:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Probabilities, the columns in the order of `classes_`.
+        """
+        X = self._check_X(X)
+        return self._model().predict_proba(X)
+
+    def predict_log_proba(self, X: ArrayLike | Matrix) -> Array:
+        """Return the logarithm of the probability of each class.
+
+        Taken from the logits, not from the probabilities: finite even where those underflow.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Log-probabilities, the columns in the order of `classes_`.
+        """
+        X = self._check_X(X)
+        return self._model().predict_log_proba(X)
+
+    def _model(self, coef: Array | None = None, intercept: Array | None = None) -> SoftmaxModel:
+        """The model with the fitted weights, or with those of an earlier step."""
+        if coef is None or intercept is None:
+            coef, intercept = self.coef_, self.intercept_
+        return SoftmaxModel(self.classes_, coef, intercept)
+
+    def _check_X(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+        )
+
+    def staged_decision_function(self, X: ArrayLike | Matrix) -> Iterator[Array]:
+        """Return the logits of the samples after every step, from 0 to `n_iter_`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        stages : iterator of ndarray, (n_samples, n_classes) or (n_samples,)
+            As `decision_function`, one array per step.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator was fitted without ``store_coef_history=True``.
+        """
+        return self._staged(X, "decision_function")
+
+    def staged_predict(self, X: ArrayLike | Matrix) -> Iterator[Array]:
+        """Return the most probable class of each sample after every step, from 0 to `n_iter_`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        stages : iterator of ndarray, (n_samples,)
+            As `predict`, one array per step.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator was fitted without ``store_coef_history=True``.
+        """
+        return self._staged(X, "predict")
+
+    def staged_predict_proba(self, X: ArrayLike | Matrix) -> Iterator[Array]:
+        """Return the probability of each class after every step, from 0 to `n_iter_`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        stages : iterator of ndarray, (n_samples, n_classes)
+            As `predict_proba`, one array per step.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator was fitted without ``store_coef_history=True``.
+        """
+        return self._staged(X, "predict_proba")
+
+    def _staged(self, X: Any, method: str) -> Iterator[Array]:
+        check_is_fitted(self)
+        if not hasattr(self, "coef_history_"):
+            raise AttributeError(
+                f"staged_{method} needs the weights of every step: fit with store_coef_history=True."
+            )
+        X = self._check_X(X)
+        stages = zip(self.coef_history_, self.intercept_history_, strict=True)
+        return (getattr(self._model(*stage), method)(X) for stage in stages)

@@ -1,0 +1,102 @@
+"""A softmax model with given weights: what it predicts, in blocks of rows.
+
+Knows no estimator: the X it gets has been checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from skl_softmax._rows import Array, Block, Matrix, Rows
+from skl_softmax._threads import Workers
+
+
+def row_per_class(coef: Array, intercept: Array) -> tuple[Array, Array]:
+    """Return the weights of the same model with a row for each class, two classes included."""
+    if len(coef) > 1:
+        return coef, intercept
+    return np.concatenate([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
+
+
+@dataclass(frozen=True)
+class SoftmaxModel:
+    """Weights and the classes they stand for.
+
+    Attributes
+    ----------
+    classes : ndarray (n_classes,)
+    coef : ndarray (n_classes, n_features), or (1, n_features) for two classes
+    intercept : ndarray (n_classes,) or (1,)
+    """
+
+    classes: Array
+    coef: Array
+    intercept: Array
+
+    def decision_function(self, X: Matrix) -> Array:
+        """Logits (n_samples, n_classes), or (n_samples,) for two classes."""
+        logits = _map_logits(X, self.coef, self.intercept, lambda logits: None)
+        return logits if len(self.coef) > 1 else logits[:, 0]
+
+    def predict(self, X: Matrix) -> Array:
+        """The most probable labels (n_samples,)."""
+        coef, intercept = row_per_class(self.coef, self.intercept)
+        codes = np.empty(X.shape[0], dtype=np.intp)
+
+        def predict_block(block: Block, logits: Array) -> None:
+            codes[block.rows] = logits.argmax(axis=0)
+
+        _for_each_block(X, coef, intercept, predict_block)
+        return np.asarray(self.classes[codes])
+
+    def predict_proba(self, X: Matrix) -> Array:
+        """Probabilities (n_samples, n_classes)."""
+        return _map_logits(X, *row_per_class(self.coef, self.intercept), softmax_block)
+
+    def predict_log_proba(self, X: Matrix) -> Array:
+        """Log-probabilities (n_samples, n_classes), from the logits: finite where those are."""
+        return _map_logits(X, *row_per_class(self.coef, self.intercept), log_softmax_block)
+
+
+def softmax_block(logits: Array) -> None:
+    """Turn logits (n_classes, rows) into probabilities, in place."""
+    logits -= logits.max(axis=0)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=0)
+
+
+def log_softmax_block(logits: Array) -> None:
+    """Turn logits (n_classes, rows) into log-probabilities, in place."""
+    logits -= logits.max(axis=0)
+    logits -= np.log(np.exp(logits).sum(axis=0))
+
+
+def _map_logits(
+    X: Matrix, coef: Array, intercept: Array, transform: Callable[[Array], None]
+) -> Array:
+    """Return the logits (n_samples, n_outputs), each block (n_outputs, rows) transformed in place."""
+    result = np.empty((X.shape[0], len(coef)), dtype=np.result_type(X.dtype, coef.dtype))
+
+    def map_block(block: Block, logits: Array) -> None:
+        transform(logits)
+        result[block.rows] = logits.T
+
+    _for_each_block(X, coef, intercept, map_block)
+    return result
+
+
+def _for_each_block(
+    X: Matrix, coef: Array, intercept: Array, use: Callable[[Block, Array], None]
+) -> None:
+    """Call ``use(block, logits)`` for every block; its logits are (n_outputs, rows)."""
+    with Workers() as workers:
+        rows = Rows(X, len(coef), workers)
+
+        def use_run(run: list[Block]) -> None:
+            for block, logits in rows.linear(run, coef, intercept):
+                use(block, logits)
+
+        rows.map(use_run)

@@ -1,0 +1,179 @@
+"""A fit's objective, in the coordinates it is descended in, and the way back to coefficients.
+
+A constant learning rate descends in the raw coordinates, as the textbook does. "auto" descends in
+standardised ones, and on wide data in those of the row space. What `tol` means is the same for all:
+the largest derivative with respect to the coefficients of standardised features.
+
+Knows nothing of estimators; takes no steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from skl_softmax._objective import SoftmaxObjective, standardize_gradient
+from skl_softmax._row_space import RowSpace, row_space
+from skl_softmax._rows import Array, Block, Matrix, Rows
+from skl_softmax._threads import Workers
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be fitted, as the objective's docstring defines it.
+
+    Attributes
+    ----------
+    X : ndarray or CSR (n_samples, n_features)
+    y : ndarray of intp (n_samples,)
+    weights : ndarray (n_samples,), summing to one
+    """
+
+    X: Matrix
+    y: Array
+    weights: Array
+    n_outputs: int
+    alpha: float
+    fit_intercept: bool
+
+    def objective(self, rows: Rows, center: Array, scale: Array) -> SoftmaxObjective:
+        return SoftmaxObjective(
+            rows,
+            self.y,
+            self.weights,
+            alpha=self.alpha,
+            n_outputs=self.n_outputs,
+            fit_intercept=self.fit_intercept,
+            center=center,
+            scale=scale,
+        )
+
+
+class RawProblem:
+    """The raw coordinates: params are coef and intercept, side by side."""
+
+    def __init__(self, task: Task, workers: Workers, *, measure_scale: bool) -> None:
+        rows = Rows(task.X, task.n_outputs, workers)
+        n_features = rows.n_features
+        self.objective = task.objective(rows, np.zeros(n_features), np.ones(n_features))
+        self.n_passes = int(measure_scale)
+        self._center, self._scale = np.zeros(n_features), np.ones(n_features)
+        if measure_scale:
+            self._center, self._scale = _standardization(rows, task)
+        self.coef = self.objective.coef
+        self.params = self.objective.params
+
+    def gradient_size(self, gradient: Array) -> float:
+        """The largest derivative in absolute value, for standardised features."""
+        gradient = gradient.copy()
+        sums = gradient[:, -1] if self.objective.fit_intercept else np.zeros(len(gradient))
+        standardize_gradient(gradient, sums, self._center, self._scale)
+        return float(np.abs(gradient).max())
+
+
+class StandardizedProblem:
+    """Coordinates in which every feature has mean zero and variance one, or in the row space."""
+
+    def __init__(self, task: Task, workers: Workers) -> None:
+        rows = Rows(task.X, task.n_outputs, workers)
+        center, scale = _standardization(rows, task)
+        self.n_passes = 1
+        self._center = center
+        self._space: RowSpace | None = row_space(rows, task.weights, center, scale, workers)
+        if self._space is not None:
+            self.n_passes += 1
+            rows = Rows(self._space.coordinates, task.n_outputs, workers)
+            center, scale = np.zeros(rows.n_features), self._space.scale
+        self.objective = task.objective(rows, center, scale)
+
+    def coef(self, params: Array) -> tuple[Array, Array]:
+        """Return coef (n_outputs, n_features) and intercept (n_outputs,) of the data's dtype."""
+        coef, intercept = self.objective.coef(params)
+        if self._space is not None:
+            coef = self._space.expand(coef)
+            intercept = (intercept - coef.astype(np.float64) @ self._center).astype(coef.dtype)
+        return coef, intercept
+
+    def params(self, coef: Array, intercept: Array) -> Array:
+        """Return params no worse than the given weights.
+
+        What is common to all classes, and outside the row space, changes no probability and costs
+        penalty: it is left out.
+        """
+        if self._space is not None:
+            intercept = intercept + coef @ self._center
+            coef = self._space.reduce(coef)
+        params = self.objective.params(coef, intercept)
+        return params if len(params) == 1 else params - params.mean(axis=0)
+
+    def gradient_size(self, gradient: Array) -> float:
+        """The largest derivative in absolute value, for standardised features.
+
+        In the row space, a bound on it: the coordinates are uncorrelated and of variance one, so
+        each standardised feature is a combination of them whose squared coefficients sum to one.
+        """
+        if self._space is None:
+            return float(np.abs(gradient).max())
+        return float(np.linalg.norm(gradient, axis=1).max())
+
+
+def _standardization(rows: Rows, task: Task) -> tuple[Array, Array]:
+    """Return what to subtract from and divide each feature by, (n_features,) each.
+
+    Without an intercept nothing can be subtracted, and the scale is the root mean square.
+    """
+    mean, variance = rows.column_moments(task.weights)
+    # Below that, a sparse column's variance is rounding.
+    constant = variance <= (10.0 * np.finfo(rows.dtype).eps * mean) ** 2
+    if not task.fit_intercept:
+        variance = variance + mean**2
+        constant = variance == 0.0
+        mean = np.zeros_like(mean)
+    scale = np.sqrt(np.where(constant, 1.0, variance))
+    return mean, scale
+
+
+def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
+    r"""Return 2/L, below which a constant step lets the loss fall from every point.
+
+    L bounds the Hessian's largest eigenvalue: with :math:`\tilde X` = X and a column of ones if
+    there is an intercept, :math:`L = \frac12 \lambda_{\max}(\tilde X^\top S \tilde X) + \alpha`, and
+    1/4 in place of 1/2 for the one row of two classes.
+
+    References
+    ----------
+    D. Böhning, "Multinomial logistic regression algorithm", Annals of the Institute of Statistical
+    Mathematics 44, 1992. https://doi.org/10.1007/BF00048682
+    """
+    rows = Rows(task.X, task.n_outputs, workers)
+    n_features = rows.n_features
+    n_dof = n_features + task.fit_intercept
+    unit = max(float(task.X.max()), -float(task.X.min()), 1.0)  # squares of X itself might overflow
+
+    def multiply(vector: Array) -> Array:
+        """X~ᵀ S X~ / unit² times a vector (n_dof,)."""
+        vector = vector.reshape(-1)
+        coef = vector[np.newaxis, :n_features] / unit
+        intercept = vector[n_features:].sum(keepdims=True) / unit
+
+        def run_product(run: list[Block]) -> tuple[Array, Array]:
+            product, total = np.zeros(n_features), np.zeros(1)
+            for block, projection in rows.linear(run, coef, intercept):
+                weighted = projection[0] * task.weights[block.rows]
+                product += (weighted / unit) @ block.X
+                total += weighted.sum() / unit
+            return product, total
+
+        product, total = rows.sum(run_product)
+        return np.concatenate([product, total])[:n_dof]
+
+    if n_dof == 1:
+        largest = float(multiply(np.ones(1))[0])
+    else:
+        operator = LinearOperator((n_dof, n_dof), matvec=multiply, dtype=np.float64)
+        start = np.random.default_rng(0).standard_normal(n_dof)
+        (largest,) = eigsh(operator, k=1, v0=start, return_eigenvectors=False, tol=1e-6)
+    factor = 0.25 if task.n_outputs == 1 else 0.5
+    return float(2.0 / (factor * float(largest) * unit**2 + task.alpha))

@@ -1,0 +1,138 @@
+"""What comes from outside, checked and brought into the form the descent works on.
+
+Every error names the parameter or input, the value received and what is allowed. Knows scikit-learn's
+conventions, and nothing of the objective or the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, column_or_1d
+
+from skl_softmax._rows import Array
+
+
+def check_parameters(estimator: Any) -> None:
+    """Check the constructor's parameters, once they are used: in fit."""
+    rate = estimator.learning_rate
+    if isinstance(rate, str):
+        if rate != "auto":
+            raise ValueError(f"learning_rate must be 'auto' or a number > 0, got {rate!r}.")
+    else:
+        _check_number("learning_rate", rate, above=0.0, allowed="'auto' or a finite number > 0")
+    _check_number("alpha", estimator.alpha, at_least=0.0, allowed="a finite number >= 0")
+    _check_number("tol", estimator.tol, at_least=0.0, allowed="a finite number >= 0")
+    _check_integer("max_iter", estimator.max_iter, at_least=1)
+    _check_integer("verbose", estimator.verbose, at_least=0)
+    for name in ("fit_intercept", "warm_start", "store_coef_history"):
+        value = getattr(estimator, name)
+        if not isinstance(value, bool | np.bool_):
+            raise TypeError(f"{name} must be True or False, got {value!r}.")
+
+
+def _check_number(
+    name: str,
+    value: Any,
+    *,
+    allowed: str,
+    above: float = -np.inf,
+    at_least: float = -np.inf,
+) -> None:
+    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be {allowed}, got {value!r}.")
+    if not (np.isfinite(value) and value > above and value >= at_least):
+        raise ValueError(f"{name} must be {allowed}, got {value!r}.")
+
+
+def _check_integer(name: str, value: Any, *, at_least: int) -> None:
+    allowed = f"an integer >= {at_least}"
+    if name == "verbose" and isinstance(value, bool | np.bool_):
+        return  # verbose=True is common usage
+    if not isinstance(value, Integral) or isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be {allowed}, got {value!r}.")
+    if value < at_least:
+        raise ValueError(f"{name} must be {allowed}, got {value!r}.")
+
+
+def encode_labels(y: Any) -> tuple[Array, Array]:
+    """Return the sorted classes (n_classes,) and each label's place among them (n_samples,)."""
+    y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"y must hold at least two classes, got one class: {classes.tolist()}.")
+    return classes, codes
+
+
+def combine_weights(sample_weight: Any, class_weight: Any, classes: Array, codes: Array) -> Array:
+    """Return sample weight × class weight, scaled to sum to one, (n_samples,).
+
+    Weights that are all one come as a broadcast scalar.
+    """
+    n_samples = len(codes)
+    if sample_weight is None:
+        weights = np.broadcast_to(1.0, n_samples)
+    else:
+        weights = _check_sample_weight(sample_weight, n_samples)
+    if class_weight is not None:
+        weights = weights * _class_weights(class_weight, classes, codes, weights)[codes]
+    total = float(weights.sum())
+    if total == 0.0:
+        raise ValueError("All weights are zero: sample_weight and class_weight leave no sample.")
+    if sample_weight is None and class_weight is None:
+        return np.broadcast_to(1.0 / n_samples, n_samples)
+    return weights / total
+
+
+def _check_sample_weight(sample_weight: Any, n_samples: int) -> Array:
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, sample_weight)
+    weights: Array = check_array(
+        sample_weight,
+        dtype=np.float64,
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_min_samples=0,
+        input_name="sample_weight",
+    )
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
+    if len(weights) != n_samples:
+        raise ValueError(
+            f"sample_weight has {len(weights)} entries, but X has {n_samples} samples: "
+            "one weight per sample is allowed."
+        )
+    if weights.min() < 0.0:
+        raise ValueError(f"sample_weight must not be negative, got {weights.min():g}.")
+    return weights
+
+
+def _class_weights(class_weight: Any, classes: Array, codes: Array, weights: Array) -> Array:
+    """The weight of each class (n_classes,).
+
+    "balanced" gives every class the same share of the total of `weights`: scikit-learn's formula
+    with weighted counts, so that a weight of two still means a sample seen twice.
+    """
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        counts = np.bincount(codes, weights, minlength=len(classes))
+        shares = np.zeros(len(classes))
+        np.divide(weights.sum() / len(classes), counts, out=shares, where=counts > 0.0)
+        return shares
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(
+            f"class_weight must be None, 'balanced' or a dict of class: weight, got {class_weight!r}."
+        )
+    known = classes.tolist()
+    unknown = [label for label in class_weight if label not in known]
+    if unknown:
+        raise ValueError(f"class_weight has labels {unknown} that are not in y: it has {known}.")
+    for label, weight in class_weight.items():
+        _check_number(
+            f"class_weight[{label!r}]", weight, at_least=0.0, allowed="a finite number >= 0"
+        )
+    return np.array([float(class_weight.get(label, 1.0)) for label in known])
