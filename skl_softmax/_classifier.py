@@ -1,7 +1,7 @@
 """`SoftmaxGDClassifier`: the careful shell around the descent.
 
-Checks what comes in, owns the loop over the steps (when to stop, what to keep, what to print), and
-predicts. Knows no formula of the loss and no rule for a step.
+Checks what comes in, owns the loop over the steps (when to stop, what to keep, what to print) and
+warns. Knows no formula of the loss and no rule for a step.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from skl_softmax._curvature import choose_curvature
 from skl_softmax._descent import State, constant_descent, matrix_descent
-from skl_softmax._model import SoftmaxModel, row_per_class
+from skl_softmax._model import row_per_class
+from skl_softmax._predictions import PredictionMixin
 from skl_softmax._problem import (
     RawProblem,
     StandardizedProblem,
@@ -31,11 +32,11 @@ from skl_softmax._validation import check_parameters, combine_weights, encode_la
 
 
 def _is_printed(step: int, verbose: int) -> bool:
-    """Whether `verbose` shows this step: every one, or 0, 1, …, 9, 10, 20, …, 90, 100, 200, …"""
+    """Whether `verbose` shows this step: every one, or 0, 1, …, 10, 20, …, 100, 200 and so on."""
     return verbose > 1 or step % 10 ** (len(str(step)) - 1) == 0
 
 
-class SoftmaxGDClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     r"""Softmax (multinomial logistic) regression by full-batch gradient descent.
 
     Minimises, over the coefficients :math:`W` and the intercepts :math:`b`,
@@ -178,6 +179,8 @@ class SoftmaxGDClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        # Through the origin, no linear model follows heavy class weights, as one check demands.
+        tags.classifier_tags.poor_score = not self.fit_intercept
         return tags
 
     def fit(
@@ -211,12 +214,12 @@ class SoftmaxGDClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If `max_iter` steps did not reach `tol` > 0, or a constant learning rate diverged: then
             the last weights with a finite loss are kept.
         """
-        before = vars(self).copy()
+        before = self.__dict__.copy()
         try:
             warning = self._fit(X, y, sample_weight)
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
         if warning is not None:
             warnings.warn(warning, ConvergenceWarning, stacklevel=2)
@@ -268,7 +271,7 @@ class SoftmaxGDClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if self.store_coef_history:
                 path.append(problem.coef(state.params))
             size = problem.gradient_size(state.gradient) if self.tol > 0 or self.verbose else np.nan
-            if 0 < self.tol and size <= self.tol:
+            if self.tol > 0 and size <= self.tol:
                 reason = "tol"
             elif state.iteration == self.max_iter:
                 reason = "max_iter"
@@ -279,7 +282,7 @@ class SoftmaxGDClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.stop_reason_ = reason or "precision"
         self.loss_, self.loss_history_ = losses[-1], np.array(losses)
         for name in ("coef_history_", "intercept_history_"):
-            vars(self).pop(name, None)  # an earlier fit's
+            self.__dict__.pop(name, None)  # an earlier fit's
         if self.store_coef_history:
             self.coef_history_ = np.array([coef for coef, _ in path])
             self.intercept_history_ = np.array([intercept for _, intercept in path])
@@ -329,151 +332,3 @@ class SoftmaxGDClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if n_classes == 2:
             return coef[1:] - coef[:1], intercept[1:] - intercept[:1]
         return coef, intercept
-
-    def decision_function(self, X: ArrayLike | Matrix) -> Array:
-        """Return the logits of the samples.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            ``X @ coef_.T + intercept_``; for two classes, the second one's.
-        """
-        X = self._check_X(X)
-        return self._model().decision_function(X)
-
-    def predict(self, X: ArrayLike | Matrix) -> Array:
-        """Return the most probable class of each sample.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            Class labels.
-        """
-        X = self._check_X(X)
-        return self._model().predict(X)
-
-    def predict_proba(self, X: ArrayLike | Matrix) -> Array:
-        """Return the probability of each class.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_classes)
-            Probabilities, the columns in the order of `classes_`.
-        """
-        X = self._check_X(X)
-        return self._model().predict_proba(X)
-
-    def predict_log_proba(self, X: ArrayLike | Matrix) -> Array:
-        """Return the logarithm of the probability of each class.
-
-        Taken from the logits, not from the probabilities: finite even where those underflow.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        log_proba : ndarray of shape (n_samples, n_classes)
-            Log-probabilities, the columns in the order of `classes_`.
-        """
-        X = self._check_X(X)
-        return self._model().predict_log_proba(X)
-
-    def _model(self, coef: Array | None = None, intercept: Array | None = None) -> SoftmaxModel:
-        """The model with the fitted weights, or with those of an earlier step."""
-        if coef is None or intercept is None:
-            coef, intercept = self.coef_, self.intercept_
-        return SoftmaxModel(self.classes_, coef, intercept)
-
-    def _check_X(self, X: Any) -> Any:
-        check_is_fitted(self)
-        return validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
-
-    def staged_decision_function(self, X: ArrayLike | Matrix) -> Iterator[Array]:
-        """Return the logits of the samples after every step, from 0 to `n_iter_`.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        stages : iterator of ndarray, (n_samples, n_classes) or (n_samples,)
-            As `decision_function`, one array per step.
-
-        Raises
-        ------
-        AttributeError
-            If the estimator was fitted without ``store_coef_history=True``.
-        """
-        return self._staged(X, "decision_function")
-
-    def staged_predict(self, X: ArrayLike | Matrix) -> Iterator[Array]:
-        """Return the most probable class of each sample after every step, from 0 to `n_iter_`.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        stages : iterator of ndarray, (n_samples,)
-            As `predict`, one array per step.
-
-        Raises
-        ------
-        AttributeError
-            If the estimator was fitted without ``store_coef_history=True``.
-        """
-        return self._staged(X, "predict")
-
-    def staged_predict_proba(self, X: ArrayLike | Matrix) -> Iterator[Array]:
-        """Return the probability of each class after every step, from 0 to `n_iter_`.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        stages : iterator of ndarray, (n_samples, n_classes)
-            As `predict_proba`, one array per step.
-
-        Raises
-        ------
-        AttributeError
-            If the estimator was fitted without ``store_coef_history=True``.
-        """
-        return self._staged(X, "predict_proba")
-
-    def _staged(self, X: Any, method: str) -> Iterator[Array]:
-        check_is_fitted(self)
-        if not hasattr(self, "coef_history_"):
-            raise AttributeError(
-                f"staged_{method} needs the weights of every step: fit with store_coef_history=True."
-            )
-        X = self._check_X(X)
-        stages = zip(self.coef_history_, self.intercept_history_, strict=True)
-        return (getattr(self._model(*stage), method)(X) for stage in stages)

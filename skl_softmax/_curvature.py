@@ -10,11 +10,11 @@ Knows an objective's curvature sums, not its data; takes no steps.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
 from skl_softmax._objective import SoftmaxObjective
 from skl_softmax._rows import Array
@@ -34,11 +34,14 @@ class Curvature:
         What measuring one costs, in passes for loss and gradient.
     exact : bool
         Whether the model is the Hessian: then corrections learnt under an older one are worthless.
+    n_passes : int, default=0
+        Passes over the data that it took to make this choice.
     """
 
     measure: Callable[[Array], Solve]
     cost: float
     exact: bool
+    n_passes: int = 0
 
 
 def choose_curvature(objective: SoftmaxObjective) -> Curvature:
@@ -66,34 +69,57 @@ def choose_curvature(objective: SoftmaxObjective) -> Curvature:
     diagonal = Curvature(measure_diagonal, costs["diagonal"], exact=False)
     if objective.rows.is_sparse:
         return diagonal
-    if two_classes:
-        return min((shared, 5, 12), (diagonal, 3, 150), key=_predicted_cost)[0]
-    candidates = (full, 5, 12), (shared, 3, 35), (diagonal, 3, 150)
-    return min(candidates, key=_predicted_cost)[0]
+    promised = [
+        (n_models * kind.cost + n_steps, kind)
+        for kind, n_models, n_steps in [
+            (full, 5, 12),
+            (shared, *((5, 12) if two_classes else (3, 35))),
+            (diagonal, 3, 150),
+        ]
+        if not (two_classes and kind is full)
+    ]
+    chosen = min(promised, key=lambda pair: pair[0])[1]
+    if chosen is diagonal or objective.penalty.any():
+        return chosen
+    return _outside_null_space(chosen, objective)
 
 
-def _predicted_cost(candidate: tuple[Curvature, int, int]) -> float:
-    curvature, n_models, n_steps = candidate
-    return n_models * curvature.cost + n_steps
+def _outside_null_space(curvature: Curvature, objective: SoftmaxObjective) -> Curvature:
+    """Keep steps out of the directions in which no sample's logits change.
+
+    Without a penalty nothing else does: no gradient has a part there but rounding, and a singular
+    model would blow that up. Collinear columns then share their weight as if it were penalised.
+    """
+    gram = objective.shared_hessian(np.zeros(objective.shape))  # for the Hessian's null space
+    values, vectors = eigh(gram, check_finite=False)
+    null = vectors[:, values <= 10 * len(gram) * np.finfo(float).eps * values[-1]]
+
+    def project(gradient: Array) -> Array:
+        return gradient - (gradient @ null) @ null.T
+
+    def measure(params: Array) -> Solve:
+        solve = curvature.measure(params)
+        return lambda gradient: project(solve(project(gradient)))
+
+    return replace(curvature, measure=measure if null.size else curvature.measure, n_passes=1)
 
 
 def _costs(objective: SoftmaxObjective) -> dict[str, float]:
-    """What each kind of model costs, in passes, by a count of multiply-adds."""
-    n_samples, n_features = objective.rows.n_samples, objective.rows.n_features
+    """What each kind of model costs, in passes, by a count of multiply-adds per sample.
+
+    Per sample, so that the same choice is made, and the same steps are taken, whether samples are
+    weighted or repeated.
+    """
     n_outputs, n_dof = objective.shape
-    start = 1e5  # what NumPy could have multiplied while a pass's calls were set up
-    exponentials = 20 * n_outputs
-    forward = n_features * n_outputs + exponentials
-    gradient = start + n_samples * (forward + n_features * n_outputs)
     n_params = n_outputs * n_dof
+    overhead = 100  # of NumPy's calls, at a thousand samples
+    logits = overhead + n_outputs * (n_dof + 20)  # an exponential is worth about 20
     operations = {
-        "full": start
-        + n_samples * (forward + n_params**2 / 2 + n_params * n_dof + 4 * n_params)
-        + n_params**3 / 6,
-        "shared": start + n_samples * (forward + n_dof**2 / 2 + 4 * n_dof) + n_dof**3 / 6,
-        "diagonal": gradient,
+        "full": logits + n_params**2 / 2 + n_params * n_dof + 4 * n_params,
+        "shared": logits + n_dof**2 / 2 + 4 * n_dof,
+        "diagonal": logits + n_params,
     }
-    return {kind: count / gradient for kind, count in operations.items()}
+    return {kind: count / (logits + n_params) for kind, count in operations.items()}
 
 
 def _shared_model(hessian: Array) -> Solve:

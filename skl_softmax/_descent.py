@@ -71,6 +71,7 @@ def matrix_descent(objective: Objective, params: Array, curvature: Curvature) ->
     The loss never rises. Ends when it can fall no further at the precision of its values.
     """
     state = _start(objective, params)
+    state = replace(state, n_passes=state.n_passes + curvature.n_passes)
     yield state
     # Steps between renewals: together as dear as a model, and enough to learn from.
     patience = max(2 if curvature.exact else 8, round(curvature.cost))

@@ -38,7 +38,7 @@ class SoftmaxModel:
 
     def decision_function(self, X: Matrix) -> Array:
         """Logits (n_samples, n_classes), or (n_samples,) for two classes."""
-        logits = _map_logits(X, self.coef, self.intercept, lambda logits: None)
+        logits = _map_logits(X, self.coef, self.intercept, lambda _: None)
         return logits if len(self.coef) > 1 else logits[:, 0]
 
     def predict(self, X: Matrix) -> Array:
@@ -77,7 +77,7 @@ def log_softmax_block(logits: Array) -> None:
 def _map_logits(
     X: Matrix, coef: Array, intercept: Array, transform: Callable[[Array], None]
 ) -> Array:
-    """Return the logits (n_samples, n_outputs), each block (n_outputs, rows) transformed in place."""
+    """Return the logits (n_samples, n_outputs), each block (n_outputs, rows) transformed."""
     result = np.empty((X.shape[0], len(coef)), dtype=np.result_type(X.dtype, coef.dtype))
 
     def map_block(block: Block, logits: Array) -> None:

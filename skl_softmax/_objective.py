@@ -5,8 +5,8 @@ r"""The objective, over rows in memory: loss, gradient and curvature sums.
     F(W, b) = \sum_i s_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W x_i + b))
               + \frac{\alpha}{2} \lVert W \rVert_F^2, \qquad \sum_i s_i = 1.
 
-Two classes have one row of logits z, with probabilities (1 - sigmoid(z), sigmoid(z)) and the penalty
-on that one row.
+Two classes have one row of logits z, with probabilities (1 - sigmoid(z), sigmoid(z)) and the
+penalty on that one row.
 
 Conventions
 -----------
@@ -23,14 +23,13 @@ Knows nothing of steps, convergence or estimators; validates nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.special import expit
 
 from skl_softmax._model import softmax_block
 from skl_softmax._rows import Array, Block, Rows
-from skl_softmax._threads import Workers
 
 
 class SoftmaxObjective:
@@ -117,7 +116,7 @@ class SoftmaxObjective:
         return float(loss + 0.5 * np.vdot(penalized, params)), gradient
 
     def _proba(self, run: list[Block], params: Array) -> Iterator[tuple[Block, Array]]:
-        """Yield each block and its probabilities (n_outputs, rows); for two classes, the second's."""
+        """Yield each block and its probabilities (n_outputs, rows); of two, the second's."""
         to_proba = _sigmoid_block if self.n_outputs == 1 else softmax_block
         for block, logits in self.rows.linear(run, *self.coef(params)):
             to_proba(logits)

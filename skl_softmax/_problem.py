@@ -139,7 +139,8 @@ def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
     r"""Return 2/L, below which a constant step lets the loss fall from every point.
 
     L bounds the Hessian's largest eigenvalue: with :math:`\tilde X` = X and a column of ones if
-    there is an intercept, :math:`L = \frac12 \lambda_{\max}(\tilde X^\top S \tilde X) + \alpha`, and
+    there is an intercept,
+    :math:`L = \frac12 \lambda_{\max}(\tilde X^\top S \tilde X) + \alpha`, and
     1/4 in place of 1/2 for the one row of two classes.
 
     References

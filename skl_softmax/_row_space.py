@@ -2,8 +2,8 @@ r"""Wide data: fewer rows than columns, so descend among combinations of the row
 
 The minimiser's coefficients lie in the span of the centred rows (whatever lies outside changes no
 logit and is penalised). With :math:`X_c = U S Q^\top`, n_samples × rank numbers
-:math:`L = X_c Q` stand for all of X, the coefficients are :math:`W = W_L Q^\top`, and the penalty is
-the same, :math:`\lVert W \rVert = \lVert W_L \rVert`.
+:math:`L = X_c Q` stand for all of X, the coefficients are :math:`W = W_L Q^\top`, and the penalty
+is the same, :math:`\lVert W \rVert = \lVert W_L \rVert`.
 
 Knows nothing of labels or losses.
 """

@@ -1,7 +1,7 @@
 """What comes from outside, checked and brought into the form the descent works on.
 
-Every error names the parameter or input, the value received and what is allowed. Knows scikit-learn's
-conventions, and nothing of the objective or the steps.
+Every error names the parameter or input, the value received and what is allowed. Knows
+scikit-learn's conventions, and nothing of the objective or the steps.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def _check_number(
 ) -> None:
     if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be {allowed}, got {value!r}.")
-    if not (np.isfinite(value) and value > above and value >= at_least):
+    number = float(value)
+    if not (np.isfinite(number) and number > above and number >= at_least):
         raise ValueError(f"{name} must be {allowed}, got {value!r}.")
 
 
@@ -125,7 +126,8 @@ def _class_weights(class_weight: Any, classes: Array, codes: Array, weights: Arr
         return shares
     if not isinstance(class_weight, Mapping):
         raise ValueError(
-            f"class_weight must be None, 'balanced' or a dict of class: weight, got {class_weight!r}."
+            "class_weight must be None, 'balanced' or a dict of class: weight,"
+            f" got {class_weight!r}."
         )
     known = classes.tolist()
     unknown = [label for label in class_weight if label not in known]

@@ -63,7 +63,8 @@ def softmax(logits: ArrayLike) -> NDArray[np.floating]:
     """
     logits = np.asarray(logits)
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+    proba: NDArray[np.floating] = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return proba
 
 
 def cross_entropy(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> float:
@@ -139,7 +140,8 @@ def cross_entropy_gradient(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> NDArray[
            [ 0.5, -0.5]])
     """
     X, Y, W = np.asarray(X), np.asarray(Y), np.asarray(W)
-    return X.T @ (softmax(X @ W) - Y) / len(X)
+    gradient: NDArray[np.floating] = X.T @ (softmax(X @ W) - Y) / len(X)
+    return gradient
 
 
 def cross_entropy_gradient_elementwise(

@@ -1,0 +1,175 @@
+"""What a fitted softmax classifier answers about samples.
+
+Needs `classes_`, `coef_`, `intercept_` and, for the stages, their histories; knows no fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skl_softmax._model import SoftmaxModel
+from skl_softmax._rows import Array, Matrix
+
+
+class PredictionMixin:
+    """The predicting methods, for the fitted weights and for those of every step."""
+
+    classes_: Array
+    coef_: Array
+    intercept_: Array
+    coef_history_: Array
+    intercept_history_: Array
+
+    def decision_function(self, X: ArrayLike | Matrix) -> Array:
+        """Return the logits of the samples.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            ``X @ coef_.T + intercept_``; for two classes, the second one's.
+        """
+        X = self._check_X(X)
+        return self._model().decision_function(X)
+
+    def predict(self, X: ArrayLike | Matrix) -> Array:
+        """Return the most probable class of each sample.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Class labels.
+        """
+        X = self._check_X(X)
+        return self._model().predict(X)
+
+    def predict_proba(self, X: ArrayLike | Matrix) -> Array:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Probabilities, the columns in the order of `classes_`.
+        """
+        X = self._check_X(X)
+        return self._model().predict_proba(X)
+
+    def predict_log_proba(self, X: ArrayLike | Matrix) -> Array:
+        """Return the logarithm of the probability of each class.
+
+        Taken from the logits, not from the probabilities: finite even where those underflow.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Log-probabilities, the columns in the order of `classes_`.
+        """
+        X = self._check_X(X)
+        return self._model().predict_log_proba(X)
+
+    def _model(self, coef: Array | None = None, intercept: Array | None = None) -> SoftmaxModel:
+        """The model with the fitted weights, or with those of an earlier step."""
+        if coef is None or intercept is None:
+            coef, intercept = self.coef_, self.intercept_
+        return SoftmaxModel(self.classes_, coef, intercept)
+
+    def _check_X(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+        )
+
+    def staged_decision_function(self, X: ArrayLike | Matrix) -> Iterator[Array]:
+        """Return the logits of the samples after every step, from 0 to `n_iter_`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        stages : iterator of ndarray, (n_samples, n_classes) or (n_samples,)
+            As `decision_function`, one array per step.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator was fitted without ``store_coef_history=True``.
+        """
+        return self._staged(X, "decision_function")
+
+    def staged_predict(self, X: ArrayLike | Matrix) -> Iterator[Array]:
+        """Return the most probable class of each sample after every step, from 0 to `n_iter_`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        stages : iterator of ndarray, (n_samples,)
+            As `predict`, one array per step.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator was fitted without ``store_coef_history=True``.
+        """
+        return self._staged(X, "predict")
+
+    def staged_predict_proba(self, X: ArrayLike | Matrix) -> Iterator[Array]:
+        """Return the probability of each class after every step, from 0 to `n_iter_`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        stages : iterator of ndarray, (n_samples, n_classes)
+            As `predict_proba`, one array per step.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator was fitted without ``store_coef_history=True``.
+        """
+        return self._staged(X, "predict_proba")
+
+    def _staged(self, X: Any, method: str) -> Iterator[Array]:
+        check_is_fitted(self)
+        if not hasattr(self, "coef_history_"):
+            raise AttributeError(
+                f"staged_{method} needs the weights of every step: fit with"
+                " store_coef_history=True."
+            )
+        X = self._check_X(X)
+        stages = zip(self.coef_history_, self.intercept_history_, strict=True)
+        return (getattr(self._model(*stage), method)(X) for stage in stages)
