@@ -41,6 +41,8 @@ class State:
     loss : float
     n_passes : int
         Evaluations of loss and gradient, and of the curvature, so far.
+    step : float
+        What the last step was shortened to: 1 for a full one.
     """
 
     iteration: int
@@ -48,6 +50,7 @@ class State:
     loss: float
     gradient: Array
     n_passes: int
+    step: float = 1.0
 
 
 def _start(objective: Objective, params: Array) -> State:
@@ -83,19 +86,16 @@ def matrix_descent(objective: Objective, params: Array, curvature: Curvature) ->
             pairs.clear()
         for age in range(patience):
             direction = -quasi_newton_step(state.gradient, pairs, solve)
-            search = _line_search(objective, state, direction)
-            if search is None:
+            before, state = state, _line_search(objective, state, direction)
+            if state.iteration == before.iteration:  # the loss does not fall along the direction
+                if age == 0 and not pairs:
+                    return
+                pairs.clear()  # once more, from a fresh model alone
                 break
-            after, shortened = search
-            pairs.append((after.params - state.params, after.gradient - state.gradient))
-            state = after
+            pairs.append((state.params - before.params, state.gradient - before.gradient))
             yield state
-            if shortened and age > 0:
+            if state.step < 1.0 and age > 0:
                 break  # the model has aged too much to be trusted with full steps
-        if search is None:
-            if age == 0 and not pairs:
-                return
-            pairs.clear()  # once more, from a fresh model alone
 
 
 def quasi_newton_step(
@@ -132,19 +132,16 @@ def quasi_newton_step(
     return step
 
 
-def _line_search(objective: Objective, state: State, direction: Array) -> tuple[State, bool] | None:
-    """Return the state after a step along the direction and whether that was shortened.
+def _line_search(objective: Objective, state: State, direction: Array) -> State:
+    """Return the state after a step along the direction, or the same iteration's if none will do.
 
     The full step is taken when the loss falls enough (Armijo). Otherwise the slope at the trial
-    point, which comes with its gradient, shows where the minimum along the line lies. None when
-    no step lets the loss fall.
+    point, which comes with its gradient, shows where the minimum along the line lies.
     """
     slope = float(np.vdot(state.gradient, direction))
     visible = objective.precision * abs(state.loss)
-    if not -slope > 0.0:
-        return None
-    t, n_passes = 1.0, state.n_passes
-    for _ in range(30):
+    n_passes, t = state.n_passes, 1.0
+    while slope < 0.0 and n_passes < state.n_passes + 30:
         params = state.params + t * direction
         loss, gradient = objective.value_and_gradient(params)
         n_passes += 1
@@ -153,11 +150,11 @@ def _line_search(objective: Objective, state: State, direction: Array) -> tuple[
         # Within rounding of the minimum, slopes are more exact than differences of the loss.
         flatter = loss <= state.loss and abs(trial_slope) <= 0.9 * abs(slope)
         if enough or flatter:
-            return State(state.iteration + 1, params, loss, gradient, n_passes), t < 1.0
-        if -slope * t < visible:
-            return None
+            return State(state.iteration + 1, params, loss, gradient, n_passes, step=t)
+        if not -slope * t > visible:
+            break
         t *= _cubic_minimizer(state.loss, slope * t, loss, trial_slope * t)
-    return None
+    return replace(state, n_passes=n_passes)
 
 
 def _cubic_minimizer(value: float, slope: float, end_value: float, end_slope: float) -> float:

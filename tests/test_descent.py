@@ -1,0 +1,155 @@
+"""The steps, on functions that know nothing of softmax."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skl_softmax._curvature import Curvature
+from skl_softmax._descent import (
+    _cubic_minimizer,
+    constant_descent,
+    matrix_descent,
+    quasi_newton_step,
+)
+
+
+class Quadratic:
+    """(params - minimizer)ᵀ A (params - minimizer) / 2 + 1."""
+
+    precision = np.finfo(float).eps
+
+    def __init__(self, condition, n=6, seed=0):
+        rng = np.random.default_rng(seed)
+        rotation = np.linalg.qr(rng.normal(size=(n, n)))[0]
+        self.A = rotation @ np.diag(np.geomspace(1.0, condition, n)) @ rotation.T
+        self.minimizer = rng.normal(size=(1, n))
+
+    def value_and_gradient(self, params):
+        difference = params - self.minimizer
+        gradient = difference @ self.A
+        return 1.0 + float(np.vdot(difference, gradient)) / 2, gradient
+
+
+class Counting:
+    """Counts the evaluations of another objective, and of a curvature model that is no help."""
+
+    def __init__(self, objective):
+        self.objective, self.precision, self.n_passes = objective, objective.precision, 0
+
+    def value_and_gradient(self, params):
+        self.n_passes += 1
+        return self.objective.value_and_gradient(params)
+
+    def measure(self, _):
+        self.n_passes += 1
+        return lambda gradient: gradient
+
+
+def test_a_constant_step_is_the_formula():
+    quadratic = Quadratic(condition=10)
+    states = list(itertools.islice(constant_descent(quadratic, np.zeros((1, 6)), 0.05), 20))
+    params = np.zeros((1, 6))
+    for state in states:
+        value, gradient = quadratic.value_and_gradient(params)
+        np.testing.assert_array_equal(state.params, params)
+        np.testing.assert_array_equal(state.gradient, gradient)
+        assert state.loss == value
+        params = params - 0.05 * gradient
+    assert [state.iteration for state in states] == list(range(20))
+    assert [state.n_passes for state in states] == list(range(1, 21))
+
+
+@pytest.mark.parametrize("condition", [1.0, 1e2, 1e6])
+def test_the_matrix_step_finds_a_minimum_and_ends(condition):
+    quadratic = Counting(Quadratic(condition))
+    curvature = Curvature(quadratic.measure, cost=1e9, exact=False)
+    states = []
+    for state in matrix_descent(quadratic, np.zeros((1, 6)), curvature):
+        states.append(state)
+        assert state.n_passes == quadratic.n_passes
+        assert len(states) < 500
+    np.testing.assert_allclose(states[-1].params, quadratic.objective.minimizer, atol=1e-6)
+    losses = [state.loss for state in states]
+    assert all(after <= before for before, after in itertools.pairwise(losses))
+    assert [state.iteration for state in states] == list(range(len(states)))
+
+
+def test_an_exact_model_takes_one_step():
+    quadratic = Quadratic(condition=1e8)
+    newton = Curvature(
+        lambda _: lambda gradient: np.linalg.solve(quadratic.A, gradient.T).T,
+        cost=1.0,
+        exact=True,
+    )
+    states = itertools.islice(matrix_descent(quadratic, np.zeros((1, 6)), newton), 2)
+    np.testing.assert_allclose(list(states)[1].params, quadratic.minimizer, atol=1e-8)
+
+
+def test_models_are_renewed_when_their_cost_has_been_spent():
+    measured = []
+
+    def measure(params):
+        measured.append(params)
+        return lambda gradient: gradient / 2e4  # small steps: none is shortened
+
+    quadratic = Quadratic(condition=1e4)
+    descent = matrix_descent(quadratic, np.zeros((1, 6)), Curvature(measure, cost=12.0, exact=True))
+    states = list(itertools.islice(descent, 26))
+    np.testing.assert_array_equal(
+        measured, [states[0].params, states[12].params, states[24].params]
+    )
+
+
+def test_steps_are_shortened_until_the_loss_falls():
+    quadratic = Quadratic(condition=1.0)
+    long = Curvature(lambda _: lambda gradient: 1e3 * gradient, cost=1e9, exact=False)
+    first, second = itertools.islice(matrix_descent(quadratic, np.zeros((1, 6)), long), 2)
+    assert second.loss < first.loss
+    # The cubic through exact slopes and values finds a quadratic's minimum, within its bounds.
+    np.testing.assert_allclose(second.params, quadratic.minimizer, atol=1e-9)
+
+
+@given(st.integers(0, 1000), st.integers(0, 8))
+def test_the_quasi_newton_step_equals_the_dense_bfgs_matrix(seed, n_pairs):
+    """Nocedal & Wright, equation (6.17), from the same initial matrix and pairs."""
+    rng = np.random.default_rng(seed)
+    n = 5
+    A, B = (M @ M.T + np.eye(n) for M in rng.normal(size=(2, n, n)))
+    inverse = np.linalg.inv(B)
+    pairs = []
+    H = inverse.copy()
+    for s in rng.normal(size=(n_pairs, n)):
+        y = A @ s
+        pairs.append((s[np.newaxis], y[np.newaxis]))
+        rho = 1.0 / (y @ s)
+        V = np.eye(n) - rho * np.outer(y, s)
+        H = V.T @ H @ V + rho * np.outer(s, s)
+    gradient = rng.normal(size=(1, n))
+    step = quasi_newton_step(gradient, pairs, lambda g: g @ inverse)
+    np.testing.assert_allclose(step, gradient @ H, rtol=1e-7, atol=1e-9)
+
+
+def test_pairs_without_curvature_are_passed_over():
+    pair = np.ones((1, 3)), np.zeros((1, 3))
+    gradient = np.arange(3.0)[np.newaxis]
+    np.testing.assert_array_equal(quasi_newton_step(gradient, [pair], lambda g: g), gradient)
+
+
+@given(st.floats(-1.0, 1.0), st.floats(0.15, 0.65))
+def test_the_cubic_minimizer_is_exact_on_cubics(third, minimizer):
+    # A cubic with slope (t - minimizer) * (third * t + 1): convex enough on [0, 1].
+    def slope(t):
+        return (t - minimizer) * (third * t + 1.0 + abs(third))
+
+    nodes, weights = np.polynomial.legendre.leggauss(3)
+    difference = sum(w * slope((x + 1) / 2) / 2 for x, w in zip(nodes, weights, strict=True))
+    found = _cubic_minimizer(0.0, slope(0.0), difference, slope(1.0))
+    assert found == pytest.approx(minimizer, abs=1e-10)
+
+
+@pytest.mark.parametrize("end", [(np.inf, np.inf), (np.nan, 1.0), (1.0, np.nan)])
+def test_a_step_to_where_nothing_is_finite_is_cut_to_a_tenth(end):
+    assert _cubic_minimizer(1.0, -1.0, *end) == 0.1

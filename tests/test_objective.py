@@ -1,0 +1,208 @@
+"""The block kernels and curvature sums: against `textbook` and finite differences."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+from skl_softmax import _rows, textbook
+from skl_softmax._objective import SoftmaxObjective
+from skl_softmax._rows import Rows
+from skl_softmax._threads import Workers
+
+LAYOUTS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "csr_array": sparse.csr_array,
+    "csr_matrix": sparse.csr_matrix,
+}
+
+
+def make_problem(seed, n_samples, n_features, n_classes, *, zeros=False):
+    """Samples, labels of every class if there is room, weights with zeros, params."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, n_features)) * 10.0 ** rng.integers(-2, 3, n_features)
+    if zeros:
+        X[rng.random(X.shape) < 0.5] = 0.0
+    y = rng.permutation(np.arange(n_samples) % n_classes)
+    weights = rng.random(n_samples) * (rng.random(n_samples) < 0.8)
+    weights[0] += 0.1
+    return X, y, weights / weights.sum(), rng
+
+
+def make_objective(X, y, weights, n_classes, workers, *, alpha=0.1, fit_intercept=True, rng=None):
+    """An objective in raw coordinates, or in random ones."""
+    n_outputs, n_features = 1 if n_classes == 2 else n_classes, X.shape[1]
+    center, scale = np.zeros(n_features), np.ones(n_features)
+    if rng is not None:
+        center = rng.normal(size=n_features) * fit_intercept
+        scale = rng.uniform(0.5, 2.0, size=n_features)
+    return SoftmaxObjective(
+        Rows(X, n_outputs, workers),
+        y,
+        weights,
+        alpha=alpha,
+        n_outputs=n_outputs,
+        fit_intercept=fit_intercept,
+        center=center,
+        scale=scale,
+    )
+
+
+def textbook_value_and_gradient(X, y, weights, coef, intercept, alpha):
+    """F and its gradient for coef and intercept, from the textbook's formulas, row by row."""
+    X = np.column_stack([X, np.ones(len(X))])
+    two_classes = len(coef) == 1
+    rows = np.column_stack([coef, intercept])  # (n_outputs, n_features + 1)
+    W = (np.vstack([0 * rows, rows]) if two_classes else rows).T
+    Y = np.eye(W.shape[1])[y]
+    samples = [(X[i : i + 1], Y[i : i + 1], W) for i in range(len(X))]
+    value = sum(w * textbook.cross_entropy(*s) for w, s in zip(weights, samples, strict=True))
+    gradient = sum(
+        w * textbook.cross_entropy_gradient(*s) for w, s in zip(weights, samples, strict=True)
+    )
+    gradient = gradient[:, two_classes:].T.copy()
+    gradient[:, :-1] += alpha * coef
+    return value + alpha / 2 * (coef**2).sum(), gradient
+
+
+@given(
+    seed=st.integers(0, 1000),
+    n_samples=st.integers(1, 60),
+    n_features=st.integers(1, 6),
+    n_classes=st.integers(2, 6),
+    layout=st.sampled_from(list(LAYOUTS)),
+    dtype=st.sampled_from([np.float64, np.float32]),
+    block_rows=st.integers(1, 30),
+    run_operations=st.sampled_from([1, 100, 10**6]),
+    n_threads=st.integers(1, 3),
+)
+def test_value_and_gradient_equal_the_textbook(
+    seed, n_samples, n_features, n_classes, layout, dtype, block_rows, run_operations, n_threads
+):
+    X, y, weights, rng = make_problem(seed, n_samples, n_features, n_classes)
+    X = X.astype(dtype)
+    with pytest.MonkeyPatch.context() as patch, Workers() as workers:
+        patch.setattr(_rows, "BLOCK_ROWS", (block_rows, block_rows))
+        patch.setattr(_rows, "RUN_OPERATIONS", run_operations)
+        workers.n_threads = n_threads
+        objective = make_objective(LAYOUTS[layout](X), y, weights, n_classes, workers)
+        params = rng.normal(size=objective.shape)
+        value, gradient = objective.value_and_gradient(params)
+        coef, intercept = objective.coef(params)
+    expected = textbook_value_and_gradient(
+        X.astype(float), y, weights, coef.astype(float), intercept.astype(float), alpha=0.1
+    )
+    if dtype == np.float64:
+        tolerance = {"rtol": 1e-11, "atol": 1e-12}
+    else:  # a logit of a few hundred is off by some 1e-5, and so is its probability
+        tolerance = {"rtol": 1e-4, "atol": 1e-5 * np.abs(X).max()}
+    np.testing.assert_allclose(value, expected[0], **tolerance)
+    np.testing.assert_allclose(gradient, expected[1], **tolerance)
+
+
+@pytest.fixture
+def layout():
+    """Dense, unless a test asks for others."""
+    return "C"
+
+
+@pytest.fixture
+def objective(n_classes, fit_intercept, layout):
+    """One in random coordinates."""
+    X, y, weights, rng = make_problem(1, 30, 3, n_classes, zeros=True)
+    X = LAYOUTS[layout](X / np.abs(X).max(axis=0))
+    with Workers() as workers:
+        yield make_objective(
+            X, y, weights, n_classes, workers, fit_intercept=fit_intercept, rng=rng
+        )
+
+
+@pytest.fixture
+def params(objective):
+    return np.random.default_rng(2).normal(size=objective.shape)
+
+
+def differences(function, params, h=1e-5):
+    """Central differences of function along every entry of params, (params.size, result.size)."""
+    result = []
+    for index in np.ndindex(params.shape):
+        step = np.zeros_like(params)
+        step[index] = h
+        result.append(np.ravel(function(params + step) - function(params - step)) / (2 * h))
+    return np.array(result)
+
+
+def numeric_hessian(objective, params):
+    return differences(lambda p: objective.value_and_gradient(p)[1], params)
+
+
+every_kind = pytest.mark.parametrize(
+    ("n_classes", "fit_intercept"), [(2, True), (2, False), (3, True), (3, False), (5, True)]
+)
+
+
+@every_kind
+@pytest.mark.parametrize("layout", ["C", "csr_array"])
+def test_gradient_equals_finite_differences(objective, params):
+    slopes = differences(lambda p: objective.value_and_gradient(p)[0], params)
+    np.testing.assert_allclose(
+        objective.value_and_gradient(params)[1].ravel(), slopes[:, 0], atol=1e-9
+    )
+
+
+@every_kind
+@pytest.mark.parametrize("layout", ["C", "csr_array"])
+def test_hessian_diagonal_equals_finite_differences(objective, params):
+    np.testing.assert_allclose(
+        objective.hessian_diagonal(params).ravel(),
+        numeric_hessian(objective, params).diagonal(),
+        atol=1e-9,
+    )
+
+
+@every_kind
+def test_full_hessian_equals_finite_differences(objective, params):
+    np.testing.assert_allclose(
+        objective.full_hessian(params), numeric_hessian(objective, params), atol=1e-9
+    )
+
+
+@every_kind
+def test_shared_hessian_is_exact_at_zero_and_for_two_classes(objective, params, n_classes):
+    direction = np.random.default_rng(3).normal(size=params.shape)
+    if n_classes > 2:  # on what sums to zero over the classes
+        params = np.zeros_like(params)
+        direction -= direction.mean(axis=0)
+    np.testing.assert_allclose(
+        (direction @ objective.shared_hessian(params)).ravel(),
+        numeric_hessian(objective, params) @ direction.ravel(),
+        atol=1e-9,
+    )
+
+
+@given(
+    seed=st.integers(0, 1000),
+    n_samples=st.integers(1, 40),
+    layout=st.sampled_from(list(LAYOUTS)),
+    block_rows=st.integers(1, 50),
+    offset=st.sampled_from([0.0, 1e6]),
+)
+def test_column_moments_equal_numpy(seed, n_samples, layout, block_rows, offset):
+    X, _, weights, _ = make_problem(seed, n_samples, 4, 2)
+    X += offset
+    X[:, 0] = 0.1  # a constant that binary fractions cannot hold
+    with pytest.MonkeyPatch.context() as patch, Workers() as workers:
+        patch.setattr(_rows, "BLOCK_ROWS", (block_rows, block_rows))
+        mean, variance = Rows(LAYOUTS[layout](X), 1, workers).column_moments(weights)
+    expected = np.average(X, axis=0, weights=weights)
+    np.testing.assert_allclose(mean, expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        variance,
+        np.average((X - expected) ** 2, axis=0, weights=weights),
+        rtol=1e-7,
+        atol=1e-18 * (1.0 + offset) ** 2,
+    )
+    if layout in "CF":
+        assert variance[0] == 0.0

@@ -1,0 +1,87 @@
+"""The formulas: against finite differences, the sigmoid and each other."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.special import expit
+
+from skl_softmax import textbook
+
+logit_rows = st.tuples(st.integers(1, 5), st.integers(2, 6)).flatmap(
+    lambda shape: arrays(float, shape, elements=st.floats(-1e4, 1e4))
+)
+
+
+@given(logit_rows)
+def test_softmax_rows_are_distributions(logits):
+    proba = textbook.softmax(logits)
+    assert ((proba >= 0) & (proba <= 1)).all()
+    np.testing.assert_allclose(proba.sum(axis=1), 1.0, rtol=1e-14)
+
+
+@given(logit_rows, st.floats(-1e3, 1e3))
+def test_softmax_is_unmoved_by_a_shift(logits, shift):
+    shifted = textbook.softmax(logits + shift)
+    # The shift rounds the logits: to 1e-12 where they are about 1e4.
+    np.testing.assert_allclose(shifted, textbook.softmax(logits), rtol=1e-11, atol=1e-300)
+
+
+@given(logit_rows, st.randoms(use_true_random=False))
+def test_softmax_is_permuted_with_the_classes(logits, random):
+    order = random.sample(range(logits.shape[1]), logits.shape[1])
+    np.testing.assert_allclose(
+        textbook.softmax(logits[:, order]), textbook.softmax(logits)[:, order], rtol=1e-14
+    )
+
+
+@given(arrays(float, (4, 2), elements=st.floats(-300, 300)))
+def test_softmax_of_two_classes_is_the_sigmoid_of_the_difference(logits):
+    np.testing.assert_allclose(
+        textbook.softmax(logits)[:, 1], expit(logits[:, 1] - logits[:, 0]), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("size", [1e4, 1e6, 1e300])
+def test_softmax_is_finite_for_huge_logits(size):
+    np.testing.assert_array_equal(
+        textbook.softmax([[size, -size, 0.0], [-size, -size, -size]]),
+        [[1.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3]],
+    )
+
+
+def test_cross_entropy_is_finite_where_the_probability_underflows():
+    assert textbook.cross_entropy([[1e6]], [[1, 0]], [[-1.0, 1.0]]) == 2e6
+
+
+@pytest.fixture
+def problem(rng):
+    X = np.column_stack([np.ones(12), rng.normal(size=(12, 4))])
+    Y = np.eye(3)[rng.integers(3, size=12)]
+    return X, Y, rng.normal(size=(5, 3))
+
+
+def test_gradient_equals_finite_differences(problem):
+    X, Y, W = problem
+    gradient = textbook.cross_entropy_gradient(X, Y, W)
+    h = 1e-6
+    for index in np.ndindex(W.shape):
+        step = np.zeros_like(W)
+        step[index] = h
+        slope = textbook.cross_entropy(X, Y, W + step) - textbook.cross_entropy(X, Y, W - step)
+        assert gradient[index] == pytest.approx(slope / (2 * h), abs=1e-9)
+
+
+def test_both_gradients_agree(problem):
+    np.testing.assert_allclose(
+        textbook.cross_entropy_gradient_elementwise(*problem),
+        textbook.cross_entropy_gradient(*problem),
+        rtol=1e-12,
+        atol=1e-16,
+    )
+
+
+def test_public_names():
+    assert textbook.__all__ == sorted(textbook.__all__)
+    assert all(callable(getattr(textbook, name)) for name in textbook.__all__)
