@@ -147,12 +147,15 @@ def _line_search(objective: Objective, state: State, direction: Array) -> State:
         n_passes += 1
         trial_slope = float(np.vdot(gradient, direction))
         enough = loss <= state.loss + SUFFICIENT * t * slope
-        # Within rounding of the minimum, slopes are more exact than differences of the loss.
-        flatter = loss <= state.loss and abs(trial_slope) <= 0.9 * abs(slope)
-        if enough or flatter:
+        if not enough and -slope * t <= visible:
+            # The fall would be lost in rounding, where the gradient is the better judge. That it
+            # must shrink by a tenth lets the descent end.
+            shrunk = np.linalg.norm(gradient) <= 0.9 * np.linalg.norm(state.gradient)
+            if not (shrunk and loss <= state.loss + visible):
+                break
+            enough, loss = True, min(loss, state.loss)
+        if enough:
             return State(state.iteration + 1, params, loss, gradient, n_passes, step=t)
-        if not -slope * t > visible:
-            break
         t *= _cubic_minimizer(state.loss, slope * t, loss, trial_slope * t)
     return replace(state, n_passes=n_passes)
 

@@ -68,7 +68,8 @@ class SoftmaxObjective:
         self.shape = n_outputs, rows.n_features + fit_intercept
         self.penalty = np.zeros(self.shape[1])  # (n_dof,): F holds penalty @ params**2 / 2
         self.penalty[: rows.n_features] = alpha / scale**2
-        self.precision = float(np.finfo(rows.dtype).eps)  # relative, of a computed loss
+        # Relative, of a computed loss: a logit loses what it is smaller than its terms.
+        self.precision = float(np.finfo(rows.dtype).eps * (1.0 + np.max(np.abs(center) / scale)))
         self._y = y
 
     def coef(self, params: Array) -> tuple[Array, Array]:

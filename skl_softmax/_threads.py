@@ -48,11 +48,14 @@ class _SingleThreadedBlas:
             if self._n_users == 0:
                 if self._controller is None:  # looks through every loaded library: once
                     self._controller = ThreadpoolController().select(user_api="blas")
-                counts = [library.num_threads for library in self._controller.lib_controllers]
-                self._n_threads = max(counts, default=1)
+                self._n_threads = self._available()
                 self._limiter = self._controller.limit(limits=1)
             self._n_users += 1
             return self._n_threads
+
+    def _available(self) -> int:
+        libraries = self._controller.lib_controllers if self._controller else []
+        return max((library.num_threads for library in libraries), default=1)
 
     def release(self) -> None:
         with self._lock:

@@ -1,0 +1,195 @@
+"""The optimum: `LogisticRegression`'s at C = 1 / (alpha * sum of weights), to its last digits."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.special import logsumexp
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_blobs
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from skl_softmax import SoftmaxGDClassifier
+
+
+def loss(model, X, y, weights, alpha):
+    """F, from a fitted model's public attributes alone."""
+    logits = model.decision_function(X)
+    coef = model.coef_
+    if logits.ndim == 1:
+        logits = np.column_stack([np.zeros_like(logits), logits])
+    codes = np.searchsorted(model.classes_, y)
+    own = logits[np.arange(len(codes)), codes]
+    losses = logsumexp(logits, axis=1) - own
+    return weights @ losses / weights.sum() + alpha / 2 * (coef**2).sum()
+
+
+def assert_same_optimum(
+    X,
+    y,
+    alpha,
+    *,
+    sample_weight=None,
+    class_weight=None,
+    solver="newton-cholesky",
+    proba=1e-6,
+    **ours,
+):
+    weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+    if class_weight == "balanced":
+        weights = weights * (len(y) / len(np.unique(y)) / np.bincount(y))[y]
+    elif class_weight is not None:
+        weights = weights * np.array([class_weight.get(label, 1.0) for label in y])
+    peer = LogisticRegression(
+        C=1 / (alpha * weights.sum()),
+        tol=1e-12,
+        max_iter=10_000,
+        solver=solver,
+        class_weight=class_weight,
+        fit_intercept=ours.get("fit_intercept", True),
+    )
+    with warnings.catch_warnings():  # at 1e-12 it often meets its precision first
+        warnings.simplefilter("ignore")
+        peer.fit(X, y, sample_weight)
+    model = SoftmaxGDClassifier(alpha=alpha, class_weight=class_weight, **{"tol": 1e-9, **ours})
+    model.fit(X, y, sample_weight)
+    assert model.converged_
+    np.testing.assert_allclose(model.predict_proba(X), peer.predict_proba(X), atol=proba)
+    assert model.loss_ <= loss(peer, X, y, weights, alpha) + 1e-9
+    assert model.loss_ == pytest.approx(loss(model, X, y, weights, alpha), abs=1e-9)
+    return model
+
+
+raw_data = pytest.mark.parametrize("load", [load_iris, load_wine, load_digits, load_breast_cancer])
+
+
+@raw_data
+@pytest.mark.parametrize("alpha", [1e-2, 1e-4])
+def test_raw_data(load, alpha):
+    assert_same_optimum(*load(return_X_y=True), alpha)
+
+
+@raw_data
+def test_weights(load, rng):
+    X, y = load(return_X_y=True)
+    weights = rng.random(len(y)) * (rng.random(len(y)) < 0.9)
+    assert_same_optimum(X, y, 1e-2, sample_weight=weights)
+
+
+@raw_data
+def test_class_weights(load, rng):
+    X, y = load(return_X_y=True)
+    kept = rng.random(len(y)) < 1.0 / (1.0 + y)  # no two classes of the same size
+    assert_same_optimum(X[kept], y[kept], 1e-2, class_weight="balanced")
+    assert_same_optimum(X[kept], y[kept], 1e-2, class_weight={0: 3.0, 1: 0.2})
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3, 7, 20, 50])
+def test_number_of_classes(n_classes, fit_intercept):
+    X, y = make_blobs(
+        n_samples=600, n_features=5, centers=n_classes, cluster_std=4.0, random_state=0
+    )
+    assert_same_optimum(X, y, 1e-3, fit_intercept=fit_intercept)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [sparse.csr_matrix, sparse.csr_array, sparse.csc_array, sparse.coo_array, sparse.lil_matrix],
+)
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_sparse(layout, n_classes, rng):
+    X = sparse.random(400, 60, density=0.1, random_state=0, format="csr") * 10
+    y = rng.integers(n_classes, size=400)
+    model = assert_same_optimum(layout(X), y, 1e-3, solver="newton-cg")
+    dense = SoftmaxGDClassifier(alpha=1e-3, tol=1e-9).fit(X.toarray(), y)
+    np.testing.assert_allclose(model.coef_, dense.coef_, atol=1e-6)
+
+
+@raw_data
+def test_float32(load):
+    X, y = load(return_X_y=True)
+    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-6).fit(X.astype(np.float32), y)
+    exact = SoftmaxGDClassifier(alpha=1e-2, tol=1e-9).fit(X, y)
+    assert model.coef_.dtype == model.intercept_.dtype == np.float32
+    proba = model.predict_proba(X.astype(np.float32))
+    assert proba.dtype == np.float32
+    # Where the loss is flat to a float32's rounding, 1e-7, probabilities may differ by its root.
+    np.testing.assert_allclose(proba, exact.predict_proba(X), atol=5e-4)
+    assert model.loss_ == pytest.approx(exact.loss_, abs=1e-6)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize(("n_samples", "n_features"), [(20, 60), (30, 400)])
+def test_fewer_samples_than_features(n_samples, n_features, n_classes, fit_intercept, rng):
+    X = rng.normal(size=(n_samples, n_features)) * rng.uniform(0.1, 10.0, n_features) + 3.0
+    y = np.arange(n_samples) % n_classes
+    weights = rng.random(n_samples) * (np.arange(n_samples) > 2)
+    for sample_weight in (None, weights):
+        model = assert_same_optimum(
+            X, y, 1e-2, solver="newton-cg", sample_weight=sample_weight, fit_intercept=fit_intercept
+        )
+        assert model.n_iter_ < 60
+
+
+def test_wide_data_with_scales_too_far_apart_for_its_gram_matrix(rng):
+    X = rng.normal(size=(30, 400)) * np.geomspace(1e-4, 1e4, 400)
+    assert_same_optimum(X, np.arange(30) % 3, 1e-2, solver="newton-cg")
+
+
+def test_collinear_and_constant_columns(rng):
+    X, y = load_iris(return_X_y=True)
+    X = np.column_stack([X, X[:, 0], X @ rng.normal(size=(4, 2)), np.full(150, 0.1), np.zeros(150)])
+    model = assert_same_optimum(X, y, 1e-3, solver="newton-cg")
+    np.testing.assert_allclose(model.coef_[:, 0], model.coef_[:, 4], atol=1e-6)
+    # As good as zero: a constant's coefficient costs penalty, the intercept does not.
+    np.testing.assert_allclose(model.coef_[:, -2:], 0.0, atol=1e-9)
+
+
+def test_collinear_columns_without_a_penalty(rng):
+    """No unique coefficients, but unique probabilities."""
+    X, y = make_blobs(n_samples=300, cluster_std=5.0, random_state=0)
+    full_rank = SoftmaxGDClassifier(alpha=0, tol=1e-10).fit(X, y)
+    X2 = np.column_stack([X, X @ rng.normal(size=(2, 3)), np.ones(300)])
+    collinear = SoftmaxGDClassifier(alpha=0, tol=1e-10).fit(X2, y)
+    np.testing.assert_allclose(collinear.predict_proba(X2), full_rank.predict_proba(X), atol=1e-8)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_columns_of_any_scale_and_offset(offset):
+    X, y = load_wine(return_X_y=True)
+    scale = np.geomspace(1e-6, 1e6, X.shape[1])
+    plain = SoftmaxGDClassifier(alpha=0.0, tol=1e-3).fit(X, y)
+    scaled = SoftmaxGDClassifier(alpha=0.0, tol=1e-3).fit((X + offset) * scale, y)
+    assert scaled.n_iter_ <= plain.n_iter_ + 2
+    np.testing.assert_allclose(
+        scaled.predict_proba((X + offset) * scale), plain.predict_proba(X), atol=1e-3
+    )
+
+
+def test_a_constant_step_ends_at_the_same_optimum(lab):
+    X, y = lab
+    model = assert_same_optimum(X, y, 1e-2, learning_rate=0.9, max_iter=5000, tol=1e-8)
+    assert model.n_iter_ < 5000
+
+
+def test_many_classes(rng):
+    """1000 classes: the optimality conditions, by the fit's own gradient and by the outcome."""
+    n_classes = 1000
+    X = rng.normal(size=(3000, 4))
+    y = np.arange(3000) % n_classes
+    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-8).fit(X, y)
+    assert model.converged_
+    residuals = model.predict_proba(X) - np.eye(n_classes)[y]
+    np.testing.assert_allclose(residuals.sum(axis=0) / 3000, 0.0, atol=1e-8)
+    np.testing.assert_allclose(residuals.T @ X / 3000, -1e-2 * model.coef_, atol=1e-7)
+
+
+def test_separable_data_without_a_penalty_says_that_it_has_no_optimum(lab):
+    X, y = lab
+    kept = y < 2
+    X, y = X[kept] + 10 * y[kept, np.newaxis], y[kept]
+    with pytest.warns(ConvergenceWarning, match="alpha=0 has no optimum"):
+        SoftmaxGDClassifier(alpha=0, tol=1e-12, max_iter=5).fit(X, y)

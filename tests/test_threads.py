@@ -1,0 +1,96 @@
+"""Threads: the same bits with any number, the user's limits obeyed and restored."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from scipy import sparse
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from skl_softmax import SoftmaxGDClassifier, _threads
+from skl_softmax._threads import Workers
+
+
+def blas_threads():
+    return [
+        library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"
+    ]
+
+
+@pytest.fixture(scope="module")
+def large():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60_000, 12))
+    return X, (X[:, :4] + rng.gumbel(size=(60_000, 4))).argmax(axis=1)
+
+
+@pytest.mark.parametrize("layout", [np.asarray, np.asfortranarray, sparse.csr_array])
+@pytest.mark.parametrize("learning_rate", ["auto", 0.5])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_equal_bits_for_any_number_of_threads(large, layout, learning_rate, n_classes, monkeypatch):
+    X, y = large
+    X, y = layout(X), y % n_classes
+    model = SoftmaxGDClassifier(learning_rate=learning_rate, max_iter=4, tol=0)
+    fits = []
+    for n_threads in (1, 2, 4):
+        monkeypatch.setattr(_threads._single_threaded_blas, "_available", lambda n=n_threads: n)
+        fits.append((model.fit(X, y).coef_, model.loss_history_, model.predict_proba(X)))
+    for other in fits[1:]:
+        for a, b in zip(fits[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_as_many_threads_as_blas_may_use():
+    for limit in (1, 2):
+        with threadpool_limits(limit), Workers() as workers:
+            assert workers.n_threads == limit
+
+
+def test_one_thread_starts_no_other(large):
+    with threadpool_limits(1), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skl_softmax._threads.ThreadPoolExecutor", None)  # calling it would fail
+        SoftmaxGDClassifier(max_iter=2, tol=0).fit(*large)
+
+
+def test_limits_are_restored_and_threads_end(large):
+    X, y = large
+    with threadpool_limits(2):
+        before = blas_threads(), threading.active_count()
+        SoftmaxGDClassifier(max_iter=3, tol=0).fit(X, y).predict(X)
+        assert (blas_threads(), threading.active_count()) == before
+        with pytest.raises(ValueError, match="NaN"):
+            SoftmaxGDClassifier().fit(np.full_like(X, np.nan), y)
+        with pytest.raises(RuntimeError, match="inside"), Workers() as workers:
+            list(workers.map(_fail, range(100)))
+        assert (blas_threads(), threading.active_count()) == before
+
+
+def _fail(_):
+    raise RuntimeError("inside")
+
+
+def test_results_come_in_the_order_of_the_tasks():
+    with Workers() as workers:
+        workers.n_threads = 3
+        assert list(workers.map(lambda x: x * x, range(50))) == [x * x for x in range(50)]
+
+
+def test_numpy_error_states_reach_the_threads():
+    with Workers() as workers, np.errstate(over="raise"):
+        workers.n_threads = 2
+        with pytest.raises(FloatingPointError):
+            list(workers.map(np.exp, [np.array([1e4])] * 4))
+
+
+def test_fits_side_by_side(large):
+    """Each restores nothing that another still needs; all give the same."""
+    X, y = large
+    with threadpool_limits(2):
+        before = blas_threads()
+        expected = SoftmaxGDClassifier().fit(X, y).coef_
+        with ThreadPoolExecutor(4) as pool:
+            fits = list(pool.map(lambda _: SoftmaxGDClassifier().fit(X, y), range(8)))
+        assert blas_threads() == before
+    for model in fits:
+        np.testing.assert_array_equal(model.coef_, expected)
