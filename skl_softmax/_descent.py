@@ -139,23 +139,24 @@ def _line_search(objective: Objective, state: State, direction: Array) -> State:
     point, which comes with its gradient, shows where the minimum along the line lies.
     """
     slope = float(np.vdot(state.gradient, direction))
-    visible = objective.precision * abs(state.loss)
+    rounding = objective.precision * abs(state.loss)
     n_passes, t = state.n_passes, 1.0
     while slope < 0.0 and n_passes < state.n_passes + 30:
         params = state.params + t * direction
         loss, gradient = objective.value_and_gradient(params)
         n_passes += 1
-        trial_slope = float(np.vdot(gradient, direction))
-        enough = loss <= state.loss + SUFFICIENT * t * slope
-        if not enough and -slope * t <= visible:
-            # The fall would be lost in rounding, where the gradient is the better judge. That it
-            # must shrink by a tenth lets the descent end.
-            shrunk = np.linalg.norm(gradient) <= 0.9 * np.linalg.norm(state.gradient)
-            if not (shrunk and loss <= state.loss + visible):
-                break
-            enough, loss = True, min(loss, state.loss)
+        fall, promised = state.loss - loss, -slope * t
+        enough = fall >= SUFFICIENT * promised
+        if not enough and promised <= 10 * rounding and fall >= -10 * rounding:
+            # Where rounding hides the fall, the gradient is the better judge. That it must shrink
+            # by a tenth lets the descent end.
+            enough = np.linalg.norm(gradient) <= 0.9 * np.linalg.norm(state.gradient)
         if enough:
+            loss = min(loss, state.loss)
             return State(state.iteration + 1, params, loss, gradient, n_passes, step=t)
+        if promised <= rounding:
+            break
+        trial_slope = float(np.vdot(gradient, direction))
         t *= _cubic_minimizer(state.loss, slope * t, loss, trial_slope * t)
     return replace(state, n_passes=n_passes)
 
