@@ -28,7 +28,7 @@ from skl_softmax._problem import (
 )
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._threads import Workers
-from skl_softmax._validation import check_parameters, combine_weights, encode_labels
+from skl_softmax._validation import check_parameters, combine_weights, encode_labels, fixed_width
 
 
 def _is_printed(step: int, verbose: int) -> bool:
@@ -229,7 +229,7 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         """Fit, and return what there is to warn of."""
         check_parameters(self)
         X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=False
+            self, X, fixed_width(y), accept_sparse="csr", dtype=[np.float64, np.float32]
         )
         classes, codes = encode_labels(y)
         weights = combine_weights(sample_weight, self.class_weight, classes, codes)

@@ -60,6 +60,11 @@ def _check_integer(name: str, value: Any, *, at_least: int) -> None:
         raise ValueError(f"{name} must be {allowed}, got {value!r}.")
 
 
+def fixed_width(y: Any) -> Any:
+    """Return labels that scikit-learn knows: it does not yet know NumPy's variable-width strings."""
+    return y.astype(str) if getattr(getattr(y, "dtype", None), "kind", "") == "T" else y
+
+
 def encode_labels(y: Any) -> tuple[Array, Array]:
     """Return the sorted classes (n_classes,) and each label's place among them (n_samples,)."""
     y = column_or_1d(y, warn=True)

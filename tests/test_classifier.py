@@ -1,0 +1,329 @@
+"""The estimator's own behaviour: histories, when it stops and what it says, warm starts, labels."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.dtypes import StringDType
+from scipy import sparse
+from sklearn.datasets import load_digits, load_iris, load_wine, make_blobs
+from sklearn.exceptions import ConvergenceWarning
+
+from skl_softmax import SoftmaxGDClassifier, __all__, _rows, textbook
+
+
+@pytest.fixture(scope="module")
+def wine():
+    return load_wine(return_X_y=True)
+
+
+def test_public_names():
+    assert __all__ == sorted(__all__)
+
+
+class TestHistories:
+    @pytest.mark.parametrize("learning_rate", ["auto", 0.1])
+    @pytest.mark.parametrize("n_classes", [2, 3])
+    def test_shapes_and_ends(self, lab, learning_rate, n_classes):
+        X, y = lab
+        X, y = X[y < n_classes], y[y < n_classes]
+        model = SoftmaxGDClassifier(
+            learning_rate=learning_rate, max_iter=7, tol=0, store_coef_history=True
+        ).fit(X, y)
+        n_outputs = 1 if n_classes == 2 else n_classes
+        assert model.n_iter_ == 7
+        assert model.loss_history_.shape == (8,)
+        assert model.coef_history_.shape == (8, n_outputs, 2)
+        assert model.intercept_history_.shape == (8, n_outputs)
+        np.testing.assert_array_equal(model.coef_history_[0], 0.0)
+        np.testing.assert_array_equal(model.coef_history_[-1], model.coef_)
+        np.testing.assert_array_equal(model.intercept_history_[-1], model.intercept_)
+        assert model.loss_ == model.loss_history_[-1]
+        assert model.loss_history_[0] == pytest.approx(math.log(n_classes))
+        for method in ("predict", "predict_proba", "decision_function"):
+            stages = list(getattr(model, f"staged_{method}")(X))
+            assert len(stages) == 8
+            np.testing.assert_array_equal(stages[-1], getattr(model, method)(X))
+
+    def test_the_loss_is_the_objective(self, wine):
+        X, y = wine
+        model = SoftmaxGDClassifier(alpha=0.1).fit(X, y)
+        X1 = np.column_stack([np.ones(len(X)), X])
+        W = np.column_stack([model.intercept_, model.coef_]).T
+        expected = textbook.cross_entropy(X1, np.eye(3)[y], W) + 0.05 * (model.coef_**2).sum()
+        assert model.loss_ == pytest.approx(expected, abs=1e-12)
+
+    def test_only_the_last_fit_counts(self, lab):
+        model = SoftmaxGDClassifier(store_coef_history=True).fit(*lab)
+        model.set_params(store_coef_history=False).fit(*lab)
+        assert not hasattr(model, "coef_history_")
+        with pytest.raises(AttributeError, match="store_coef_history=True"):
+            model.staged_predict(lab[0])
+
+    def test_wide_data(self, rng):
+        X, y = rng.normal(size=(20, 300)), np.arange(20) % 3
+        model = SoftmaxGDClassifier(store_coef_history=True).fit(X, y)
+        assert model.coef_history_.shape == (model.n_iter_ + 1, 3, 300)
+        np.testing.assert_array_equal(model.coef_history_[-1], model.coef_)
+        np.testing.assert_array_equal(next(model.staged_predict_proba(X)), np.full((20, 3), 1 / 3))
+
+
+class TestStopping:
+    def test_tol_is_the_gradient_of_standardised_features(self, wine):
+        """The same number as after a StandardScaler, whatever the units."""
+        X, y = wine
+        standardised = (X - X.mean(axis=0)) / X.std(axis=0)
+        model = SoftmaxGDClassifier(alpha=0, tol=1e-3).fit(X, y)
+        residuals = model.predict_proba(X) - np.eye(3)[y]
+        assert np.abs(residuals.T @ standardised / len(X)).max() <= 1e-3
+        assert np.abs(residuals.mean(axis=0)).max() <= 1e-3
+        assert (model.converged_, model.stop_reason_) == (True, "tol")
+        shorter = SoftmaxGDClassifier(alpha=0, tol=0, max_iter=model.n_iter_ - 1).fit(X, y)
+        residuals = shorter.predict_proba(X) - np.eye(3)[y]
+        assert np.abs(residuals.T @ standardised / len(X)).max() > 1e-3
+
+    @pytest.mark.parametrize("fit_intercept", [True, False])
+    def test_a_constant_step_stops_by_the_same_tol(self, lab, fit_intercept):
+        X, y = lab[0] * [1.0, 3.0] + 1.0, lab[1]
+        params = {"alpha": 0, "tol": 0.1, "fit_intercept": fit_intercept}
+        model = SoftmaxGDClassifier(learning_rate=0.1, **params).fit(X, y)
+        center, scale = (X.mean(0), X.std(0)) if fit_intercept else (0.0, np.sqrt((X**2).mean(0)))
+        sizes = []
+        for step in (model.n_iter_ - 1, model.n_iter_):
+            path = SoftmaxGDClassifier(
+                learning_rate=0.1, max_iter=step, **{**params, "tol": 0}
+            ).fit(X, y)
+            residuals = path.predict_proba(X) - np.eye(3)[y]
+            sizes.append(np.abs(residuals.T @ ((X - center) / scale) / len(X)).max())
+        assert sizes[0] > 0.1 >= sizes[1]
+
+    def test_tol_zero_takes_every_step_without_a_warning(self, lab):
+        model = SoftmaxGDClassifier(learning_rate=0.5, max_iter=40, tol=0).fit(*lab)
+        assert model.n_iter_ == 40
+        assert (model.converged_, model.stop_reason_) == (False, "max_iter")
+
+    def test_auto_ends_where_the_loss_can_fall_no_further(self, lab):
+        model = SoftmaxGDClassifier(alpha=1e-2, tol=0, max_iter=10_000).fit(*lab)
+        assert model.n_iter_ < 100
+        assert (model.converged_, model.stop_reason_) == (True, "precision")
+
+    def test_max_iter_warns_with_numbers(self, wine):
+        with pytest.warns(ConvergenceWarning) as caught:
+            model = SoftmaxGDClassifier(max_iter=2).fit(*wine)
+        (warning,) = caught
+        assert "max_iter=2" in str(warning.message)
+        assert "tol=0.0001" in str(warning.message)
+        assert warning.filename == __file__
+        assert (model.converged_, model.n_iter_) == (False, 2)
+
+    @pytest.mark.parametrize("n_classes", [2, 3])
+    @pytest.mark.parametrize("fit_intercept", [True, False])
+    @pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
+    def test_the_largest_stable_learning_rate(self, wine, n_classes, fit_intercept, layout):
+        """2/L, against the eigenvalues of a dense matrix."""
+        X, y = wine
+        X, y = X[y < n_classes], y[y < n_classes]
+        X1 = np.column_stack([X, np.ones(len(X))]) if fit_intercept else X
+        largest = np.linalg.eigvalsh(X1.T @ X1 / len(X))[-1]
+        stable = 2 / ((0.25 if n_classes == 2 else 0.5) * largest + 0.1)
+        with pytest.warns(ConvergenceWarning, match=f"is {stable:.3g} "):
+            SoftmaxGDClassifier(
+                learning_rate=1e-12, max_iter=1, alpha=0.1, fit_intercept=fit_intercept
+            ).fit(layout(X), y)
+
+    def test_one_feature_without_an_intercept(self):
+        X = np.array([[1.0], [-2.0], [3.0]])
+        with pytest.warns(ConvergenceWarning, match=f"is {8 / (14 / 3):.3g} "):
+            SoftmaxGDClassifier(learning_rate=1e-9, max_iter=1, alpha=0, fit_intercept=False).fit(
+                X, [0, 1, 0]
+            )
+
+    def test_above_the_largest_stable_rate_the_loss_can_rise(self):
+        """Below, it falls from everywhere; here the Hessian at the start is the bound itself."""
+        X, y = [[1.0], [-1.0], [1.0], [-1.0]], [0, 0, 1, 1]  # nothing to learn: zero is optimal
+        stable = 2 / (0.25 + 1.0)
+        for factor, rises in ((0.99, False), (1.01, True)):
+            model = SoftmaxGDClassifier(
+                alpha=1.0, learning_rate=factor * stable, max_iter=50, tol=0, warm_start=True
+            ).fit(X, y)
+            model.coef_ += 1e-3
+            assert (np.diff(model.fit(X, y).loss_history_) > 0).all() == rises
+
+    def test_divergence_keeps_the_last_finite_weights(self, wine):
+        X, y = wine
+        with pytest.warns(ConvergenceWarning, match="Diverged: at step 3 .*stable.*'auto'"):
+            model = SoftmaxGDClassifier(learning_rate=1e60, alpha=1.0).fit(X, y)
+        assert model.stop_reason_ == "diverged"
+        assert not model.converged_
+        assert model.n_iter_ == 2
+        assert np.isfinite(model.loss_history_).all()
+        assert np.isfinite(model.coef_).all()
+        assert np.isfinite(model.predict_log_proba(X / 1e300)).all()
+
+
+class TestVerbose:
+    def test_prints_steps_losses_and_gradients(self, lab, capsys):
+        model = SoftmaxGDClassifier(learning_rate=0.5, max_iter=123, tol=0, verbose=1).fit(*lab)
+        lines = capsys.readouterr().out.splitlines()
+        steps = [*range(10), *range(10, 100, 10), 100, 123]
+        assert [int(line.split()[1]) for line in lines] == steps
+        for line, step in zip(lines, steps, strict=True):
+            assert f"loss {model.loss_history_[step]:.9f}" in line
+            assert "gradient" in line
+
+    def test_two_prints_every_step(self, lab, capsys):
+        SoftmaxGDClassifier(learning_rate=0.5, max_iter=25, tol=0, verbose=2).fit(*lab)
+        assert len(capsys.readouterr().out.splitlines()) == 26
+
+    def test_silent_by_default(self, lab, capsys):
+        SoftmaxGDClassifier().fit(*lab)
+        assert capsys.readouterr() == ("", "")
+
+
+class TestWarmStart:
+    def test_goes_on_where_it_was(self, lab):
+        whole = SoftmaxGDClassifier(learning_rate=0.5, max_iter=30, tol=0).fit(*lab)
+        parts = SoftmaxGDClassifier(learning_rate=0.5, max_iter=10, tol=0, warm_start=True)
+        losses = np.concatenate([parts.fit(*lab).loss_history_[:-1] for _ in range(3)])
+        np.testing.assert_array_equal(losses, whole.loss_history_[:-1])
+        np.testing.assert_array_equal(parts.coef_, whole.coef_)
+
+    @pytest.mark.parametrize("shape", ["tall", "wide", "sparse"])
+    def test_a_converged_fit_needs_no_step(self, shape, rng):
+        X = rng.normal(size=(30, 300 if shape == "wide" else 5)) + 1.0
+        X = sparse.csr_array(X) if shape == "sparse" else X
+        model = SoftmaxGDClassifier(warm_start=True, alpha=1e-2).fit(X, np.arange(30) % 3)
+        before = model.predict_proba(X)
+        assert model.fit(X, np.arange(30) % 3).n_iter_ == 0
+        np.testing.assert_allclose(model.predict_proba(X), before, atol=1e-12)
+
+    def starts(self, lab, labels):
+        """The logits of 10 points before the first step of a fit to other labels, by class."""
+        X, y = lab
+        model = SoftmaxGDClassifier(warm_start=True, alpha=1e-2).fit(
+            X, np.array(["a", "b", "c"])[y]
+        )
+        old = dict(zip("abc", model.decision_function(X[:10]).T, strict=True))
+        keep = y < len(labels)
+        model.set_params(store_coef_history=True).fit(X[keep], np.array(labels)[y[keep]])
+        start = next(model.staged_predict_proba(X[:10]))
+        logits = [old.get(label, np.zeros(10)) for label in model.classes_]
+        return start, textbook.softmax(np.transpose(logits))
+
+    @pytest.mark.parametrize(
+        "labels",
+        [
+            ["a", "b", "c"],
+            ["c", "a", "b"],  # the same classes, other samples
+            ["b", "c"],  # fewer: matched by label, not by place
+            ["b", "c", "d"],  # one gone, one new
+            ["d", "e", "f"],  # all new
+            ["0", "c"],
+        ],
+    )
+    def test_classes_are_matched_by_label(self, lab, labels):
+        start, expected = self.starts(lab, labels)
+        np.testing.assert_allclose(start, expected, atol=1e-12)
+
+    def test_from_two_classes_to_three_and_back(self, lab):
+        X, y = lab
+        model = SoftmaxGDClassifier(warm_start=True, store_coef_history=True, alpha=1e-2)
+        odds = model.fit(X[y < 2], y[y < 2]).decision_function(X)
+        model.fit(X, y)
+        start = next(model.staged_predict_proba(X))
+        np.testing.assert_allclose(np.log(start[:, 1] / start[:, 0]), odds, atol=1e-12)
+        logits = model.decision_function(X)
+        model.fit(X[y > 0], y[y > 0])
+        start = next(model.staged_decision_function(X))
+        np.testing.assert_allclose(start, logits[:, 2] - logits[:, 1], atol=1e-12)
+
+    def test_other_features_are_an_error_and_the_fit_stays(self, lab):
+        X, y = lab
+        model = SoftmaxGDClassifier(warm_start=True).fit(X, y)
+        before = model.coef_.copy()
+        with pytest.raises(ValueError, match="2 features of the previous fit, got X with 1"):
+            model.fit(X[:, :1], y)
+        np.testing.assert_array_equal(model.coef_, before)
+        assert model.n_features_in_ == 2
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([-1, 7, 3]),
+        np.array([0.5, 1.5, 2.5]).astype(str),
+        np.array(["ham", "spam", "eggs"], dtype=object),
+        np.array([3, 1, 2], dtype=np.uint8),
+        np.array(["ä", "ö", "ü"], dtype=StringDType()),
+    ],
+    ids=lambda labels: str(labels.dtype),
+)
+def test_labels_of_any_type(lab, labels):
+    X, codes = lab
+    y = labels[codes]
+    model = SoftmaxGDClassifier().fit(X, y)
+    np.testing.assert_array_equal(model.classes_, np.unique(y))
+    expected = SoftmaxGDClassifier().fit(X, np.unique(y, return_inverse=True)[1])
+    np.testing.assert_array_equal(model.predict(X), model.classes_[expected.predict(X)])
+    assert model.predict(X).dtype == model.classes_.dtype
+    assert np.mean(model.predict(X) == y) > 0.9
+
+
+def test_booleans_and_one_sample_per_class():
+    model = SoftmaxGDClassifier().fit([[0.0], [1.0]], [False, True])
+    np.testing.assert_array_equal(model.predict([[0.0], [1.0]]), [False, True])
+    model = SoftmaxGDClassifier().fit(np.eye(5), list("abcde"))
+    np.testing.assert_array_equal(model.predict(np.eye(5)), list("abcde"))
+
+
+def test_passes_count_gradients_curvature_and_scale(wine, monkeypatch):
+    """Every pass over the data reads every row once."""
+    rows_read = []
+    original = _rows.Rows.map, _rows.Rows.sum
+
+    def counting(method):
+        def count(self, function):
+            rows_read.append(self.n_samples)
+            return method(self, function)
+
+        return count
+
+    monkeypatch.setattr(_rows.Rows, "map", counting(original[0]))
+    monkeypatch.setattr(_rows.Rows, "sum", counting(original[1]))
+    for params in (
+        {},
+        {"alpha": 0},
+        {"learning_rate": 1e-7, "tol": 0},
+        {"learning_rate": 1e-7, "tol": 0.9},
+    ):
+        rows_read.clear()
+        model = SoftmaxGDClassifier(max_iter=200, **params).fit(*wine)
+        assert len(rows_read) == model.n_passes_, params
+
+
+@pytest.mark.parametrize(("load", "passes"), [(load_iris, 25), (load_wine, 40), (load_digits, 70)])
+def test_default_fits_take_few_passes(load, passes):
+    model = SoftmaxGDClassifier().fit(*load(return_X_y=True))
+    assert model.converged_
+    assert model.n_passes_ <= passes
+
+
+def test_fitting_forgets_the_data(wine):
+    X, y = wine
+    model = SoftmaxGDClassifier().fit(X, y)
+    for value in vars(model).values():
+        assert not (isinstance(value, np.ndarray) and np.shares_memory(value, X))
+        assert np.size(value) < len(X)
+
+
+def test_predictions_in_blocks_equal_predictions_at_once(monkeypatch):
+    X, y = make_blobs(n_samples=500, centers=4, n_features=3, random_state=0)
+    model = SoftmaxGDClassifier().fit(X, y)
+    methods = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+    whole = {method: getattr(model, method)(X) for method in methods}
+    monkeypatch.setattr(_rows, "BLOCK_ROWS", (7, 7))
+    for method in methods:
+        for layout in (X, sparse.csr_array(X)):
+            np.testing.assert_allclose(
+                getattr(model, method)(layout), whole[method], rtol=1e-12, atol=1e-13
+            )
