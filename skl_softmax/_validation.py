@@ -61,8 +61,8 @@ def _check_integer(name: str, value: Any, *, at_least: int) -> None:
 
 
 def fixed_width(y: Any) -> Any:
-    """Return labels that scikit-learn knows: it does not yet know NumPy's variable-width strings."""
-    return y.astype(str) if getattr(getattr(y, "dtype", None), "kind", "") == "T" else y
+    """Turn NumPy's variable-width strings, which scikit-learn does not know yet, into others."""
+    return np.array(y.tolist()) if getattr(getattr(y, "dtype", None), "kind", "") == "T" else y
 
 
 def encode_labels(y: Any) -> tuple[Array, Array]:
