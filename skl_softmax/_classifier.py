@@ -150,7 +150,7 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
 
     >>> textbook = SoftmaxGDClassifier(learning_rate=1e-7, alpha=0, max_iter=3, tol=0)
     >>> textbook.fit(X, y).loss_history_.round(4)
-    array([1.0986, 1.0965, 1.0946, 1.0927])
+    array([1.0986, 1.0964, 1.0942, 1.0922])
     """
 
     def __init__(

@@ -1,0 +1,191 @@
+"""A quick tour: ``python -m skl_softmax [--output FOLDER]``.
+
+Real data in a pipeline and a grid search, the fit beside LogisticRegression's, and the course's
+lab, step by step; with matplotlib, pictures of both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import time
+import warnings
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import classification_report, log_loss
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.pipeline import make_pipeline
+
+from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._model import SoftmaxModel
+from skl_softmax._pictures import draw_loss, draw_regions, draw_samples, draw_weight_paths
+from skl_softmax._rows import Array
+
+STEPS_SHOWN = 1, 5, 30, 300  # of the lab
+
+
+def main() -> None:
+    """Run the tour."""
+    parser = argparse.ArgumentParser(prog="python -m skl_softmax", description=__doc__)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("softmax_tour"),
+        metavar="FOLDER",
+        help="folder for the pictures (default: ./%(default)s)",
+    )
+    output = parser.parse_args().output
+    digits = tour_digits()
+    lab = tour_lab()
+    if importlib.util.find_spec("matplotlib") is None:
+        print('\nFor the pictures: python -m pip install "skl_softmax[plot]"')
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    for path in (draw_digits(digits, output), *draw_lab(*lab, output)):
+        print(f"wrote {path}")
+
+
+def tour_digits() -> SoftmaxGDClassifier:
+    """Find alpha for 1797 raw 8 × 8 images of digits; return a fit that kept its history."""
+    print("== Handwritten digits, raw pixels: a pipeline and a grid search over alpha\n")
+    X, y = load_digits(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
+    pipeline = make_pipeline(VarianceThreshold(), SoftmaxGDClassifier())
+    alphas = [1e-4, 1e-3, 1e-2, 1e-1]
+    search = GridSearchCV(pipeline, {"softmaxgdclassifier__alpha": alphas}).fit(X_train, y_train)
+    alpha = search.best_params_["softmaxgdclassifier__alpha"]
+    for candidate, accuracy in zip(alphas, search.cv_results_["mean_test_score"], strict=True):
+        print(f"alpha {candidate:<7g} cross-validated accuracy {accuracy:.4f}")
+    print(f"\nalpha = {alpha:g}: test accuracy {search.score(X_test, y_test):.4f}\n")
+    print(classification_report(y_test, search.predict(X_test), digits=3))
+    compare(X_train, y_train, alpha)
+    return SoftmaxGDClassifier(alpha=alpha).fit(X_train, y_train)
+
+
+def compare(X: Array, y: Array, alpha: float) -> None:
+    """Print fit time and loss beside LogisticRegression's, on the same objective."""
+    C = 1 / (alpha * len(y))
+    candidates = {
+        "SoftmaxGDClassifier()": SoftmaxGDClassifier(alpha=alpha),
+        "LogisticRegression()": LogisticRegression(C=C),
+        "LogisticRegression(max_iter=10000)": LogisticRegression(C=C, max_iter=10_000),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(3):  # in turn, so that whatever else the machine does meets all of them
+        for name, model in candidates.items():
+            start = time.perf_counter()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(X, y)
+            seconds[name].append(time.perf_counter() - start)
+    losses = {
+        name: log_loss(y, model.predict_proba(X)) + alpha / 2 * np.sum(model.coef_**2)
+        for name, model in candidates.items()
+    }
+    print(f"The same objective (alpha = {alpha:g}, C = {C:.4g}), median of 3 fits:\n")
+    print(f"{'':34s} {'steps':>6s} {'time':>9s} {'loss':>11s}")
+    for name, model in candidates.items():
+        n_iter = int(np.max(model.n_iter_))
+        print(f"{name:34s} {n_iter:6d} {median(seconds[name]):8.3f}s {losses[name]:11.7f}")
+
+
+def tour_lab() -> tuple[SoftmaxGDClassifier, Array, Array]:
+    """Run the lab: 300 steps of the textbook's loop, learning rate 0.5, on three blobs."""
+    print("\n== The lab: the textbook's loop, 300 steps with learning rate 0.5")
+    print("(Byungkook Oh, Lab2-4. Softmax Regression via Gradient Descent, 2026)\n")
+    X, y = make_blobs(
+        n_samples=250,
+        centers=[(0, 0), (1.0, 0.0), (0.0, 1.0)],
+        cluster_std=[0.3, 0.3, 0.3],
+        random_state=42,
+    )
+    model = SoftmaxGDClassifier(
+        learning_rate=0.5, alpha=0, max_iter=300, tol=0, store_coef_history=True
+    ).fit(X, y)
+    accuracies = [float(np.mean(labels == y)) for labels in model.staged_predict(X)]
+    print(f"{'step':>5s} {'loss':>9s} {'accuracy':>9s}")
+    for step in (0, *STEPS_SHOWN):
+        print(f"{step:5d} {model.loss_history_[step]:9.6f} {accuracies[step]:9.1%}")
+    print("\nweights after 300 steps, a column for each class")
+    rows = np.vstack([model.intercept_, model.coef_.T])
+    for name, row in zip(("bias", "x1", "x2"), rows, strict=True):
+        print(f"{name:>5s} " + " ".join(f"{weight:8.4f}" for weight in row))
+    print()
+    return model, X, y
+
+
+def draw_digits(model: SoftmaxGDClassifier, output: Path) -> Path:
+    """Draw the loss over the steps, and each digit's weights as an image."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    left, right = map(figure.add_subfigure, figure.add_gridspec(1, 2, width_ratios=[1, 1.7]))
+    ax = left.subplots()
+    draw_loss(ax, model.loss_history_)
+    ax.set(ylim=(0, None), title="loss")
+    size = np.abs(model.coef_).max()
+    for digit, (ax, coef) in enumerate(zip(right.subplots(2, 5).flat, model.coef_, strict=True)):
+        image = ax.imshow(coef.reshape(8, 8), cmap="PuOr", vmin=-size, vmax=size)
+        ax.set(title=str(digit), xticks=[], yticks=[])
+    right.suptitle("weight of each pixel, for each digit")
+    right.colorbar(image, ax=right.axes, shrink=0.8)
+    return save(figure, output / "digits.png")
+
+
+def draw_lab(model: SoftmaxGDClassifier, X: Array, y: Array, output: Path) -> list[Path]:
+    """Draw the lab's loss and weights over the steps, and the regions as they evolve."""
+    from matplotlib.figure import Figure
+
+    training = Figure(figsize=(9, 3.6), layout="constrained")
+    loss, weights = training.subplots(1, 2, width_ratios=[1, 1.5])
+    draw_loss(loss, model.loss_history_)
+    loss.set(ylim=(0, None), title="loss")
+    draw_weight_paths(
+        weights, model.coef_history_, model.intercept_history_, model.classes_, ["x1", "x2"]
+    )
+    weights.set(title="weights")
+    weights.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
+
+    regions = Figure(figsize=(11, 2.8), layout="constrained")
+    margin = 0.15
+    (left, bottom), (right, top) = X.min(axis=0) - margin, X.max(axis=0) + margin
+    accuracies = [float(np.mean(labels == y)) for labels in model.staged_predict(X)]
+    axes = regions.subplots(1, len(STEPS_SHOWN), sharex=True, sharey=True)
+    for ax, step in zip(axes, STEPS_SHOWN, strict=True):
+        stage = SoftmaxModel(
+            model.classes_, model.coef_history_[step], model.intercept_history_[step]
+        )
+        draw_regions(ax, stage, (left, right, bottom, top))
+        draw_samples(ax, X, y, model.classes_)
+        ax.set(
+            title=f"step {step}: accuracy {accuracies[step]:.1%}",
+            xlabel="x1",
+        )
+    axes[0].set_ylabel("x2")
+    regions.legend(
+        *axes[0].get_legend_handles_labels(),
+        title="class",
+        loc="outside right center",
+        frameon=False,
+    )
+    return [
+        save(training, output / "lab_training.png"),
+        save(regions, output / "lab_regions.png"),
+    ]
+
+
+def save(figure: Any, path: Path) -> Path:
+    """Write the figure and return where."""
+    figure.savefig(path, dpi=150)
+    return path
+
+
+if __name__ == "__main__":
+    main()
