@@ -126,7 +126,8 @@ def draw_digits(model: SoftmaxGDClassifier, output: Path) -> Path:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.2), layout="constrained")
-    left, right = map(figure.add_subfigure, figure.add_gridspec(1, 2, width_ratios=[1, 1.7]))
+    grid = figure.add_gridspec(1, 2, width_ratios=[1, 1.7])
+    left, right = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     ax = left.subplots()
     draw_loss(ax, model.loss_history_)
     ax.set(ylim=(0, None), title="loss")
