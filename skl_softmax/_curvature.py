@@ -95,7 +95,7 @@ def _outside_null_space(curvature: Curvature, objective: SoftmaxObjective) -> Cu
     null = vectors[:, values <= 10 * len(gram) * np.finfo(float).eps * values[-1]]
 
     def project(gradient: Array) -> Array:
-        return gradient - (gradient @ null) @ null.T
+        return np.asarray(gradient - (gradient @ null) @ null.T)
 
     def measure(params: Array) -> Solve:
         solve = curvature.measure(params)
@@ -170,7 +170,8 @@ def _cholesky(matrix: Array) -> tuple[Array, bool]:
     for ridge in (1e-12, 1e-9, 1e-6):
         matrix[n, n] += ridge * largest
         try:
-            return cho_factor(matrix, lower=True, check_finite=False)
+            factor: tuple[Array, bool] = cho_factor(matrix, lower=True, check_finite=False)
+            return factor
         except LinAlgError:
             continue
     return np.eye(len(matrix)), True  # no curvature to be had: plain descent
