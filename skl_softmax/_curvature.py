@@ -138,7 +138,8 @@ def _full_model(hessian: Array, shape: tuple[int, int]) -> Solve:
     """
     n_outputs, n_dof = shape
     blocks = hessian.reshape(n_outputs, n_dof, n_outputs, n_dof)
-    blocks[:, np.arange(n_dof), :, np.arange(n_dof)] += np.trace(hessian) / hessian.size
+    usual = np.trace(hessian) / len(hessian)
+    blocks[:, np.arange(n_dof), :, np.arange(n_dof)] += usual / n_outputs
     factor = _cholesky(hessian)
 
     def solve(gradient: Array) -> Array:
@@ -164,11 +165,15 @@ def _diagonal_model(diagonal: Array) -> Solve:
 
 
 def _cholesky(matrix: Array) -> tuple[Array, bool]:
-    """Factor a positive semi-definite matrix, overwritten; collinear columns get a small ridge."""
-    largest = matrix.diagonal().max()
+    """Factor a positive semi-definite matrix, overwritten; collinear columns get a small ridge.
+
+    Relative to each diagonal entry: penalties on badly scaled columns lie powers of ten apart.
+    """
+    diagonal = matrix.diagonal().copy()
+    diagonal[diagonal <= 0.0] = diagonal.max()
     n = np.arange(len(matrix))
     for ridge in (1e-12, 1e-9, 1e-6):
-        matrix[n, n] += ridge * largest
+        matrix[n, n] += ridge * diagonal
         try:
             factor: tuple[Array, bool] = cho_factor(matrix, lower=True, check_finite=False)
             return factor

@@ -41,10 +41,8 @@ class RowSpace:
 
     def expand(self, coef: Array) -> Array:
         """Turn coefficients of the coordinates (n_outputs, rank) into (n_outputs, n_features)."""
-        mixed = coef @ self._combinations.T  # (n_outputs, n_samples)
-        return np.asarray(
-            mixed @ self._X - mixed.sum(axis=1, keepdims=True) * self._center, dtype=self._X.dtype
-        )
+        # Each combination sums to zero if there is a center: the same rows, centred or not.
+        return np.asarray(coef @ self._combinations.T @ self._X, dtype=self._X.dtype)
 
     def reduce(self, coef: Array) -> Array:
         """Project coefficients (n_outputs, n_features) to the coordinates', (n_outputs, rank)."""

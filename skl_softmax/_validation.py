@@ -121,13 +121,13 @@ def _check_sample_weight(sample_weight: Any, n_samples: int) -> Array:
 def _class_weights(class_weight: Any, classes: Array, codes: Array, weights: Array) -> Array:
     """The weight of each class (n_classes,).
 
-    "balanced" gives every class the same share of the total of `weights`: scikit-learn's formula
-    with weighted counts, so that a weight of two still means a sample seen twice.
+    "balanced" gives every class the same total: scikit-learn's formula, up to a factor that does
+    not matter here, with weighted counts, so that a weight of two still means a sample seen twice.
     """
     if isinstance(class_weight, str) and class_weight == "balanced":
         counts = np.bincount(codes, weights, minlength=len(classes))
         shares = np.zeros(len(classes))
-        np.divide(weights.sum() / len(classes), counts, out=shares, where=counts > 0.0)
+        np.divide(1.0, counts, out=shares, where=counts > 0.0)
         return shares
     if not isinstance(class_weight, Mapping):
         raise ValueError(

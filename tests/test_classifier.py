@@ -225,6 +225,13 @@ class TestWarmStart:
         start, expected = self.starts(lab, labels)
         np.testing.assert_allclose(start, expected, atol=1e-12)
 
+    def test_what_is_common_to_all_classes_is_left_out(self, lab):
+        X, y = lab
+        model = SoftmaxGDClassifier(warm_start=True).fit(X, y)
+        model.set_params(max_iter=1, tol=0).fit(X, y + 1)  # the row of class 0 is gone
+        np.testing.assert_allclose(model.coef_.sum(axis=0), 0.0, atol=1e-12)
+        np.testing.assert_allclose(model.intercept_.sum(), 0.0, atol=1e-12)
+
     def test_from_two_classes_to_three_and_back(self, lab):
         X, y = lab
         model = SoftmaxGDClassifier(warm_start=True, store_coef_history=True, alpha=1e-2)

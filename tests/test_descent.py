@@ -103,6 +103,30 @@ def test_models_are_renewed_when_their_cost_has_been_spent():
     )
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_corrections_outlive_a_renewal_unless_the_model_is_the_hessian(exact):
+    quadratic = Quadratic(condition=1e3)
+    model = Curvature(lambda _: lambda gradient: gradient / 2e3, cost=8.0, exact=exact)
+    states = list(itertools.islice(matrix_descent(quadratic, np.zeros((1, 6)), model), 10))
+    plain = states[8].params - states[8].gradient / 2e3
+    assert np.allclose(states[9].params, plain, rtol=0, atol=1e-15) == exact
+
+
+def test_a_model_that_has_aged_into_too_long_a_step_is_renewed():
+    n_models = 0
+
+    def measure(_):
+        nonlocal n_models
+        n_models += 1
+        factors = itertools.chain([1e-4], itertools.repeat(1e6))
+        return lambda gradient: next(factors) * gradient
+
+    model = Curvature(measure, cost=1e9, exact=False)
+    descent = matrix_descent(Quadratic(condition=1e3), np.zeros((1, 6)), model)
+    history = [(state.step < 1.0, n_models) for state in itertools.islice(descent, 4)]
+    assert history == [(False, 0), (False, 1), (True, 1), (False, 2)]
+
+
 def test_steps_are_shortened_until_the_loss_falls():
     quadratic = Quadratic(condition=1.0)
     long = Curvature(lambda _: lambda gradient: 1e3 * gradient, cost=1e9, exact=False)

@@ -108,9 +108,14 @@ def test_the_loss_never_rises_on_raw_data(load, alpha):
     assert (np.diff(model.loss_history_) <= 0).all()
 
 
-@given(overlapping(), st.sampled_from(["auto", 0.1]))
-def test_coefficients_sum_to_zero_over_classes(problem, learning_rate):
-    model = fit(*problem, learning_rate=learning_rate, max_iter=30, tol=0)
+@given(
+    overlapping(),
+    st.sampled_from(["auto", 0.1]),
+    st.sampled_from([np.asarray, sparse.csr_array]),
+)
+def test_coefficients_sum_to_zero_over_classes(problem, learning_rate, layout):
+    X, y = problem
+    model = fit(layout(X), y, learning_rate=learning_rate, alpha=0, max_iter=30, tol=0)
     if len(model.classes_) > 2:
         size = np.abs(model.coef_).max()
         np.testing.assert_allclose(model.coef_.sum(axis=0), 0.0, atol=1e-10 * size)

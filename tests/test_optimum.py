@@ -135,8 +135,18 @@ def test_fewer_samples_than_features(n_samples, n_features, n_classes, fit_inter
 
 
 def test_wide_data_with_scales_too_far_apart_for_its_gram_matrix(rng):
-    X = rng.normal(size=(30, 400)) * np.geomspace(1e-4, 1e4, 400)
-    assert_same_optimum(X, np.arange(30) % 3, 1e-2, solver="newton-cg")
+    X = rng.normal(size=(30, 400))
+    X[:, 0] *= 1e9  # say, a time stamp
+    X[:, 1] *= 1e-9
+    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-9).fit(X, np.arange(30) % 3)
+    scaled = X / [1e9, 1e-9, *[1.0] * 398]
+    # Penalties of 1e-18 and 1e18 times the others': none, and no column at all.
+    residuals = model.predict_proba(X) - np.eye(3)[np.arange(30) % 3]
+    np.testing.assert_allclose(residuals.T @ scaled[:, 0] / 30, 0.0, atol=1e-9)
+    np.testing.assert_allclose(
+        residuals.T @ scaled[:, 2:] / 30, -1e-2 * model.coef_[:, 2:], atol=1e-9
+    )
+    np.testing.assert_allclose(model.coef_[:, 1], 0.0, atol=1e-9)
 
 
 def test_collinear_and_constant_columns(rng):
@@ -155,6 +165,18 @@ def test_collinear_columns_without_a_penalty(rng):
     X2 = np.column_stack([X, X @ rng.normal(size=(2, 3)), np.ones(300)])
     collinear = SoftmaxGDClassifier(alpha=0, tol=1e-10).fit(X2, y)
     np.testing.assert_allclose(collinear.predict_proba(X2), full_rank.predict_proba(X), atol=1e-8)
+
+
+def test_constant_columns_of_sparse_data(rng):
+    X = sparse.random(200, 20, density=0.2, random_state=0, format="csr")
+    X = sparse.hstack([X, np.full((200, 1), 0.1), np.full((200, 1), 1e6)], format="csr")
+    y = rng.integers(3, size=200)
+    model = SoftmaxGDClassifier(alpha=1e-3, tol=1e-9).fit(X, y)
+    without = SoftmaxGDClassifier(alpha=1e-3, tol=1e-9).fit(X[:, :20], y)
+    assert model.n_iter_ <= without.n_iter_ + 1
+    np.testing.assert_allclose(model.coef_[:, :20], without.coef_, atol=1e-7)
+    # The gradient is rounded where the intercept's, times 1e6, is taken off it; over alpha.
+    np.testing.assert_allclose(model.coef_[:, 20:], 0.0, atol=1e6 * 1e-16 / 1e-3)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])

@@ -47,6 +47,15 @@ def test_as_many_threads_as_blas_may_use():
             assert workers.n_threads == limit
 
 
+def test_the_last_one_out_restores_the_limit():
+    with threadpool_limits(2):
+        with Workers() as outer:
+            with Workers() as inner:
+                assert inner.n_threads == outer.n_threads == 2
+            assert set(blas_threads()) == {1}
+        assert set(blas_threads()) == {2}
+
+
 def test_one_thread_starts_no_other(large):
     with threadpool_limits(1), pytest.MonkeyPatch.context() as patch:
         patch.setattr("skl_softmax._threads.ThreadPoolExecutor", None)  # calling it would fail
