@@ -143,8 +143,8 @@ def _full_model(hessian: Array, shape: tuple[int, int]) -> Solve:
     factor = _cholesky(hessian)
 
     def solve(gradient: Array) -> Array:
-        step: Array = cho_solve(factor, gradient.reshape(-1), check_finite=False)
-        return step.reshape(shape)
+        step: Array = cho_solve(factor, gradient.reshape(-1), check_finite=False).reshape(shape)
+        return step - step.mean(axis=0)  # zero but for rounding, which adds up
 
     return solve
 
