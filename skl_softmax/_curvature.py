@@ -47,38 +47,31 @@ class Curvature:
 def choose_curvature(objective: SoftmaxObjective) -> Curvature:
     """Choose the kind that promises the cheapest fit.
 
-    The three differ in what a model costs and in how many steps they leave to take. The counts
-    below were observed at the default tolerance; only their order of magnitude matters.
+    They differ in what a model costs and in how many steps it leaves to take. The counts below
+    were observed at the default tolerance; only their order of magnitude matters.
     """
-
-    def measure_full(params: Array) -> Solve:
-        if not params.any():  # there, the shared model is the Hessian, and cheaper
-            return _shared_model(objective.shared_hessian(params))
-        return _full_model(objective.full_hessian(params), objective.shape)
 
     def measure_shared(params: Array) -> Solve:
         return _shared_model(objective.shared_hessian(params))
+
+    def measure_full(params: Array) -> Solve:
+        if len(params) == 1 or not params.any():  # there, the shared one is the Hessian
+            return measure_shared(params)
+        return _full_model(objective.full_hessian(params), objective.shape)
 
     def measure_diagonal(params: Array) -> Solve:
         return _diagonal_model(objective.hessian_diagonal(params))
 
     costs = _costs(objective)
-    two_classes = objective.n_outputs == 1
-    full = Curvature(measure_full, costs["full"], exact=True)
-    shared = Curvature(measure_shared, costs["shared"], exact=two_classes)
     diagonal = Curvature(measure_diagonal, costs["diagonal"], exact=False)
     if objective.rows.is_sparse:
         return diagonal
-    promised = [
-        (n_models * kind.cost + n_steps, kind)
-        for kind, n_models, n_steps in [
-            (full, 5, 12),
-            (shared, *((5, 12) if two_classes else (3, 35))),
-            (diagonal, 3, 150),
-        ]
-        if not (two_classes and kind is full)
+    candidates = [  # with the models and the steps that a fit takes
+        (Curvature(measure_full, costs["full"], exact=True), 5, 12),
+        (Curvature(measure_shared, costs["shared"], exact=False), 3, 35),
+        (diagonal, 3, 150),
     ]
-    chosen = min(promised, key=lambda pair: pair[0])[1]
+    chosen, *_ = min(candidates, key=lambda kind: kind[1] * kind[0].cost + kind[2])
     if chosen is diagonal or objective.penalty.any():
         return chosen
     return _outside_null_space(chosen, objective)
@@ -119,6 +112,8 @@ def _costs(objective: SoftmaxObjective) -> dict[str, float]:
         "shared": logits + n_dof**2 / 2 + 4 * n_dof,
         "diagonal": logits + n_params,
     }
+    if n_outputs == 1:
+        operations["full"] = operations["shared"]
     return {kind: count / (logits + n_params) for kind, count in operations.items()}
 
 
@@ -143,8 +138,8 @@ def _full_model(hessian: Array, shape: tuple[int, int]) -> Solve:
     factor = _cholesky(hessian)
 
     def solve(gradient: Array) -> Array:
-        step: Array = cho_solve(factor, gradient.reshape(-1), check_finite=False).reshape(shape)
-        return step - step.mean(axis=0)  # zero but for rounding, which adds up
+        step = cho_solve(factor, gradient.reshape(-1), check_finite=False).reshape(shape)
+        return np.asarray(step - step.mean(axis=0))  # zero but for rounding, which adds up
 
     return solve
 
