@@ -133,8 +133,8 @@ def _full_model(hessian: Array, shape: tuple[int, int]) -> Solve:
     """
     n_outputs, n_dof = shape
     blocks = hessian.reshape(n_outputs, n_dof, n_outputs, n_dof)
-    usual = np.trace(hessian) / len(hessian)
-    blocks[:, np.arange(n_dof), :, np.arange(n_dof)] += usual / n_outputs
+    usual = np.einsum("kjkj->j", blocks) / n_outputs  # (n_dof,)
+    blocks[:, np.arange(n_dof), :, np.arange(n_dof)] += usual[:, np.newaxis, np.newaxis] / n_outputs
     factor = _cholesky(hessian)
 
     def solve(gradient: Array) -> Array:
@@ -150,7 +150,8 @@ def _diagonal_model(diagonal: Array) -> Solve:
     Scaling classes apart would let their sum drift from zero; centring the step undoes that, and
     is the same metric restricted to the steps that sum to zero.
     """
-    inverse = 1.0 / np.maximum(diagonal, 1e-6 * diagonal.max() or 1.0)
+    largest = diagonal.max(axis=0)
+    inverse = 1.0 / np.maximum(diagonal, np.where(largest > 0.0, 1e-6 * largest, 1.0))
 
     def solve(gradient: Array) -> Array:
         step = inverse * gradient

@@ -134,19 +134,24 @@ def test_fewer_samples_than_features(n_samples, n_features, n_classes, fit_inter
         assert model.n_iter_ < 60
 
 
-def test_wide_data_with_scales_too_far_apart_for_its_gram_matrix(rng):
-    X = rng.normal(size=(30, 400))
-    X[:, 0] *= 1e9  # say, a time stamp
-    X[:, 1] *= 1e-9
-    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-9).fit(X, np.arange(30) % 3)
-    scaled = X / [1e9, 1e-9, *[1.0] * 398]
-    # Penalties of 1e-18 and 1e18 times the others': none, and no column at all.
-    residuals = model.predict_proba(X) - np.eye(3)[np.arange(30) % 3]
-    np.testing.assert_allclose(residuals.T @ scaled[:, 0] / 30, 0.0, atol=1e-9)
-    np.testing.assert_allclose(
-        residuals.T @ scaled[:, 2:] / 30, -1e-2 * model.coef_[:, 2:], atol=1e-9
-    )
-    np.testing.assert_allclose(model.coef_[:, 1], 0.0, atol=1e-9)
+@pytest.mark.parametrize(
+    ("n_samples", "n_features", "layout"),
+    [
+        (150, 4, np.asarray),  # the full model
+        (150, 90, np.asarray),  # the shared one
+        (30, 400, np.asarray),  # too far apart for the Gram matrix of wide data
+        (150, 4, sparse.csr_array),  # the diagonal one
+    ],
+)
+def test_penalties_powers_of_ten_apart(n_samples, n_features, layout, rng):
+    """Columns of scale 1e9 and 1e-9: a penalty of as good as none, and no column at all."""
+    scale = np.ones(n_features)
+    scale[:2] = 1e9, 1e-9
+    X, y = rng.normal(size=(n_samples, n_features)), np.arange(n_samples) % 3
+    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-9).fit(layout(X * scale), y)
+    residuals = model.predict_proba(layout(X * scale)) - np.eye(3)[y]
+    slopes = residuals.T @ X / n_samples  # of the loss, for the columns before they were scaled
+    np.testing.assert_allclose(slopes, -1e-2 * model.coef_ / scale, atol=2e-9)
 
 
 def test_collinear_and_constant_columns(rng):
