@@ -28,7 +28,13 @@ from skl_softmax._problem import (
 )
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._threads import Workers
-from skl_softmax._validation import check_parameters, combine_weights, encode_labels, fixed_width
+from skl_softmax._validation import (
+    check_parameters,
+    check_scale,
+    combine_weights,
+    encode_labels,
+    fixed_width,
+)
 
 
 def _is_printed(step: int, verbose: int) -> bool:
@@ -247,8 +253,9 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
             else:
                 problem = RawProblem(task, workers, measure_scale=self.tol > 0)
                 descent = constant_descent(
-                    problem.objective, problem.params(coef, intercept), self.learning_rate
+                    problem.objective, problem.params(coef, intercept), float(self.learning_rate)
                 )
+            check_scale(problem.scale)
             last = self._follow(problem, descent)
             self.classes_ = classes
             self.coef_, self.intercept_ = problem.coef(last.params)

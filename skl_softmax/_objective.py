@@ -31,6 +31,8 @@ from scipy.special import expit
 from skl_softmax._model import softmax_block
 from skl_softmax._rows import Array, Block, Rows
 
+LARGEST = 1e300  # penalty on a coefficient
+
 
 class SoftmaxObjective:
     """F over the rows of X.
@@ -67,7 +69,8 @@ class SoftmaxObjective:
         self.center, self.scale = center, scale
         self.shape = n_outputs, rows.n_features + fit_intercept
         self.penalty = np.zeros(self.shape[1])  # (n_dof,): F holds penalty @ params**2 / 2
-        self.penalty[: rows.n_features] = alpha / scale**2
+        # Finite: an infinite penalty on a coefficient of zero would not be a number.
+        self.penalty[: rows.n_features] = np.minimum(alpha / scale**2, LARGEST)
         # Relative, of a computed loss: a logit loses what it is smaller than its terms.
         self.precision = float(np.finfo(rows.dtype).eps * (1.0 + np.max(np.abs(center) / scale)))
         self._y = y
@@ -187,7 +190,8 @@ class SoftmaxObjective:
                 curvature = proba * (1.0 - proba) * self.weights[block.rows]
                 sums = curvature.sum(axis=1, keepdims=True)
                 if self.rows.is_sparse:
-                    squares = block.X.multiply(block.X).tocsr()
+                    X = block.X.astype(np.float64, copy=False)
+                    squares = X.multiply(X).tocsr()
                     centered = (
                         curvature @ squares
                         - 2.0 * self.center * (curvature @ block.X)

@@ -52,16 +52,20 @@ class Task:
 
 
 class RawProblem:
-    """The raw coordinates: params are coef and intercept, side by side."""
+    """The raw coordinates: params are coef and intercept, side by side.
+
+    `scale` are the features' standard deviations if they are measured: infinite where their squares
+    overflow.
+    """
 
     def __init__(self, task: Task, workers: Workers, *, measure_scale: bool) -> None:
         rows = Rows(task.X, task.n_outputs, workers)
         n_features = rows.n_features
         self.objective = task.objective(rows, np.zeros(n_features), np.ones(n_features))
         self.n_passes = int(measure_scale)
-        self._center, self._scale = np.zeros(n_features), np.ones(n_features)
+        self._center, self.scale = np.zeros(n_features), np.ones(n_features)
         if measure_scale:
-            self._center, self._scale = _standardization(rows, task)
+            self._center, self.scale = _standardization(rows, task)
         self.coef = self.objective.coef
         self.params = self.objective.params
 
@@ -69,7 +73,7 @@ class RawProblem:
         """The largest derivative in absolute value, for standardised features."""
         gradient = gradient.copy()
         sums = gradient[:, -1] if self.objective.fit_intercept else np.zeros(len(gradient))
-        standardize_gradient(gradient, sums, self._center, self._scale)
+        standardize_gradient(gradient, sums, self._center, self.scale)
         return float(np.abs(gradient).max())
 
 
@@ -79,8 +83,8 @@ class StandardizedProblem:
     def __init__(self, task: Task, workers: Workers) -> None:
         rows = Rows(task.X, task.n_outputs, workers)
         center, scale = _standardization(rows, task)
+        self._center, self.scale = center, scale
         self.n_passes = 1
-        self._center = center
         self._space: RowSpace | None = row_space(rows, task.weights, center, scale, workers)
         if self._space is not None:
             self.n_passes += 1
@@ -125,14 +129,13 @@ def _standardization(rows: Rows, task: Task) -> tuple[Array, Array]:
     Without an intercept nothing can be subtracted, and the scale is the root mean square.
     """
     mean, variance = rows.column_moments(task.weights)
-    # Below that, a sparse column's variance is rounding.
-    constant = variance <= (10.0 * np.finfo(rows.dtype).eps * mean) ** 2
+    # Rounding, in a sparse column; dense constants are exactly zero.
+    variance[variance <= (10.0 * np.finfo(rows.dtype).eps * mean) ** 2] = 0.0
     if not task.fit_intercept:
-        variance = variance + mean**2
-        constant = variance == 0.0
+        variance += mean**2
         mean = np.zeros_like(mean)
-    scale = np.sqrt(np.where(constant, 1.0, variance))
-    return mean, scale
+    constant = variance < np.finfo(np.float64).tiny
+    return mean, np.sqrt(np.where(constant, 1.0, variance))
 
 
 def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
@@ -151,7 +154,7 @@ def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
     rows = Rows(task.X, task.n_outputs, workers)
     n_features = rows.n_features
     n_dof = n_features + task.fit_intercept
-    unit = max(float(task.X.max()), -float(task.X.min()), 1.0)  # squares of X itself might overflow
+    unit = np.float64(max(task.X.max(), -task.X.min(), 1.0))  # squares of X itself might overflow
 
     def multiply(vector: Array) -> Array:
         """X~ᵀ S X~ / unit² times a vector (n_dof,)."""

@@ -61,7 +61,7 @@ def row_space(
     X = rows.X
     if rows.is_sparse or rows.n_features < max(2 * rows.n_samples, 200):
         return None
-    if scale.min() ** 2 < 1e-10 * (scale @ scale):
+    if not scale.min() ** 2 >= 1e-10 * (scale @ scale):  # nor if that is not a number
         return None
 
     def gram_of(start: int) -> Array:
@@ -77,6 +77,8 @@ def row_space(
         gram * root * root[:, np.newaxis], driver="evd", overwrite_a=True, check_finite=False
     )
     kept = variances > 1e-12 * variances[-1]
+    if not kept.any():
+        return None
     scale = np.sqrt(variances[kept])
     combinations = root[:, np.newaxis] * vectors[:, kept] / scale
     return RowSpace(gram @ combinations, scale, combinations, X, center)

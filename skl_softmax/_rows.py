@@ -8,6 +8,7 @@ Knows nothing of labels, classes or losses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -117,7 +118,7 @@ class Rows:
     def column_moments(self, weights: Array) -> tuple[Array, Array]:
         """Weighted means and variances of the columns, each of shape (n_features,).
 
-        Dense blocks are merged by Chan's rule, from values that have a row of the data
+        Blocks are merged by Chan's rule; dense ones from values that have a row of the data
         subtracted: offsets of any size cancel exactly, so a constant column's variance is zero
         and not a rounding error.
 
@@ -131,36 +132,48 @@ class Rows:
         T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the sample variance",
         The American Statistician 37, 1983. https://doi.org/10.1080/00031305.1983.10483115
         """
-        if self.is_sparse:
-            mean, variance = mean_variance_axis(self.X, axis=0, weights=weights.astype(self.dtype))
-            return mean.astype(np.float64), variance.astype(np.float64)
-        origin = np.asarray(self.X[np.argmax(weights > 0)], dtype=np.float64)
+        origin = np.zeros(self.n_features)
+        if not self.is_sparse:
+            origin += self.X[np.argmax(weights > 0)]
 
-        def run_moments(run: list[Block]) -> tuple[float, Array, Array]:
-            merged = 0.0, np.zeros(self.n_features), np.zeros(self.n_features)
+        def run_moments(run: list[Block]) -> Moments:
+            merged = Moments(0.0, np.zeros(self.n_features), np.zeros(self.n_features))
             for block in run:
                 weight = weights[block.rows]
-                shifted = block.X - origin
                 total = float(weight.sum())
-                mean = weight @ shifted / (total or 1.0)
-                shifted -= mean
-                shifted *= shifted
-                merged = _merge_moments(merged, (total, mean, weight @ shifted))
+                if total == 0.0:
+                    continue
+                if self.is_sparse:
+                    X = block.X.astype(np.float64, copy=False)
+                    mean, variance = mean_variance_axis(X, axis=0, weights=np.array(weight))
+                    scatter = total * variance
+                else:
+                    shifted = block.X - origin
+                    mean = weight @ shifted / total
+                    shifted -= mean
+                    shifted *= shifted
+                    scatter = weight @ shifted
+                merged = merged.merge(Moments(total, mean, scatter))
             return merged
 
-        first, *others = self.map(run_moments)
-        for other in others:
-            first = _merge_moments(first, other)
-        _, mean, variance = first
-        return origin + mean, variance
+        merged = reduce(Moments.merge, self.map(run_moments))
+        return origin + merged.mean, merged.scatter
 
 
-def _merge_moments(
-    a: tuple[float, Array, Array], b: tuple[float, Array, Array]
-) -> tuple[float, Array, Array]:
-    """Merge two (total weight, mean, sum of squared deviations), the arrays (n_features,)."""
-    total = a[0] + b[0]
-    if total == 0.0:
-        return a
-    share, difference = b[0] / total, b[1] - a[1]
-    return total, a[1] + share * difference, a[2] + b[2] + a[0] * share * difference**2
+class Moments(NamedTuple):
+    """Of the columns of some rows: mean and sum of squared deviations, both (n_features,)."""
+
+    total: float  # of the weights
+    mean: Array
+    scatter: Array
+
+    def merge(self, other: Moments) -> Moments:
+        """Return the moments of both sets of rows."""
+        total = self.total + other.total
+        share = other.total / total if total > 0.0 else 0.0
+        difference = other.mean - self.mean
+        return Moments(
+            total,
+            self.mean + share * difference,
+            self.scatter + other.scatter + self.total * share * difference**2,
+        )

@@ -60,6 +60,16 @@ def _check_integer(name: str, value: Any, *, at_least: int) -> None:
         raise ValueError(f"{name} must be {allowed}, got {value!r}.")
 
 
+def check_scale(scale: Array) -> None:
+    """Refuse features (n_features,) whose squares overflow: there, no step can be measured."""
+    (too_large,) = np.nonzero(~np.isfinite(scale))
+    if len(too_large):
+        raise ValueError(
+            f"Input X contains values too large to be squared, in column {too_large[0]}:"
+            " up to about 1e150 is allowed. Divide such columns by a constant."
+        )
+
+
 def fixed_width(y: Any) -> Any:
     """Turn NumPy's variable-width strings, which scikit-learn does not know yet, into others."""
     return np.array(y.tolist()) if getattr(getattr(y, "dtype", None), "kind", "") == "T" else y
@@ -84,15 +94,22 @@ def combine_weights(sample_weight: Any, class_weight: Any, classes: Array, codes
     if sample_weight is None:
         weights = np.broadcast_to(1.0, n_samples)
     else:
-        weights = _check_sample_weight(sample_weight, n_samples)
+        weights = _relative(_check_sample_weight(sample_weight, n_samples))
     if class_weight is not None:
-        weights = weights * _class_weights(class_weight, classes, codes, weights)[codes]
+        class_weights = _class_weights(class_weight, classes, codes, weights)
+        weights = weights * _relative(class_weights)[codes]
     total = float(weights.sum())
     if total == 0.0:
         raise ValueError("All weights are zero: sample_weight and class_weight leave no sample.")
     if sample_weight is None and class_weight is None:
         return np.broadcast_to(1.0 / n_samples, n_samples)
     return weights / total
+
+
+def _relative(weights: Array) -> Array:
+    """Weights in units of the largest, so that no product or sum of them overflows."""
+    largest = weights.max()
+    return weights / largest if largest > 0.0 else weights
 
 
 def _check_sample_weight(sample_weight: Any, n_samples: int) -> Array:

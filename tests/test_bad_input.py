@@ -77,6 +77,7 @@ BAD_INPUTS = [
     ((X, np.column_stack([y, y])), "y should be a 1d array"),
     ((X, None), "requires y to be passed, but the target y is None"),
     ((X, np.zeros(150, dtype=int)), "at least two classes, got one class: [0]"),
+    ((X * [1, 1, 1e160, 1], y), "too large to be squared, in column 2: up to about 1e150"),
     ((X, ["a"] * 150), "at least two classes, got one class: ['a']"),
     ((X, y, ONES[:-1]), "sample_weight has 149 entries, but X has 150 samples"),
     (

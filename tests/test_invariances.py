@@ -58,7 +58,11 @@ def test_order_of_samples(problem, random):
     np.testing.assert_allclose(after.intercept_, before.intercept_, atol=1e-9)
 
 
-@given(overlapping(), st.sampled_from([1e-12, 1e-3, 7.0, 1e12]), st.sampled_from(["auto", 0.1]))
+@given(
+    overlapping(),
+    st.sampled_from([1e-300, 1e-12, 1e-3, 7.0, 1e12, 1e307]),
+    st.sampled_from(["auto", 0.1]),
+)
 def test_scale_of_the_weights(problem, factor, learning_rate):
     X, y = problem
     weights = np.random.default_rng(0).uniform(0.1, 1.0, len(y))

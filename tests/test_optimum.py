@@ -196,6 +196,33 @@ def test_columns_of_any_scale_and_offset(offset):
     )
 
 
+@pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [(float, 1e150), (float, 1e-150), (np.float32, 1e30), (np.float32, 1e-30)],
+)
+def test_values_at_the_ends_of_the_range(layout, dtype, size, rng):
+    X, y = rng.normal(size=(60, 3)), np.arange(60) % 3
+    expected = SoftmaxGDClassifier(alpha=0).fit(X, y)
+    sized = layout((X * size).astype(dtype))
+    model = SoftmaxGDClassifier(alpha=0).fit(sized, y)
+    assert model.converged_
+    np.testing.assert_allclose(model.predict_proba(sized), expected.predict_proba(X), atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e-320])
+def test_values_too_small_to_be_squared_are_no_feature(size, rng):
+    X, y = rng.normal(size=(60, 3)), np.arange(60) % 3
+    model = SoftmaxGDClassifier().fit(X * [1.0, 1.0, size], y)
+    without = SoftmaxGDClassifier().fit(X[:, :2], y)
+    np.testing.assert_allclose(model.coef_[:, :2], without.coef_, atol=1e-12)
+
+
+def test_a_single_point_with_many_features():
+    model = SoftmaxGDClassifier().fit(np.ones((20, 300)), np.arange(20) % 2)
+    np.testing.assert_allclose(model.predict_proba(np.ones((1, 300))), 0.5)
+
+
 def test_a_constant_step_ends_at_the_same_optimum(lab):
     X, y = lab
     model = assert_same_optimum(X, y, 1e-2, learning_rate=0.9, max_iter=5000, tol=1e-8)
