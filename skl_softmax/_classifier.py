@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,6 +35,22 @@ from skl_softmax._validation import (
     encode_labels,
     fixed_width,
 )
+
+
+class _Run(NamedTuple):
+    """What a descent passed through, from its start to `last`, and why it stopped there."""
+
+    last: State
+    losses: list[float]
+    path: list[tuple[Array, Array]]  # (coef, intercept) of every step, if they are to be kept
+    stop_reason: str
+
+
+def _print_step(problem: RawProblem | StandardizedProblem, state: State) -> int:
+    """Print where the descent stands, and return the step."""
+    size = problem.gradient_size(state.gradient)
+    print(f"step {state.iteration:5d}  loss {state.loss:.9g}  gradient {size:.2e}")
+    return state.iteration
 
 
 def _is_printed(step: int, verbose: int) -> bool:
@@ -82,8 +98,8 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         Factors ``{class: weight}`` on the weights of each class's samples, 1 for those not named.
         ``"balanced"`` gives every class the same total weight.
     warm_start : bool, default=False
-        Start from the weights of the previous fit, matched by class label. Classes that it did not
-        know start from zero. The number of features must be the same.
+        Start from the weights of the previous fit, matched by class label; classes that it did not
+        know start from zero. Features are matched by position, and their number must be the same.
     store_coef_history : bool, default=False
         Keep the weights after every step in `coef_history_` and `intercept_history_`.
     verbose : int, default=0
@@ -113,6 +129,9 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         F after 0, 1, …, `n_iter_` steps; from zero weights, the first is log(n_classes).
     converged_ : bool
         Whether `tol` was reached, or the loss could fall no further.
+    stop_reason_ : str
+        Why the fit stopped: ``"tol"`` (reached), ``"precision"`` (the loss can fall no further at
+        the precision of its numbers), ``"max_iter"`` or ``"diverged"``.
     coef_history_ : ndarray of shape (n_iter_ + 1, *coef_.shape)
         The coefficients after every step; only with ``store_coef_history=True``.
     intercept_history_ : ndarray of shape (n_iter_ + 1, *intercept_.shape)
@@ -220,7 +239,7 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
             If `max_iter` steps did not reach `tol` > 0, or a constant learning rate diverged: then
             the last weights with a finite loss are kept.
         """
-        before = self.__dict__.copy()
+        before = self.__dict__.copy()  # checking the input already sets attributes
         try:
             warning = self._fit(X, y, sample_weight)
         except BaseException:
@@ -241,7 +260,7 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         weights = combine_weights(sample_weight, self.class_weight, classes, codes)
         coef, intercept = self._start_weights(classes, X.shape[1])
         task = Task(X, codes, weights, len(coef), float(self.alpha), bool(self.fit_intercept))
-        with Workers() as workers, np.errstate(over="ignore", invalid="ignore"):
+        with Workers() as workers, np.errstate(all="ignore"):
             problem: RawProblem | StandardizedProblem
             if isinstance(self.learning_rate, str):
                 problem = StandardizedProblem(task, workers)
@@ -256,61 +275,70 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
                     problem.objective, problem.params(coef, intercept), float(self.learning_rate)
                 )
             check_scale(problem.scale)
-            last = self._follow(problem, descent)
-            self.classes_ = classes
-            self.coef_, self.intercept_ = problem.coef(last.params)
-            self.n_iter_ = last.iteration
-            self.n_passes_ = last.n_passes + problem.n_passes
-            self.converged_ = self.stop_reason_ in ("tol", "precision")
-            return self._complaint(task, workers, problem.gradient_size(last.gradient))
+            run = self._follow(problem, descent)
+            self.coef_, self.intercept_ = problem.coef(run.last.params)
+            self.n_passes_ = run.last.n_passes + problem.n_passes
+            complaint = self._complaint(run, problem, task, workers)
+        self.classes_ = classes
+        self.n_iter_ = run.last.iteration
+        self.loss_, self.loss_history_ = run.losses[-1], np.array(run.losses)
+        self.stop_reason_ = run.stop_reason
+        self.converged_ = run.stop_reason in ("tol", "precision") and complaint is None
+        for name in ("coef_history_", "intercept_history_"):
+            self.__dict__.pop(name, None)  # an earlier fit's
+        if self.store_coef_history:
+            self.coef_history_ = np.array([coef for coef, _ in run.path])
+            self.intercept_history_ = np.array([intercept for _, intercept in run.path])
+        return complaint
 
-    def _follow(self, problem: RawProblem | StandardizedProblem, descent: Iterator[State]) -> State:
+    def _follow(self, problem: RawProblem | StandardizedProblem, descent: Iterator[State]) -> _Run:
         """Follow the descent until there is a reason to stop; keep what it passes through."""
         losses: list[float] = []
         path: list[tuple[Array, Array]] = []
-        reason = ""
+        reason, printed = "", -1
         for state in descent:
-            if not np.isfinite(state.loss):
+            if not np.isfinite(state.loss) and losses:
                 reason = "diverged"
                 break
             last = state
             losses.append(state.loss)
             if self.store_coef_history:
                 path.append(problem.coef(state.params))
-            size = problem.gradient_size(state.gradient) if self.tol > 0 or self.verbose else np.nan
-            if self.tol > 0 and size <= self.tol:
+            if self.tol > 0 and problem.gradient_size(state.gradient) <= self.tol:
                 reason = "tol"
             elif state.iteration == self.max_iter:
                 reason = "max_iter"
-            if self.verbose and (reason or _is_printed(state.iteration, self.verbose)):
-                print(f"step {state.iteration:5d}  loss {state.loss:.9f}  gradient {size:.2e}")
+            if self.verbose and _is_printed(state.iteration, self.verbose):
+                printed = _print_step(problem, state)
             if reason:
                 break
-        self.stop_reason_ = reason or "precision"
-        self.loss_, self.loss_history_ = losses[-1], np.array(losses)
-        for name in ("coef_history_", "intercept_history_"):
-            self.__dict__.pop(name, None)  # an earlier fit's
-        if self.store_coef_history:
-            self.coef_history_ = np.array([coef for coef, _ in path])
-            self.intercept_history_ = np.array([intercept for _, intercept in path])
-        return last
+        if self.verbose and printed < last.iteration:
+            _print_step(problem, last)
+        return _Run(last, losses, path, reason or "precision")
 
-    def _complaint(self, task: Task, workers: Workers, size: float) -> str | None:
-        """What the user should know of a descent that ended with a largest derivative of `size`."""
-        if self.stop_reason_ == "diverged":
+    def _complaint(
+        self, run: _Run, problem: RawProblem | StandardizedProblem, task: Task, workers: Workers
+    ) -> str | None:
+        """What the user should know of a run that did not end at an optimum."""
+        size, tol = problem.gradient_size(run.last.gradient), float(self.tol)
+        if run.stop_reason == "diverged":
             complaint = (
-                f"Diverged: at step {self.n_iter_ + 1} the loss was no longer finite; the weights"
-                f" after step {self.n_iter_} are kept."
+                f"Diverged: at step {run.last.iteration + 1} the loss was no longer finite; the"
+                f" weights after step {run.last.iteration} are kept."
             )
-        elif self.stop_reason_ == "max_iter" and self.tol > 0:
+        elif run.stop_reason == "max_iter" and tol > 0:
             complaint = (
                 f"Not converged: after max_iter={self.max_iter} steps the largest derivative is"
-                f" {size:.2g}, above tol={self.tol:g}. Raise max_iter or tol."
+                f" {size:.2g}, above tol={tol:g}. Raise max_iter or tol."
             )
             if self.alpha == 0:
-                complaint += (
-                    " If the classes can be separated, alpha=0 has no optimum: raise alpha."
-                )
+                complaint += " If the classes can be separated, alpha=0 has no optimum: raise it."
+        elif run.stop_reason == "precision" and size > tol and problem.objective.precision > 1e-3:
+            return (
+                f"Not converged: rounding hides the optimum; the largest derivative is {size:.2g}."
+                f" Some columns of X are {task.X.dtype} numbers far larger than their spread:"
+                " subtract their means, or use float64."
+            )
         else:
             return None
         if isinstance(self.learning_rate, str):
@@ -318,7 +346,7 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         stable = largest_stable_learning_rate(task, workers)
         return complaint + (
             f" The largest learning rate that is stable for this data is {stable:.3g} (now"
-            f" {self.learning_rate:g}); learning_rate='auto' needs none."
+            f" {float(self.learning_rate):g}); learning_rate='auto' needs none."
         )
 
     def _start_weights(self, classes: Array, n_features: int) -> tuple[Array, Array]:

@@ -168,7 +168,7 @@ def _cholesky(matrix: Array) -> tuple[Array, bool]:
     diagonal = matrix.diagonal().copy()
     diagonal[diagonal <= 0.0] = diagonal.max()
     n = np.arange(len(matrix))
-    for ridge in (1e-12, 1e-9, 1e-6):
+    for ridge in (1e-12, 1e-9, 1e-6):  # one on top of the other
         matrix[n, n] += ridge * diagonal
         try:
             factor: tuple[Array, bool] = cho_factor(matrix, lower=True, check_finite=False)

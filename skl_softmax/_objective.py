@@ -47,7 +47,8 @@ class SoftmaxObjective:
     alpha, n_outputs, fit_intercept
         As above.
     center, scale : ndarray, (n_features,)
-        The coordinates of `params`; `center` must be zero without an intercept.
+        The coordinates of `params`; `center` must be zero without an intercept. An infinite scale
+        leaves a feature out: its coefficient stays zero.
     """
 
     def __init__(
@@ -89,7 +90,10 @@ class SoftmaxObjective:
     def params(self, coef: Array, intercept: Array) -> Array:
         """Return the params of given weights: the inverse of `coef`, up to rounding."""
         params = np.empty(self.shape)
-        params[:, : self.rows.n_features] = coef * self.scale
+        varying = np.isfinite(self.scale)
+        params[:, : self.rows.n_features] = np.where(varying, coef, 0.0) * np.where(
+            varying, self.scale, 0.0
+        )
         if self.fit_intercept:
             params[:, -1] = intercept + coef @ self.center
         return params

@@ -91,11 +91,8 @@ class PredictionMixin:
         X = self._check_X(X)
         return self._model().predict_log_proba(X)
 
-    def _model(self, coef: Array | None = None, intercept: Array | None = None) -> SoftmaxModel:
-        """The model with the fitted weights, or with those of an earlier step."""
-        if coef is None or intercept is None:
-            coef, intercept = self.coef_, self.intercept_
-        return SoftmaxModel(self.classes_, coef, intercept)
+    def _model(self) -> SoftmaxModel:
+        return SoftmaxModel(self.classes_, self.coef_, self.intercept_)
 
     def _check_X(self, X: Any) -> Any:
         check_is_fitted(self)
@@ -172,4 +169,5 @@ class PredictionMixin:
             )
         X = self._check_X(X)
         stages = zip(self.coef_history_, self.intercept_history_, strict=True)
-        return (getattr(self._model(*stage), method)(X) for stage in stages)
+        models = (SoftmaxModel(self.classes_, *stage) for stage in stages)
+        return (getattr(model, method)(X) for model in models)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from skl_softmax._objective import SoftmaxObjective, standardize_gradient
 from skl_softmax._row_space import RowSpace, row_space
@@ -54,8 +54,7 @@ class Task:
 class RawProblem:
     """The raw coordinates: params are coef and intercept, side by side.
 
-    `scale` are the features' standard deviations if they are measured: infinite where their squares
-    overflow.
+    `scale` is what the derivatives that `tol` bounds are taken with respect to.
     """
 
     def __init__(self, task: Task, workers: Workers, *, measure_scale: bool) -> None:
@@ -126,7 +125,9 @@ class StandardizedProblem:
 def _standardization(rows: Rows, task: Task) -> tuple[Array, Array]:
     """Return what to subtract from and divide each feature by, (n_features,) each.
 
-    Without an intercept nothing can be subtracted, and the scale is the root mean square.
+    Without an intercept nothing can be subtracted, and the scale is the root mean square. That of
+    a constant is infinite, which makes its coefficient zero and keeps its rounding out of all
+    others; where squares overflow it is not a number.
     """
     mean, variance = rows.column_moments(task.weights)
     # Rounding, in a sparse column; dense constants are exactly zero.
@@ -134,8 +135,10 @@ def _standardization(rows: Rows, task: Task) -> tuple[Array, Array]:
     if not task.fit_intercept:
         variance += mean**2
         mean = np.zeros_like(mean)
-    constant = variance < np.finfo(np.float64).tiny
-    return mean, np.sqrt(np.where(constant, 1.0, variance))
+    scale = np.sqrt(variance)
+    scale[variance < np.finfo(np.float64).tiny] = np.inf
+    scale[~np.isfinite(variance)] = np.nan
+    return mean, scale
 
 
 def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
@@ -178,6 +181,9 @@ def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
     else:
         operator = LinearOperator((n_dof, n_dof), matvec=multiply, dtype=np.float64)
         start = np.random.default_rng(0).standard_normal(n_dof)
-        (largest,) = eigsh(operator, k=1, v0=start, return_eigenvectors=False, tol=1e-6)
+        try:
+            (largest,) = eigsh(operator, k=1, v0=start, return_eigenvectors=False, tol=1e-6)
+        except ArpackError:  # as for X of zeros: then the quotient is exact, and else near enough
+            largest = float(np.linalg.norm(multiply(start)) / np.linalg.norm(start))
     factor = 0.25 if task.n_outputs == 1 else 0.5
-    return float(2.0 / (factor * float(largest) * unit**2 + task.alpha))
+    return float(2.0 / (factor * np.float64(largest) * unit**2 + task.alpha))

@@ -61,7 +61,8 @@ def row_space(
     X = rows.X
     if rows.is_sparse or rows.n_features < max(2 * rows.n_samples, 200):
         return None
-    if not scale.min() ** 2 >= 1e-10 * (scale @ scale):  # nor if that is not a number
+    varying = scale[np.isfinite(scale)]
+    if not len(varying) or varying.min() ** 2 < 1e-10 * (varying @ varying):
         return None
 
     def gram_of(start: int) -> Array:

@@ -23,7 +23,7 @@ import numpy as np  # noqa: F401
 import scipy.linalg  # noqa: F401
 from threadpoolctl import ThreadpoolController
 
-Task = TypeVar("Task")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -54,8 +54,8 @@ class _SingleThreadedBlas:
             return self._n_threads
 
     def _available(self) -> int:
-        libraries = self._controller.lib_controllers if self._controller else []
-        return max((library.num_threads for library in libraries), default=1)
+        assert self._controller is not None
+        return max((lib.num_threads for lib in self._controller.lib_controllers), default=1)
 
     def release(self) -> None:
         with self._lock:
@@ -91,7 +91,7 @@ class Workers:
         finally:
             _single_threaded_blas.release()
 
-    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterable[Result]:
+    def map(self, function: Callable[[Item], Result], tasks: Sequence[Item]) -> Iterable[Result]:
         """Yield ``function(task)`` for each task, in the order of the tasks."""
         if self.n_threads == 1 or len(tasks) == 1:
             return map(function, tasks)
@@ -102,14 +102,14 @@ class Workers:
     def _in_order(
         self,
         pool: ThreadPoolExecutor,
-        function: Callable[[Task], Result],
-        tasks: Sequence[Task],
+        function: Callable[[Item], Result],
+        tasks: Sequence[Item],
     ) -> Iterator[Result]:
         # Not pool.map: it would start every task at once, and an early one that is slow would
         # keep all later results in memory.
         ahead = 2 * self.n_threads
 
-        def submit(task: Task) -> Future[Result]:
+        def submit(task: Item) -> Future[Result]:
             return pool.submit(copy_context().run, function, task)  # for NumPy's errstate
 
         pending = deque(submit(task) for task in tasks[:ahead])

@@ -45,7 +45,10 @@ def _check_number(
 ) -> None:
     if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be {allowed}, got {value!r}.")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond the range of float
+        number = np.inf
     if not (np.isfinite(number) and number > above and number >= at_least):
         raise ValueError(f"{name} must be {allowed}, got {value!r}.")
 
@@ -61,8 +64,8 @@ def _check_integer(name: str, value: Any, *, at_least: int) -> None:
 
 
 def check_scale(scale: Array) -> None:
-    """Refuse features (n_features,) whose squares overflow: there, no step can be measured."""
-    (too_large,) = np.nonzero(~np.isfinite(scale))
+    """Refuse features whose squares overflow: their scales (n_features,) are not a number."""
+    (too_large,) = np.nonzero(np.isnan(scale))
     if len(too_large):
         raise ValueError(
             f"Input X contains values too large to be squared, in column {too_large[0]}:"
@@ -79,7 +82,12 @@ def encode_labels(y: Any) -> tuple[Array, Array]:
     """Return the sorted classes (n_classes,) and each label's place among them (n_samples,)."""
     y = column_or_1d(y, warn=True)
     check_classification_targets(y)
-    classes, codes = np.unique(y, return_inverse=True)
+    try:
+        classes, codes = np.unique(y, return_inverse=True)
+    except TypeError as error:
+        raise TypeError(
+            f"y must hold labels that can be sorted, none of them missing: {error}."
+        ) from error
     if len(classes) < 2:
         raise ValueError(f"y must hold at least two classes, got one class: {classes.tolist()}.")
     return classes, codes
@@ -100,7 +108,10 @@ def combine_weights(sample_weight: Any, class_weight: Any, classes: Array, codes
         weights = weights * _relative(class_weights)[codes]
     total = float(weights.sum())
     if total == 0.0:
-        raise ValueError("All weights are zero: sample_weight and class_weight leave no sample.")
+        raise ValueError(
+            "All weights are zero: sample_weight and class_weight leave no sample; at least one"
+            " weight must be positive."
+        )
     if sample_weight is None and class_weight is None:
         return np.broadcast_to(1.0 / n_samples, n_samples)
     return weights / total
@@ -124,7 +135,10 @@ def _check_sample_weight(sample_weight: Any, n_samples: int) -> Array:
         input_name="sample_weight",
     )
     if weights.ndim != 1:
-        raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
+        raise ValueError(
+            "sample_weight must be a number or a 1D array with one weight per sample,"
+            f" got a {weights.ndim}D array."
+        )
     if len(weights) != n_samples:
         raise ValueError(
             f"sample_weight has {len(weights)} entries, but X has {n_samples} samples: "
@@ -147,7 +161,8 @@ def _class_weights(class_weight: Any, classes: Array, codes: Array, weights: Arr
         np.divide(1.0, counts, out=shares, where=counts > 0.0)
         return shares
     if not isinstance(class_weight, Mapping):
-        raise ValueError(
+        error = ValueError if isinstance(class_weight, str) else TypeError
+        raise error(
             "class_weight must be None, 'balanced' or a dict of class: weight,"
             f" got {class_weight!r}."
         )

@@ -151,7 +151,7 @@ def cross_entropy_gradient_elementwise(
 
     .. math:: \frac{\partial L}{\partial W_{jk}} = \frac1n \sum_i X_{ij} (P_{ik} - Y_{ik})
 
-    Slow, and meant to be read: the matrix form is these three loops.
+    Slow, and meant to be read: the matrix product loops over samples, features and classes.
 
     Parameters
     ----------
@@ -166,6 +166,10 @@ def cross_entropy_gradient_elementwise(
     -------
     gradient : ndarray of shape (n_features, n_classes)
         The gradient.
+
+    References
+    ----------
+    C. M. Bishop, Pattern Recognition and Machine Learning, 2006, equation (4.109).
 
     Examples
     --------

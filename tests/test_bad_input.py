@@ -32,6 +32,7 @@ BAD_PARAMETERS = [
     ("alpha", -1e-9, ValueError, "a finite number >= 0"),
     ("alpha", np.nan, ValueError, "a finite number >= 0"),
     ("alpha", np.inf, ValueError, "a finite number >= 0"),
+    ("alpha", 10**400, ValueError, "a finite number >= 0"),
     ("alpha", "auto", TypeError, "a finite number >= 0"),
     ("alpha", None, TypeError, "a finite number >= 0"),
     ("tol", -1e-9, ValueError, "a finite number >= 0"),
@@ -49,7 +50,7 @@ BAD_PARAMETERS = [
     ("warm_start", None, TypeError, "True or False"),
     ("store_coef_history", "yes", TypeError, "True or False"),
     ("class_weight", "even", ValueError, "None, 'balanced' or a dict"),
-    ("class_weight", [1, 2, 3], ValueError, "None, 'balanced' or a dict"),
+    ("class_weight", [1, 2, 3], TypeError, "None, 'balanced' or a dict"),
     (
         "class_weight",
         {0: 1, "setosa": 2},
@@ -82,7 +83,7 @@ BAD_INPUTS = [
     ((X, y, ONES[:-1]), "sample_weight has 149 entries, but X has 150 samples"),
     (
         (X, y, ONES[:, np.newaxis] * [1, 1]),
-        "Sample weights must be 1D array or scalar, got 2D array",
+        "sample_weight must be a number or a 1D array",
     ),
     ((X, y, changed(ONES, 5, np.nan)), "Input sample_weight contains NaN"),
     ((X, y, changed(ONES, 5, np.inf)), "Input sample_weight contains infinity"),

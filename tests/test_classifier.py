@@ -149,6 +149,19 @@ class TestStopping:
             model.coef_ += 1e-3
             assert (np.diff(model.fit(X, y).loss_history_) > 0).all() == rises
 
+    def test_rounding_that_hides_the_optimum_is_no_convergence(self, wine):
+        X, y = wine
+        with pytest.warns(ConvergenceWarning, match="rounding hides the optimum.*float64"):
+            model = SoftmaxGDClassifier().fit((X + 1e7).astype(np.float32), y)
+        assert (model.converged_, model.stop_reason_) == (False, "precision")
+
+    def test_the_stable_rate_of_no_data(self):
+        params = {"alpha": 1.0, "tol": 0, "fit_intercept": False, "warm_start": True}
+        model = SoftmaxGDClassifier(learning_rate=0.1, **params).fit(np.eye(4), [0, 1, 0, 1])
+        model.set_params(learning_rate=1e3)
+        with pytest.warns(ConvergenceWarning, match="Diverged.*stable for this data is 2 "):
+            model.fit(np.zeros((4, 4)), [0, 1, 0, 1])
+
     def test_divergence_keeps_the_last_finite_weights(self, wine):
         X, y = wine
         with pytest.warns(ConvergenceWarning, match="Diverged: at step 3 .*stable.*'auto'"):
@@ -168,12 +181,19 @@ class TestVerbose:
         steps = [*range(10), *range(10, 100, 10), 100, 123]
         assert [int(line.split()[1]) for line in lines] == steps
         for line, step in zip(lines, steps, strict=True):
-            assert f"loss {model.loss_history_[step]:.9f}" in line
+            assert f"loss {model.loss_history_[step]:.9g}" in line
             assert "gradient" in line
 
     def test_two_prints_every_step(self, lab, capsys):
         SoftmaxGDClassifier(learning_rate=0.5, max_iter=25, tol=0, verbose=2).fit(*lab)
         assert len(capsys.readouterr().out.splitlines()) == 26
+
+    def test_the_last_step_whatever_ends_the_fit(self, lab, capsys):
+        model = SoftmaxGDClassifier(tol=0, alpha=1e-2, verbose=1).fit(*lab)
+        assert model.stop_reason_ == "precision"
+        steps = [int(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
+        printed = [step for step in range(model.n_iter_) if step <= 10 or step % 10 == 0]
+        assert steps == [*printed, model.n_iter_]
 
     def test_silent_by_default(self, lab, capsys):
         SoftmaxGDClassifier().fit(*lab)

@@ -184,6 +184,18 @@ def test_constant_columns_of_sparse_data(rng):
     np.testing.assert_allclose(model.coef_[:, 20:], 0.0, atol=1e6 * 1e-16 / 1e-3)
 
 
+@pytest.mark.parametrize(("dtype", "value"), [(np.float32, 1e7), (np.float64, 1e15), (float, 0.1)])
+def test_constant_columns_are_inert(dtype, value):
+    X, y = load_iris(return_X_y=True)
+    X = X.astype(dtype)
+    without = SoftmaxGDClassifier(alpha=1e-2, tol=1e-5).fit(X, y)
+    X5 = np.column_stack([X, np.full(150, value, dtype)])
+    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-5).fit(X5, y)
+    np.testing.assert_array_equal(model.coef_[:, 4], 0.0)
+    np.testing.assert_allclose(model.coef_[:, :4], without.coef_, atol=1e-4)
+    assert model.stop_reason_ == "tol"
+
+
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 def test_columns_of_any_scale_and_offset(offset):
     X, y = load_wine(return_X_y=True)

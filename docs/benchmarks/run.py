@@ -1,0 +1,58 @@
+"""Time to the optimum, beside every other solver: ``python docs/benchmarks/run.py [--quick]``.
+
+Prints a table: for each data set and alpha, every solver's median time to an excess of 1e-6 nats
+over the optimum, as a multiple of ours. A solver that is not installed is left out, and named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+import numpy as np
+from datasets import DATASETS, QUICK
+from measure import Result, compare
+from scipy import sparse
+from solvers import solvers
+
+
+def main() -> None:
+    """Run the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small data sets, alpha 1e-4")
+    parser.add_argument("--datasets", nargs="+", metavar="NAME", help="these data sets only")
+    arguments = parser.parse_args()
+    names = arguments.datasets or (QUICK if arguments.quick else [d.name for d in DATASETS])
+    alphas = [1e-4] if arguments.quick else [1e-2, 1e-4, 1e-6]
+    found, missing = solvers()
+    if missing:
+        print(f"not installed, left out: {', '.join(missing)}")
+    print(f"{os.cpu_count()} cores; time to an excess of 1e-6, as a multiple of ours\n")
+    for dataset in DATASETS:
+        if dataset.name not in names:
+            continue
+        X, y = dataset.make()
+        able = [solver for solver in found if solver.sparse or not sparse.issparse(X)]
+        for alpha in alphas:
+            _, results = compare(
+                X, y, alpha, able, repeats=5, patience=2 if arguments.quick else 60
+            )
+            print(row(f"{dataset.name}, alpha {alpha:g}", results), flush=True)
+
+
+def row(title: str, results: list[Result]) -> str:
+    """One problem's line of the table, the fastest first."""
+    ours = next(result for result in results if result.solver.ours)
+    others = sorted((r for r in results if r is not ours), key=lambda result: result.time)
+    cells = [f"{result.solver.name} {shown(result.time / ours.time)}" for result in others]
+    return f"{title}: ours {ours.time * 1e3:.1f} ms (tol {ours.tol}); {'; '.join(cells)}"
+
+
+def shown(ratio: Any) -> str:
+    """A ratio of times; a dash where the solver did not get there, or ours did not."""
+    return f"{ratio:.2f}" if np.isfinite(ratio) and ratio > 0.0 else "–"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Every solver a Python user could pick, on one objective, each with the `tol` values to try.
+
+A solver is ``fit(X, y, alpha, tol) -> (coef, intercept)``; what is timed is that call.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from skl_softmax import SoftmaxGDClassifier
+
+Fit = Callable[[Any, Any, float, float], tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Solver:
+    """A solver's name, its fit, the tolerances of its sweep and what it can be given."""
+
+    name: str
+    fit: Fit
+    tols: tuple[float, ...]
+    sparse: bool = True
+    ours: bool = False
+
+
+def softmax_gd(X: Any, y: Any, alpha: float, tol: float) -> tuple[Any, Any]:
+    """Fit ours."""
+    model = SoftmaxGDClassifier(alpha=alpha, tol=tol, max_iter=10_000).fit(X, y)
+    return model.coef_, model.intercept_
+
+
+def logistic_regression(solver: str) -> Fit:
+    """One of scikit-learn's solvers."""
+
+    def fit(X: Any, y: Any, alpha: float, tol: float) -> tuple[Any, Any]:
+        C = 1.0 / (alpha * X.shape[0])
+        model = LogisticRegression(C=C, tol=tol, solver=solver, max_iter=10_000).fit(X, y)
+        return model.coef_, model.intercept_
+
+    return fit
+
+
+def default_logistic_regression(X: Any, y: Any, alpha: float, _: float) -> tuple[Any, Any]:
+    """Lbfgs with its own tol and max_iter: what most people run."""
+    model = LogisticRegression(C=1.0 / (alpha * X.shape[0])).fit(X, y)
+    return model.coef_, model.intercept_
+
+
+def intelex() -> Fit | None:
+    """scikit-learn-intelex's LogisticRegression."""
+    try:
+        from sklearnex.linear_model import LogisticRegression as Accelerated
+    except ImportError:
+        return None
+
+    def fit(X: Any, y: Any, alpha: float, tol: float) -> tuple[Any, Any]:
+        model = Accelerated(C=1.0 / (alpha * X.shape[0]), tol=tol, max_iter=10_000).fit(X, y)
+        return model.coef_, model.intercept_
+
+    return fit
+
+
+def torch_lbfgs() -> Fit | None:
+    """PyTorch's LBFGS with the strong Wolfe search, on the mean cross-entropy and its penalty."""
+    try:
+        import torch
+    except ImportError:
+        return None
+
+    def fit(X: Any, y: Any, alpha: float, tol: float) -> tuple[Any, Any]:
+        data, labels = torch.from_numpy(X), torch.from_numpy(np.asarray(y, dtype=np.int64))
+        n_classes = int(labels.max()) + 1
+        n_outputs = 1 if n_classes == 2 else n_classes
+        model = torch.nn.Linear(X.shape[1], n_outputs, dtype=data.dtype)
+        torch.nn.init.zeros_(model.weight)
+        torch.nn.init.zeros_(model.bias)
+        optimizer = torch.optim.LBFGS(
+            model.parameters(),
+            max_iter=10_000,
+            max_eval=20_000,
+            tolerance_grad=tol,
+            tolerance_change=0.0,
+            line_search_fn="strong_wolfe",
+        )
+
+        def closure() -> Any:
+            optimizer.zero_grad()
+            logits = model(data)
+            if n_outputs == 1:
+                loss = torch.nn.functional.binary_cross_entropy_with_logits(
+                    logits[:, 0], labels.to(data.dtype)
+                )
+            else:
+                loss = torch.nn.functional.cross_entropy(logits, labels)
+            loss = loss + alpha / 2 * (model.weight**2).sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        return model.weight.detach().numpy(), model.bias.detach().numpy()
+
+    return fit
+
+
+def mlxtend_softmax() -> Fit | None:
+    """Mlxtend's full-batch descent; `tol` is the number of epochs: it has no stopping rule.
+
+    It penalises by l2 / 2 of the sum of squares per sample, and needs scaled data to move at all.
+    """
+    try:
+        from mlxtend.classifier import SoftmaxRegression
+    except ImportError:
+        return None
+
+    def fit(X: Any, y: Any, alpha: float, epochs: float) -> tuple[Any, Any]:
+        model = SoftmaxRegression(eta=0.1, epochs=int(epochs), l2=alpha, minibatches=1)
+        model.fit(X, np.asarray(y, dtype=int))
+        coef, intercept = model.w_.T, model.b_
+        if len(coef) == 2:
+            return coef[1:] - coef[:1], intercept[1:] - intercept[:1]
+        return coef, intercept
+
+    return fit
+
+
+def solvers() -> tuple[list[Solver], list[str]]:
+    """Return the solvers at hand, and the names of those that are not installed."""
+    sweep = 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8
+    candidates: list[tuple[str, Fit | None, tuple[float, ...], bool]] = [
+        ("SoftmaxGDClassifier", softmax_gd, (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6), True),
+        ("LogisticRegression(), as it is", default_logistic_regression, (0.0,), True),
+        ("LogisticRegression lbfgs", logistic_regression("lbfgs"), sweep, True),
+        ("LogisticRegression newton-cg", logistic_regression("newton-cg"), sweep, True),
+        ("LogisticRegression newton-cholesky", logistic_regression("newton-cholesky"), sweep, True),
+        ("scikit-learn-intelex", intelex(), sweep, True),
+        ("PyTorch LBFGS", torch_lbfgs(), sweep, False),
+        ("mlxtend SoftmaxRegression", mlxtend_softmax(), (100, 1000), False),
+    ]
+    found = [
+        Solver(name, fit, tols, sparse, ours=fit is softmax_gd)
+        for name, fit, tols, sparse in candidates
+        if fit is not None
+    ]
+    return found, [name for name, fit, *_ in candidates if fit is None]
+
+
+def quietly(fit: Fit, *arguments: Any) -> tuple[Any, Any]:
+    """Fit without warnings: whether a fit is good enough is measured, not believed."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return fit(*arguments)
