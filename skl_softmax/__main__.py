@@ -110,15 +110,23 @@ def tour_lab() -> tuple[SoftmaxGDClassifier, Array, Array]:
         learning_rate=0.5, alpha=0, max_iter=300, tol=0, store_coef_history=True
     ).fit(X, y)
     accuracies = [float(np.mean(labels == y)) for labels in model.staged_predict(X)]
+    gradient = np.vstack([model.intercept_history_[1], model.coef_history_[1].T]) / -0.5
+    print("gradient at zero weights, a column for each class")
+    print_weights(gradient)
+    print(f"\n{len(model.loss_history_)} losses and as many weights kept:\n")
     print(f"{'step':>5s} {'loss':>9s} {'accuracy':>9s}")
     for step in (0, *STEPS_SHOWN):
         print(f"{step:5d} {model.loss_history_[step]:9.6f} {accuracies[step]:9.1%}")
     print("\nweights after 300 steps, a column for each class")
-    rows = np.vstack([model.intercept_, model.coef_.T])
-    for name, row in zip(("bias", "x1", "x2"), rows, strict=True):
-        print(f"{name:>5s} " + " ".join(f"{weight:8.4f}" for weight in row))
+    print_weights(np.vstack([model.intercept_, model.coef_.T]))
     print()
     return model, X, y
+
+
+def print_weights(rows: Array) -> None:
+    """Print a row for the bias and for each feature (3, n_classes)."""
+    for name, row in zip(("bias", "x1", "x2"), rows, strict=True):
+        print(f"{name:>5s} " + " ".join(f"{weight:8.4f}" for weight in row))
 
 
 def draw_digits(model: SoftmaxGDClassifier, output: Path) -> Path:

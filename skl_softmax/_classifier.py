@@ -45,6 +45,16 @@ class _Run(NamedTuple):
     path: list[tuple[Array, Array]]  # (coef, intercept) of every step, if they are to be kept
     stop_reason: str
 
+    def is_as_exact_as_rounding(
+        self, problem: RawProblem | StandardizedProblem, size: float, tol: float
+    ) -> bool:
+        """Whether a largest derivative of `size` is all that rounding leaves to be had.
+
+        Where the loss is flat to its rounding, derivatives are of the order of the root of that.
+        """
+        rounding = problem.objective.precision
+        return size <= tol or (rounding <= 1e-3 and size <= rounding**0.5)
+
 
 def _print_step(problem: RawProblem | StandardizedProblem, state: State) -> int:
     """Print where the descent stands, and return the step."""
@@ -266,7 +276,7 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
                 problem = StandardizedProblem(task, workers)
                 descent = matrix_descent(
                     problem.objective,
-                    problem.params(coef, intercept),
+                    problem.start(coef, intercept, np.log(len(classes))),
                     choose_curvature(problem.objective),
                 )
             else:
@@ -333,11 +343,11 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
             )
             if self.alpha == 0:
                 complaint += " If the classes can be separated, alpha=0 has no optimum: raise it."
-        elif run.stop_reason == "precision" and size > tol and problem.objective.precision > 1e-3:
+        elif run.stop_reason == "precision" and not run.is_as_exact_as_rounding(problem, size, tol):
             return (
-                f"Not converged: rounding hides the optimum; the largest derivative is {size:.2g}."
-                f" Some columns of X are {task.X.dtype} numbers far larger than their spread:"
-                " subtract their means, or use float64."
+                "Not converged: the loss falls no further at the precision of its numbers, but the"
+                f" largest derivative is {size:.2g}. Use float64 or a larger alpha, or subtract the"
+                " means of columns that are far larger than their spread."
             )
         else:
             return None

@@ -111,6 +111,20 @@ class StandardizedProblem:
         params = self.objective.params(coef, intercept)
         return params if len(params) == 1 else params - params.mean(axis=0)
 
+    def start(self, coef: Array, intercept: Array, loss_at_zero: float) -> Array:
+        """Return the params of weights to start from, or zeros if those are no better than zeros.
+
+        Where earlier weights do not fit the data at all, every probability is saturated, and there
+        is no curvature left to go by.
+        """
+        params = self.params(coef, intercept)
+        if params.any():
+            self.n_passes += 1
+            loss, _ = self.objective.value_and_gradient(params)
+            if not loss < loss_at_zero:
+                return np.zeros_like(params)
+        return params
+
     def gradient_size(self, gradient: Array) -> float:
         """The largest derivative in absolute value, for standardised features.
 

@@ -61,7 +61,7 @@ def softmax(logits: ArrayLike) -> NDArray[np.floating]:
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
-    logits = np.asarray(logits)
+    logits = np.asarray(logits) * 1.0  # small integers would wrap around
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     proba: NDArray[np.floating] = exponentials / exponentials.sum(axis=-1, keepdims=True)
     return proba

@@ -107,6 +107,12 @@ class TestStopping:
         assert model.n_iter_ < 100
         assert (model.converged_, model.stop_reason_) == (True, "precision")
 
+    def test_a_gradient_that_rounding_does_not_explain_is_no_convergence(self):
+        X, y = load_digits(return_X_y=True)
+        with pytest.warns(ConvergenceWarning, match="falls no further"):
+            model = SoftmaxGDClassifier(alpha=0).fit(X.astype(np.float32), y)
+        assert (model.converged_, model.stop_reason_) == (False, "precision")
+
     def test_max_iter_warns_with_numbers(self, wine):
         with pytest.warns(ConvergenceWarning) as caught:
             model = SoftmaxGDClassifier(max_iter=2).fit(*wine)
@@ -151,7 +157,7 @@ class TestStopping:
 
     def test_rounding_that_hides_the_optimum_is_no_convergence(self, wine):
         X, y = wine
-        with pytest.warns(ConvergenceWarning, match="rounding hides the optimum.*float64"):
+        with pytest.warns(ConvergenceWarning, match="falls no further.*float64"):
             model = SoftmaxGDClassifier().fit((X + 1e7).astype(np.float32), y)
         assert (model.converged_, model.stop_reason_) == (False, "precision")
 
@@ -225,7 +231,8 @@ class TestWarmStart:
         )
         old = dict(zip("abc", model.decision_function(X[:10]).T, strict=True))
         keep = y < len(labels)
-        model.set_params(store_coef_history=True).fit(X[keep], np.array(labels)[y[keep]])
+        model.set_params(learning_rate=0.1, max_iter=1, tol=0, store_coef_history=True)
+        model.fit(X[keep], np.array(labels)[y[keep]])
         start = next(model.staged_predict_proba(X[:10]))
         logits = [old.get(label, np.zeros(10)) for label in model.classes_]
         return start, textbook.softmax(np.transpose(logits))
@@ -263,6 +270,14 @@ class TestWarmStart:
         model.fit(X[y > 0], y[y > 0])
         start = next(model.staged_decision_function(X))
         np.testing.assert_allclose(start, logits[:, 2] - logits[:, 1], atol=1e-12)
+
+    @pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
+    def test_weights_worse_than_none_are_not_used(self, lab, layout):
+        X, y = lab
+        model = SoftmaxGDClassifier(warm_start=True).fit(layout(X), y)
+        cold = SoftmaxGDClassifier().fit(layout(1e4 * X), y)
+        model.fit(layout(1e4 * X), y)
+        np.testing.assert_array_equal(model.coef_, cold.coef_)
 
     def test_other_features_are_an_error_and_the_fit_stays(self, lab):
         X, y = lab

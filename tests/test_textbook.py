@@ -51,6 +51,12 @@ def test_softmax_is_finite_for_huge_logits(size):
     )
 
 
+def test_softmax_of_small_integers():
+    np.testing.assert_array_equal(
+        textbook.softmax(np.array([[0, 255]], dtype=np.uint8)), textbook.softmax([[0.0, 255.0]])
+    )
+
+
 def test_cross_entropy_is_finite_where_the_probability_underflows():
     assert textbook.cross_entropy([[1e6]], [[1, 0]], [[-1.0, 1.0]]) == 2e6
 

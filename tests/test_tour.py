@@ -23,6 +23,8 @@ def test_prints_the_digits_and_the_lab_and_draws_them(in_empty_folder, capsys):
         "test accuracy 0.97",
         "LogisticRegression(max_iter=10000)",
         "300  0.178821     95.6%",
+        "x1   0.1211  -0.2308   0.1097",
+        "301 losses",
         "bias   2.1905  -1.0978  -1.0928",
     ):
         assert figure in out
