@@ -45,15 +45,13 @@ class _Run(NamedTuple):
     path: list[tuple[Array, Array]]  # (coef, intercept) of every step, if they are to be kept
     stop_reason: str
 
-    def is_as_exact_as_rounding(
-        self, problem: RawProblem | StandardizedProblem, size: float, tol: float
-    ) -> bool:
-        """Whether a largest derivative of `size` is all that rounding leaves to be had.
 
-        Where the loss is flat to its rounding, derivatives are of the order of the root of that.
-        """
-        rounding = problem.objective.precision
-        return size <= tol or (rounding <= 1e-3 and size <= rounding**0.5)
+def _is_as_exact_as_rounding(precision: float, size: float) -> bool:
+    """Whether a largest derivative of `size` is all that rounding leaves to be had.
+
+    Where the loss is flat to its relative `precision`, derivatives are of the order of its root.
+    """
+    return precision <= 1e-3 and size <= precision**0.5
 
 
 def _print_step(problem: RawProblem | StandardizedProblem, state: State) -> int:
@@ -288,12 +286,16 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
             run = self._follow(problem, descent)
             self.coef_, self.intercept_ = problem.coef(run.last.params)
             self.n_passes_ = run.last.n_passes + problem.n_passes
-            complaint = self._complaint(run, problem, task, workers)
+            size = problem.gradient_size(run.last.gradient)
+            self.converged_ = run.stop_reason == "tol" or (
+                run.stop_reason == "precision"
+                and _is_as_exact_as_rounding(problem.objective.precision, size)
+            )
+            complaint = self._complaint(run, size, task, workers)
         self.classes_ = classes
         self.n_iter_ = run.last.iteration
         self.loss_, self.loss_history_ = run.losses[-1], np.array(run.losses)
         self.stop_reason_ = run.stop_reason
-        self.converged_ = run.stop_reason in ("tol", "precision") and complaint is None
         for name in ("coef_history_", "intercept_history_"):
             self.__dict__.pop(name, None)  # an earlier fit's
         if self.store_coef_history:
@@ -326,31 +328,28 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
             _print_step(problem, last)
         return _Run(last, losses, path, reason or "precision")
 
-    def _complaint(
-        self, run: _Run, problem: RawProblem | StandardizedProblem, task: Task, workers: Workers
-    ) -> str | None:
-        """What the user should know of a run that did not end at an optimum."""
-        size, tol = problem.gradient_size(run.last.gradient), float(self.tol)
+    def _complaint(self, run: _Run, size: float, task: Task, workers: Workers) -> str | None:
+        """What the user should know of a run that ended with a largest derivative of `size`."""
         if run.stop_reason == "diverged":
             complaint = (
                 f"Diverged: at step {run.last.iteration + 1} the loss was no longer finite; the"
                 f" weights after step {run.last.iteration} are kept."
             )
-        elif run.stop_reason == "max_iter" and tol > 0:
+        elif self.tol == 0 or self.converged_:
+            return None
+        elif run.stop_reason == "max_iter":
             complaint = (
                 f"Not converged: after max_iter={self.max_iter} steps the largest derivative is"
-                f" {size:.2g}, above tol={tol:g}. Raise max_iter or tol."
+                f" {size:.2g}, above tol={float(self.tol):g}. Raise max_iter or tol."
             )
             if self.alpha == 0:
                 complaint += " If the classes can be separated, alpha=0 has no optimum: raise it."
-        elif run.stop_reason == "precision" and not run.is_as_exact_as_rounding(problem, size, tol):
+        else:
             return (
                 "Not converged: the loss falls no further at the precision of its numbers, but the"
                 f" largest derivative is {size:.2g}. Use float64 or a larger alpha, or subtract the"
                 " means of columns that are far larger than their spread."
             )
-        else:
-            return None
         if isinstance(self.learning_rate, str):
             return complaint
         stable = largest_stable_learning_rate(task, workers)

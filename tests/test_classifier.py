@@ -112,6 +112,8 @@ class TestStopping:
         with pytest.warns(ConvergenceWarning, match="falls no further"):
             model = SoftmaxGDClassifier(alpha=0).fit(X.astype(np.float32), y)
         assert (model.converged_, model.stop_reason_) == (False, "precision")
+        model.set_params(tol=0).fit(X.astype(np.float32), y)  # without a warning
+        assert (model.converged_, model.stop_reason_) == (False, "precision")
 
     def test_max_iter_warns_with_numbers(self, wine):
         with pytest.warns(ConvergenceWarning) as caught:
