@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import validate_data
 
-from skl_softmax._curvature import choose_curvature
+from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, constant_descent, matrix_descent
 from skl_softmax._model import row_per_class
 from skl_softmax._predictions import PredictionMixin
@@ -275,7 +275,7 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
                 descent = matrix_descent(
                     problem.objective,
                     problem.start(coef, intercept, np.log(len(classes))),
-                    choose_curvature(problem.objective),
+                    curvature_kinds(problem.objective),
                 )
             else:
                 problem = RawProblem(task, workers, measure_scale=self.tol > 0)

@@ -14,17 +14,21 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
+from scipy.linalg import eigh
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from skl_softmax._objective import SoftmaxObjective
 from skl_softmax._rows import Array
 
 Solve: TypeAlias = Callable[[Array], Array]
 
+LARGEST = 2**22  # entries of a model's matrices: 32 MB
+DEAREST_FIRST = 50  # passes to spend on a model before there is any step
+
 
 @dataclass(frozen=True)
 class Curvature:
-    """A kind of model: how to measure one, and when a new one pays.
+    """A kind of model: how to measure one, and what that costs.
 
     Parameters
     ----------
@@ -34,51 +38,71 @@ class Curvature:
         What measuring one costs, in passes for loss and gradient.
     exact : bool
         Whether the model is the Hessian: then corrections learnt under an older one are worthless.
-    n_passes : int, default=0
-        Passes over the data that it took to make this choice.
     """
 
     measure: Callable[[Array], Solve]
     cost: float
     exact: bool
-    n_passes: int = 0
 
 
-def choose_curvature(objective: SoftmaxObjective) -> Curvature:
-    """Choose the kind that promises the cheapest fit.
+def curvature_kinds(objective: SoftmaxObjective) -> list[Curvature]:
+    """The kinds of model worth having for an objective, cheapest first.
 
-    They differ in what a model costs and in how many steps it leaves to take. The counts below
-    are what hard data sets take, with classes of very different sizes or nearly separable; easy
-    ones take fewer, whichever is chosen.
+    Dense rows have a Gram matrix: one for all classes, one for each, or the whole Hessian. Two
+    classes have one row of parameters, for which the first of these is the last.
     """
+    n_outputs, n_dof = objective.shape
+    n_free = (n_outputs - 1) * n_dof
+    cost = _costs(objective)
 
-    def measure_shared(params: Array) -> Solve:
-        return _shared_model(objective.shared_hessian(params))
-
-    def measure_full(params: Array) -> Solve:
-        if len(params) == 1 or not params.any():  # there, the shared one is the Hessian
-            return measure_shared(params)
-        return _full_model(objective.full_hessian(params), objective.shape)
-
-    def measure_diagonal(params: Array) -> Solve:
+    def diagonal(params: Array) -> Solve:
         return _diagonal_model(objective.hessian_diagonal(params))
 
-    costs = _costs(objective)
-    diagonal = Curvature(measure_diagonal, costs["diagonal"], exact=False)
-    if objective.rows.is_sparse:
-        return diagonal
-    candidates = [  # with the models and the steps that a fit takes
-        (Curvature(measure_full, costs["full"], exact=True), 5, 12),
-        (Curvature(measure_shared, costs["shared"], exact=False), 3, 80),
-        (diagonal, 3, 300),
-    ]
-    chosen, *_ = min(candidates, key=lambda kind: kind[1] * kind[0].cost + kind[2])
-    if chosen is diagonal or objective.penalty.any():
-        return chosen
-    return _outside_null_space(chosen, objective)
+    def shared(params: Array) -> Solve:
+        return _shared_model(objective.shared_hessian(params))
+
+    def per_class(params: Array) -> Solve:
+        return _per_class_model(objective.class_hessians(params))
+
+    def full(params: Array) -> Solve:
+        return _full_model(objective.full_hessian(params))
+
+    if objective.rows.is_sparse or n_dof**2 > LARGEST:
+        return [Curvature(diagonal, cost["diagonal"], exact=False)]
+    kinds = [Curvature(shared, cost["shared"], exact=n_outputs == 1)]
+    if n_outputs > 1 and n_outputs * n_dof**2 <= LARGEST:
+        kinds.append(Curvature(per_class, cost["per class"], exact=False))
+    if n_outputs > 1 and n_free**2 <= LARGEST:
+        kinds.append(Curvature(full, cost["full"], exact=True))
+    if not objective.penalty.any():
+        kinds = _outside_null_space(kinds, objective)
+    if kinds[0].cost > DEAREST_FIRST:
+        kinds.insert(0, Curvature(diagonal, cost["diagonal"], exact=False))
+    return kinds
 
 
-def _outside_null_space(curvature: Curvature, objective: SoftmaxObjective) -> Curvature:
+def _costs(objective: SoftmaxObjective) -> dict[str, float]:
+    """What each kind of model costs, in passes for loss and gradient.
+
+    From nanoseconds a sample on one core, of which only the ratios matter. Per sample, so that the
+    same models are measured, and the same steps are taken, whether samples are weighted or
+    repeated.
+    """
+    n_outputs, n_dof = objective.shape
+    n_free = (n_outputs - 1) * n_dof
+    softmax = 8.0 + 2.0 * n_outputs
+    logits = n_dof * max(0.4, 0.04 * n_outputs)  # memory's speed, or the matrix product's
+    gram = 0.011  # an entry of a large product of a matrix with its own transpose
+    times = {
+        "diagonal": 2.0 * logits + n_dof,
+        "shared": logits + n_dof + gram * n_dof**2,
+        "per class": logits + n_dof + n_outputs * (0.5 * n_dof + gram * n_dof**2),
+        "full": logits + n_dof + 0.5 * n_free + gram * (2 * n_free * n_dof + n_free**2),
+    }
+    return {kind: (softmax + time) / (softmax + 2.0 * logits) for kind, time in times.items()}
+
+
+def _outside_null_space(kinds: list[Curvature], objective: SoftmaxObjective) -> list[Curvature]:
     """Keep steps out of the directions in which no sample's logits change.
 
     Without a penalty nothing else does: no gradient has a part there but rounding, and a singular
@@ -91,56 +115,49 @@ def _outside_null_space(curvature: Curvature, objective: SoftmaxObjective) -> Cu
     def project(gradient: Array) -> Array:
         return np.asarray(gradient - (gradient @ null) @ null.T)
 
-    def measure(params: Array) -> Solve:
-        solve = curvature.measure(params)
-        return lambda gradient: project(solve(project(gradient)))
+    def outside(measure: Callable[[Array], Solve]) -> Callable[[Array], Solve]:
+        def measure_outside(params: Array) -> Solve:
+            solve = measure(params)
+            return lambda gradient: project(solve(project(gradient)))
 
-    return replace(curvature, measure=measure if null.size else curvature.measure, n_passes=1)
+        return measure_outside
 
-
-def _costs(objective: SoftmaxObjective) -> dict[str, float]:
-    """What each kind of model costs, in passes, by a count of multiply-adds per sample.
-
-    Per sample, so that the same choice is made, and the same steps are taken, whether samples are
-    weighted or repeated.
-    """
-    n_outputs, n_dof = objective.shape
-    n_params = n_outputs * n_dof
-    overhead = 100  # of NumPy's calls, at a thousand samples
-    logits = overhead + n_outputs * (n_dof + 60)  # softmax takes about 60 for each of its entries
-    operations = {
-        "full": logits + n_params**2 / 2 + n_params * n_dof + 4 * n_params,
-        "shared": logits + n_dof**2 / 2 + 4 * n_dof,
-        "diagonal": logits + n_params,
-    }
-    if n_outputs == 1:
-        operations["full"] = operations["shared"]
-    return {kind: count / (logits + n_params) for kind, count in operations.items()}
+    if not null.size:
+        return kinds
+    return [replace(kind, measure=outside(kind.measure)) for kind in kinds]
 
 
 def _shared_model(hessian: Array) -> Solve:
     """One matrix (n_dof, n_dof) for every row of the gradient."""
     factor = _cholesky(hessian)
-    return lambda gradient: np.ascontiguousarray(
-        cho_solve(factor, gradient.T, check_finite=False).T
-    )
+    return lambda gradient: _centered(_solve(factor, gradient))
 
 
-def _full_model(hessian: Array, shape: tuple[int, int]) -> Solve:
-    """The Hessian (n_outputs * n_dof, n_outputs * n_dof) of more than two classes.
+def _per_class_model(hessians: Array) -> Solve:
+    """A matrix for each class, (n_classes, n_dof, n_dof): the Hessian without what couples them.
 
-    It has no curvature along a shift common to all classes, nor has the gradient a part there:
-    any curvature will do, and makes the matrix definite.
+    Scaling classes apart would let their sum drift from zero; centring the step undoes that.
     """
-    n_outputs, n_dof = shape
-    blocks = hessian.reshape(n_outputs, n_dof, n_outputs, n_dof)
-    usual = np.einsum("kjkj->j", blocks) / n_outputs  # (n_dof,)
-    blocks[:, np.arange(n_dof), :, np.arange(n_dof)] += usual[:, np.newaxis, np.newaxis] / n_outputs
+    factors = [_cholesky(hessian) for hessian in hessians]
+
+    def solve(gradient: Array) -> Array:
+        steps = [_solve(*pair) for pair in zip(factors, gradient[:, np.newaxis], strict=True)]
+        return _centered(np.concatenate(steps))
+
+    return solve
+
+
+def _full_model(hessian: Array) -> Solve:
+    """The Hessian (n_free, n_free) of all classes but the last, as `full_hessian` defines it.
+
+    The last class follows from the others: gradients and steps sum to zero.
+    """
     factor = _cholesky(hessian)
 
     def solve(gradient: Array) -> Array:
-        step = cho_solve(factor, gradient.reshape(-1), check_finite=False).reshape(shape)
-        return np.asarray(step - step.mean(axis=0))  # zero but for rounding, which adds up
+        step = np.zeros_like(gradient)
+        step[:-1] = _solve(factor, gradient[:-1].reshape(1, -1)).reshape(gradient[:-1].shape)
+        return _centered(step)
 
     return solve
 
@@ -148,20 +165,22 @@ def _full_model(hessian: Array, shape: tuple[int, int]) -> Solve:
 def _diagonal_model(diagonal: Array) -> Solve:
     """One number per parameter: the diagonal (n_outputs, n_dof).
 
-    Scaling classes apart would let their sum drift from zero; centring the step undoes that, and
-    is the same metric restricted to the steps that sum to zero.
+    Centred steps, for the reason that `_per_class_model` gives.
     """
     largest = diagonal.max(axis=0)
     inverse = 1.0 / np.maximum(diagonal, np.where(largest > 0.0, 1e-6 * largest, 1.0))
-
-    def solve(gradient: Array) -> Array:
-        step = inverse * gradient
-        return step if len(step) == 1 else step - step.mean(axis=0)
-
-    return solve
+    return lambda gradient: _centered(inverse * gradient)
 
 
-def _cholesky(matrix: Array) -> tuple[Array, bool]:
+def _centered(step: Array) -> Array:
+    """The step (n_outputs, n_dof) without what is common to more than two classes.
+
+    Even where that is rounding alone: the next models could blow it up.
+    """
+    return step if len(step) == 1 else step - step.mean(axis=0)
+
+
+def _cholesky(matrix: Array) -> Array:
     """Factor a positive semi-definite matrix, overwritten; collinear columns get a small ridge.
 
     Relative to each diagonal entry: penalties on badly scaled columns lie powers of ten apart.
@@ -171,9 +190,13 @@ def _cholesky(matrix: Array) -> tuple[Array, bool]:
     n = np.arange(len(matrix))
     for ridge in (1e-12, 1e-9, 1e-6):  # one on top of the other
         matrix[n, n] += ridge * diagonal
-        try:
-            factor: tuple[Array, bool] = cho_factor(matrix, lower=True, check_finite=False)
-            return factor
-        except LinAlgError:
-            continue
-    return np.eye(len(matrix)), True  # no curvature to be had: plain descent
+        factor, info = dpotrf(matrix, lower=1)
+        if info == 0:
+            return np.asarray(factor)
+    return np.eye(len(matrix))  # no curvature to be had: plain descent
+
+
+def _solve(factor: Array, gradient: Array) -> Array:
+    """Solve for every row of a gradient (rows, n)."""
+    step, _ = dpotrs(factor, gradient.T, lower=1)
+    return np.asarray(step.T)

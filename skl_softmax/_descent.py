@@ -8,17 +8,18 @@ and what to say is the caller's business.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from skl_softmax._curvature import Curvature, Solve
 from skl_softmax._rows import Array
 
-N_PAIRS = 10  # of L-BFGS
+N_PAIRS = 8
 SUFFICIENT = 1e-4  # share of the fall promised by the slope that a step must bring
 
 
@@ -53,6 +54,14 @@ class State:
     step: float = 1.0
 
 
+class Pair(NamedTuple):
+    """What a step changed, and the product of both: the curvature along it, positive."""
+
+    coef_diff: Array
+    gradient_diff: Array
+    curvature: float
+
+
 def _start(objective: Objective, params: Array) -> State:
     loss, gradient = objective.value_and_gradient(params)
     return State(0, params, loss, gradient, n_passes=1)
@@ -68,67 +77,88 @@ def constant_descent(objective: Objective, params: Array, learning_rate: float) 
         state = State(state.iteration + 1, params, loss, gradient, state.n_passes + 1)
 
 
-def matrix_descent(objective: Objective, params: Array, curvature: Curvature) -> Iterator[State]:
+def matrix_descent(
+    objective: Objective, params: Array, kinds: Sequence[Curvature]
+) -> Iterator[State]:
     """Descend by a curvature model, corrected by L-BFGS and renewed when that pays.
+
+    The `kinds` of model are sorted by cost, and the first one measured is the cheapest. A new one
+    is of the dearest kind that has cost no more than the descent so far, and is measured once as
+    much has been spent on steps under the old one: so whichever kind suits the data, the descent
+    costs a small multiple of what it would have cost with that kind from the start.
 
     The loss never rises. Ends when it can fall no further at the precision of its values.
     """
     state = _start(objective, params)
-    state = replace(state, n_passes=state.n_passes + curvature.n_passes)
     yield state
-    # Steps between renewals: together as dear as a model, and enough to learn from.
-    patience = max(2 if curvature.exact else 8, round(curvature.cost))
-    pairs: deque[tuple[Array, Array]] = deque(maxlen=N_PAIRS)
+    pairs: deque[Pair] = deque(maxlen=N_PAIRS)
+    kind = kinds[0]
     while True:
-        solve = curvature.measure(state.params)
+        solve = kind.measure(state.params)
         state = replace(state, n_passes=state.n_passes + 1)
-        if curvature.exact:
+        if kind.exact:
             pairs.clear()
-        for age in range(patience):
+        for age in itertools.count(1):
             direction = -quasi_newton_step(state.gradient, pairs, solve)
             before, state = state, _line_search(objective, state, direction)
-            if state.iteration == before.iteration:  # the loss does not fall along the direction
-                if age == 0 and not pairs:
-                    return
+            fell = state.iteration > before.iteration
+            if not fell and age == 1 and not pairs:
+                return
+            kind = _affordable(kinds, state.n_passes)
+            if not fell:
                 pairs.clear()  # once more, from a fresh model alone
                 break
-            pairs.append((state.params - before.params, state.gradient - before.gradient))
+            pairs.extend(_pairs(before, state))
             yield state
-            if state.step < 1.0 and age > 0:
-                break  # the model has aged too much to be trusted with full steps
+            patience = max(4 if kind.exact else 8, round(kind.cost))
+            if age >= patience or (state.step < 1.0 and 2 * age >= patience):
+                break
 
 
-def quasi_newton_step(
-    gradient: Array, pairs: Sequence[tuple[Array, Array]] | deque[tuple[Array, Array]], solve: Solve
-) -> Array:
+def _affordable(kinds: Sequence[Curvature], spent: int) -> Curvature:
+    """The dearest kind that costs no more than the passes spent, or the cheapest of all."""
+    return [kinds[0], *(kind for kind in kinds if kind.cost <= spent)][-1]
+
+
+def _pairs(before: State, after: State) -> list[Pair]:
+    """The step's pair; none if rounding hides its curvature, which is never negative."""
+    coef_diff, gradient_diff = after.params - before.params, after.gradient - before.gradient
+    curvature = float(np.vdot(coef_diff, gradient_diff))
+    rounding = 1e-14 * np.linalg.norm(coef_diff) * np.linalg.norm(gradient_diff)
+    return [Pair(coef_diff, gradient_diff, curvature)] if curvature > rounding else []
+
+
+def quasi_newton_step(gradient: Array, pairs: Sequence[Pair] | deque[Pair], solve: Solve) -> Array:
     """Apply the inverse Hessian approximation of L-BFGS to the gradient.
 
     Parameters
     ----------
     gradient : ndarray
-    pairs : sequence of (coef_diff, gradient_diff)
-        Oldest first. The objective is convex, so none has negative curvature; those without a
-        trustworthy positive one are passed over.
+    pairs : sequence of Pair
+        Oldest first, each of positive curvature.
     solve : callable
-        The initial inverse Hessian.
+        The initial inverse Hessian, up to a factor: the newest pair shows how long its steps
+        should be.
 
     References
     ----------
     J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., 2006, algorithm 7.4 (s_k is
-    coef_diff, y_k is gradient_diff, rho_k is 1 / curvature). https://doi.org/10.1007/978-0-387-40065-5
+    coef_diff, y_k is gradient_diff, rho_k is 1 / curvature), and equation (7.20) with `solve` in
+    place of the identity. https://doi.org/10.1007/978-0-387-40065-5
     """
+    if not pairs:
+        return solve(gradient)
     step = gradient
-    used = []
-    for coef_diff, gradient_diff in reversed(pairs):
-        curvature = np.vdot(coef_diff, gradient_diff)
-        if curvature <= 1e-14 * np.linalg.norm(coef_diff) * np.linalg.norm(gradient_diff):
-            continue
-        projection = np.vdot(coef_diff, step) / curvature
-        step = step - projection * gradient_diff
-        used.append((coef_diff, gradient_diff, curvature, projection))
-    step = solve(step)
-    for coef_diff, gradient_diff, curvature, projection in reversed(used):
-        step = step + (projection - np.vdot(gradient_diff, step) / curvature) * coef_diff
+    projections = []
+    for pair in reversed(pairs):
+        projection = np.vdot(pair.coef_diff, step) / pair.curvature
+        step = step - projection * pair.gradient_diff
+        projections.append(projection)
+    newest = pairs[-1]
+    length = newest.curvature / np.vdot(newest.gradient_diff, solve(newest.gradient_diff))
+    step = length * solve(step)
+    for pair, projection in zip(pairs, reversed(projections), strict=True):
+        step += (projection - np.vdot(pair.gradient_diff, step) / pair.curvature) * pair.coef_diff
     return step
 
 

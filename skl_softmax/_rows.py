@@ -148,11 +148,11 @@ class Rows:
                     mean, variance = mean_variance_axis(X, axis=0, weights=np.array(weight))
                     scatter = total * variance
                 else:
-                    shifted = block.X - origin
-                    mean = weight @ shifted / total
-                    shifted -= mean
+                    shifted = block.X.T - origin[:, np.newaxis]
+                    mean = shifted @ weight / total
+                    shifted -= mean[:, np.newaxis]
                     shifted *= shifted
-                    scatter = weight @ shifted
+                    scatter = shifted @ weight
                 merged = merged.merge(Moments(total, mean, scatter))
             return merged
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, column_or_1d
+from sklearn.utils.validation import check_array
 
 from skl_softmax._rows import Array
 
@@ -79,11 +79,14 @@ def fixed_width(y: Any) -> Any:
 
 
 def encode_labels(y: Any) -> tuple[Array, Array]:
-    """Return the sorted classes (n_classes,) and each label's place among them (n_samples,)."""
-    y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
+    """Return the sorted classes (n_classes,) and each label's place among them (n_samples,).
+
+    y : ndarray of shape (n_samples,), without missing numbers
+    """
+    if y.dtype.kind not in "biuSU":  # those are classes, whatever their values
+        check_classification_targets(y)
     try:
-        classes, codes = np.unique(y, return_inverse=True)
+        classes, codes = _unique_integers(y) if y.dtype.kind in "iu" else _unique(y)
     except TypeError as error:
         raise TypeError(
             f"y must hold labels that can be sorted, none of them missing: {error}."
@@ -91,6 +94,23 @@ def encode_labels(y: Any) -> tuple[Array, Array]:
     if len(classes) < 2:
         raise ValueError(f"y must hold at least two classes, got one class: {classes.tolist()}.")
     return classes, codes
+
+
+def _unique(y: Array) -> tuple[Array, Array]:
+    """The sorted unique values, and each value's place among them."""
+    return np.unique(y, return_inverse=True)
+
+
+def _unique_integers(y: Array) -> tuple[Array, Array]:
+    """The same, by counting where integers lie close together: sorting takes ten times as long."""
+    lowest = y.min()
+    if int(y.max()) - int(lowest) > len(y):
+        return _unique(y)
+    difference = (y - lowest).astype(f"u{y.dtype.itemsize}")  # unsigned: it may have wrapped
+    offsets = difference.astype(np.intp)
+    occurs = np.bincount(offsets) > 0
+    place = np.cumsum(occurs) - 1
+    return np.flatnonzero(occurs).astype(y.dtype) + lowest, place[offsets]
 
 
 def combine_weights(sample_weight: Any, class_weight: Any, classes: Array, codes: Array) -> Array:

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from skl_softmax._curvature import Curvature
 from skl_softmax._descent import (
+    Pair,
+    State,
     _cubic_minimizer,
+    _pairs,
     constant_descent,
     matrix_descent,
     quasi_newton_step,
@@ -67,7 +70,7 @@ def test_the_matrix_step_finds_a_minimum_and_ends(condition):
     quadratic = Counting(Quadratic(condition))
     curvature = Curvature(quadratic.measure, cost=1e9, exact=False)
     states = []
-    for state in matrix_descent(quadratic, np.zeros((1, 6)), curvature):
+    for state in matrix_descent(quadratic, np.zeros((1, 6)), [curvature]):
         states.append(state)
         assert state.n_passes == quadratic.n_passes
         assert len(states) < 500
@@ -84,53 +87,74 @@ def test_an_exact_model_takes_one_step():
         cost=1.0,
         exact=True,
     )
-    states = itertools.islice(matrix_descent(quadratic, np.zeros((1, 6)), newton), 2)
+    states = itertools.islice(matrix_descent(quadratic, np.zeros((1, 6)), [newton]), 2)
     np.testing.assert_allclose(list(states)[1].params, quadratic.minimizer, atol=1e-8)
 
 
-def test_models_are_renewed_when_their_cost_has_been_spent():
-    measured = []
+def measuring(log, name, cost, *, exact=False, length=1e-4):
+    """A kind of model, always the same small step, that logs the passes at which it is measured."""
 
     def measure(params):
-        measured.append(params)
-        return lambda gradient: gradient / 2e4  # small steps: none is shortened
+        log.append((name, params))
+        return lambda gradient: length * gradient
 
-    quadratic = Quadratic(condition=1e4)
-    descent = matrix_descent(quadratic, np.zeros((1, 6)), Curvature(measure, cost=12.0, exact=True))
+    return Curvature(measure, cost=cost, exact=exact)
+
+
+def test_models_are_renewed_when_their_cost_has_been_spent():
+    log = []
+    kinds = [measuring(log, "only", 12.0)]
+    descent = matrix_descent(Quadratic(condition=1e2, n=60), np.zeros((1, 60)), kinds)
     states = list(itertools.islice(descent, 26))
     np.testing.assert_array_equal(
-        measured, [states[0].params, states[12].params, states[24].params]
+        [params for _, params in log], [states[i].params for i in (0, 12, 24)]
     )
+
+
+def test_the_next_model_is_the_best_that_costs_no_more_than_was_spent():
+    log = []
+    costs = {"cheap": 0.5, "better": 9.0, "best": 12.0}
+    kinds = [measuring(log, name, cost) for name, cost in costs.items()]
+    descent = matrix_descent(Quadratic(condition=1e2, n=60), np.zeros((1, 60)), kinds)
+    spent, measured = 0, []
+    for state in itertools.islice(descent, 24):
+        measured += [(name, spent) for name, _ in log[len(measured) :]]
+        spent = state.n_passes
+    # The better one would be due after 9 steps; 12 steps later, the best one.
+    assert measured == [("cheap", 1), ("better", 11), ("best", 24)]
 
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_corrections_outlive_a_renewal_unless_the_model_is_the_hessian(exact):
     quadratic = Quadratic(condition=1e3)
-    model = Curvature(lambda _: lambda gradient: gradient / 2e3, cost=8.0, exact=exact)
-    states = list(itertools.islice(matrix_descent(quadratic, np.zeros((1, 6)), model), 10))
-    plain = states[8].params - states[8].gradient / 2e3
+    model = measuring([], "only", 8.0, exact=exact, length=5e-4)
+    states = list(itertools.islice(matrix_descent(quadratic, np.zeros((1, 6)), [model]), 10))
+    plain = states[8].params - 5e-4 * states[8].gradient
     assert np.allclose(states[9].params, plain, rtol=0, atol=1e-15) == exact
 
 
-def test_a_model_that_has_aged_into_too_long_a_step_is_renewed():
-    n_models = 0
+@pytest.mark.parametrize(("age", "is_renewed"), [(5, False), (6, True)])
+def test_a_model_of_which_half_is_spent_is_renewed_after_too_long_a_step(age, is_renewed):
+    log = []
 
-    def measure(_):
-        nonlocal n_models
-        n_models += 1
-        factors = itertools.chain([1e-4], itertools.repeat(1e6))
-        return lambda gradient: next(factors) * gradient
+    def measure(params):
+        log.append(params)
+        # From age 2 on a step asks twice: how long its steps have proved to be, and for the step.
+        lengths = itertools.chain((2 * age - 2) * [1e-4], [1e6], itertools.repeat(1e-4))
+        return lambda gradient: next(lengths) * gradient
 
-    model = Curvature(measure, cost=1e9, exact=False)
-    descent = matrix_descent(Quadratic(condition=1e3), np.zeros((1, 6)), model)
-    history = [(state.step < 1.0, n_models) for state in itertools.islice(descent, 4)]
-    assert history == [(False, 0), (False, 1), (True, 1), (False, 2)]
+    kinds = [Curvature(measure, cost=12.0, exact=False)]
+    descent = matrix_descent(Quadratic(condition=1e3), np.zeros((1, 6)), kinds)
+    steps = [state.step for state in itertools.islice(descent, age + 1)]
+    assert [step < 1.0 for step in steps] == age * [False] + [True]
+    next(descent)
+    assert len(log) == 1 + is_renewed
 
 
 def test_steps_are_shortened_until_the_loss_falls():
     quadratic = Quadratic(condition=1.0)
-    long = Curvature(lambda _: lambda gradient: 1e3 * gradient, cost=1e9, exact=False)
-    first, second = itertools.islice(matrix_descent(quadratic, np.zeros((1, 6)), long), 2)
+    long = measuring([], "long", 1e9, length=1e3)
+    first, second = itertools.islice(matrix_descent(quadratic, np.zeros((1, 6)), [long]), 2)
     assert second.loss < first.loss
     # The cubic through exact slopes and values finds a quadratic's minimum, within its bounds.
     np.testing.assert_allclose(second.params, quadratic.minimizer, atol=1e-9)
@@ -138,28 +162,39 @@ def test_steps_are_shortened_until_the_loss_falls():
 
 @given(st.integers(0, 1000), st.integers(0, 8))
 def test_the_quasi_newton_step_equals_the_dense_bfgs_matrix(seed, n_pairs):
-    """Nocedal & Wright, equation (6.17), from the same initial matrix and pairs."""
+    """Nocedal & Wright, equation (6.17), from the same initial matrix, scaled by (7.20)."""
     rng = np.random.default_rng(seed)
     n = 5
     A, B = (M @ M.T + np.eye(n) for M in rng.normal(size=(2, n, n)))
     inverse = np.linalg.inv(B)
-    pairs = []
+    steps = rng.normal(size=(n_pairs, n))
+    pairs = [Pair(s[np.newaxis], s[np.newaxis] @ A, s @ A @ s) for s in steps]
     H = inverse.copy()
-    for s in rng.normal(size=(n_pairs, n)):
+    if n_pairs:
+        s, y = steps[-1], A @ steps[-1]
+        H *= (s @ y) / (y @ inverse @ y)
+    for s in steps:
         y = A @ s
-        pairs.append((s[np.newaxis], y[np.newaxis]))
-        rho = 1.0 / (y @ s)
-        V = np.eye(n) - rho * np.outer(y, s)
-        H = V.T @ H @ V + rho * np.outer(s, s)
+        V = np.eye(n) - np.outer(y, s) / (y @ s)
+        H = V.T @ H @ V + np.outer(s, s) / (y @ s)
     gradient = rng.normal(size=(1, n))
     step = quasi_newton_step(gradient, pairs, lambda g: g @ inverse)
     np.testing.assert_allclose(step, gradient @ H, rtol=1e-7, atol=1e-9)
 
 
-def test_pairs_without_curvature_are_passed_over():
-    pair = np.ones((1, 3)), np.zeros((1, 3))
-    gradient = np.arange(3.0)[np.newaxis]
-    np.testing.assert_array_equal(quasi_newton_step(gradient, [pair], lambda g: g), gradient)
+@pytest.mark.parametrize(
+    ("curvature", "n_pairs"), [(0.0, 0), (1e-15, 0), (-1e-15, 0), (-0.5, 0), (1e-12, 1), (0.5, 1)]
+)
+def test_a_step_makes_a_pair_where_it_has_curvature(curvature, n_pairs):
+    before = State(0, np.zeros((1, 2)), 1.0, np.array([[3.0, 1.0]]), n_passes=1)
+    gradient = before.gradient + [[curvature, 1.0]]
+    after = State(1, np.array([[1.0, 0.0]]), 0.5, gradient, n_passes=2)
+    pairs = _pairs(before, after)
+    assert len(pairs) == n_pairs
+    for pair in pairs:
+        np.testing.assert_array_equal(pair.coef_diff, [[1.0, 0.0]])
+        np.testing.assert_allclose(pair.gradient_diff, [[curvature, 1.0]], rtol=1e-3)
+        assert pair.curvature == pytest.approx(curvature, rel=1e-3)
 
 
 @given(st.floats(-1.0, 1.0), st.floats(0.15, 0.65))

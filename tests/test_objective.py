@@ -163,9 +163,24 @@ def test_hessian_diagonal_equals_finite_differences(objective, params):
 
 
 @every_kind
-def test_full_hessian_equals_finite_differences(objective, params):
+def test_class_hessians_equal_finite_differences(objective, params):
+    n_outputs, n_dof = params.shape
+    blocks = numeric_hessian(objective, params).reshape(n_outputs, n_dof, n_outputs, n_dof)
+    expected = [blocks[k, :, k] for k in range(n_outputs)]
+    np.testing.assert_allclose(objective.class_hessians(params), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_classes", [3, 5])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_full_hessian_equals_finite_differences(objective, params, n_classes):
+    """Along u with a last row of zeros, the params u - u.mean(axis=0)."""
+    n_dof = params.shape[1]
+    centering = np.eye(n_classes)[:, :-1] - 1.0 / n_classes  # (n_classes, n_classes - 1)
+    to_params = np.kron(centering, np.eye(n_dof))
     np.testing.assert_allclose(
-        objective.full_hessian(params), numeric_hessian(objective, params), atol=1e-9
+        objective.full_hessian(params),
+        to_params.T @ numeric_hessian(objective, params) @ to_params,
+        atol=1e-9,
     )
 
 
