@@ -285,7 +285,7 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
             check_scale(problem.scale)
             run = self._follow(problem, descent)
             self.coef_, self.intercept_ = problem.coef(run.last.params)
-            self.n_passes_ = run.last.n_passes + problem.n_passes
+            self.n_passes_ = problem.n_passes
             size = problem.gradient_size(run.last.gradient)
             self.converged_ = run.stop_reason == "tol" or (
                 run.stop_reason == "precision"

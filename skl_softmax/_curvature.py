@@ -15,15 +15,14 @@ from typing import TypeAlias
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
 from skl_softmax._objective import SoftmaxObjective
-from skl_softmax._rows import Array
+from skl_softmax._rows import Array, Rows
 
 Solve: TypeAlias = Callable[[Array], Array]
 
 LARGEST = 2**22  # entries of a model's matrices: 32 MB
-DEAREST_FIRST = 50  # passes to spend on a model before there is any step
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Curvature:
     measure : callable
         ``measure(params)`` returns the model `solve` at `params`.
     cost : float
-        What measuring one costs, in passes for loss and gradient.
+        What measuring one costs, in steps.
     exact : bool
         Whether the model is the Hessian: then corrections learnt under an older one are worthless.
     """
@@ -45,50 +44,63 @@ class Curvature:
     exact: bool
 
 
-def curvature_kinds(objective: SoftmaxObjective) -> list[Curvature]:
-    """The kinds of model worth having for an objective, cheapest first.
+def has_gram_matrix(rows: Rows) -> bool:
+    """Whether the features' Gram matrix is worth having: dense and of a reasonable size."""
+    return not rows.is_sparse and rows.n_features**2 <= LARGEST
 
-    Dense rows have a Gram matrix: one for all classes, one for each, or the whole Hessian. Two
-    classes have one row of parameters, for which the first of these is the last.
+
+def curvature_kinds(objective: SoftmaxObjective) -> list[Curvature]:
+    """The kinds of model worth having for an objective, each better than the one before.
+
+    Without a Gram matrix, the diagonal. With it: one matrix for all classes, one for each, and the
+    whole Hessian. Two classes have one row of parameters, for which the first of these is the last.
     """
     n_outputs, n_dof = objective.shape
     n_free = (n_outputs - 1) * n_dof
-    cost = _costs(objective)
-
-    def diagonal(params: Array) -> Solve:
-        return _diagonal_model(objective.hessian_diagonal(params))
-
-    def shared(params: Array) -> Solve:
-        return _shared_model(objective.shared_hessian(params))
-
-    def per_class(params: Array) -> Solve:
-        return _per_class_model(objective.class_hessians(params))
-
-    def full(params: Array) -> Solve:
-        return _full_model(objective.full_hessian(params))
-
-    if objective.rows.is_sparse or n_dof**2 > LARGEST:
-        return [Curvature(diagonal, cost["diagonal"], exact=False)]
-    kinds = [Curvature(shared, cost["shared"], exact=n_outputs == 1)]
+    cost = _costs(n_outputs, n_dof)
+    if objective.gram is None:
+        return [
+            Curvature(
+                lambda params: _diagonal_model(objective.hessian_diagonal(params)),
+                cost["diagonal"],
+                exact=False,
+            )
+        ]
+    kinds = [
+        Curvature(
+            lambda params: _shared_model(objective.shared_hessian(params)),
+            cost["shared"],
+            exact=n_outputs == 1,
+        )
+    ]
     if n_outputs > 1 and n_outputs * n_dof**2 <= LARGEST:
-        kinds.append(Curvature(per_class, cost["per class"], exact=False))
+        kinds.append(
+            Curvature(
+                lambda params: _per_class_model(objective.class_hessians(params)),
+                cost["per class"],
+                exact=False,
+            )
+        )
     if n_outputs > 1 and n_free**2 <= LARGEST:
-        kinds.append(Curvature(full, cost["full"], exact=True))
+        kinds.append(
+            Curvature(
+                lambda params: _full_model(objective.full_hessian(params)),
+                cost["full"],
+                exact=True,
+            )
+        )
     if not objective.penalty.any():
         kinds = _outside_null_space(kinds, objective)
-    if kinds[0].cost > DEAREST_FIRST:
-        kinds.insert(0, Curvature(diagonal, cost["diagonal"], exact=False))
     return kinds
 
 
-def _costs(objective: SoftmaxObjective) -> dict[str, float]:
-    """What each kind of model costs, in passes for loss and gradient.
+def _costs(n_outputs: int, n_dof: int) -> dict[str, float]:
+    """What each kind of model costs, in steps.
 
     From nanoseconds a sample on one core, of which only the ratios matter. Per sample, so that the
     same models are measured, and the same steps are taken, whether samples are weighted or
     repeated.
     """
-    n_outputs, n_dof = objective.shape
     n_free = (n_outputs - 1) * n_dof
     softmax = 8.0 + 2.0 * n_outputs
     logits = n_dof * max(0.4, 0.04 * n_outputs)  # memory's speed, or the matrix product's
@@ -99,7 +111,8 @@ def _costs(objective: SoftmaxObjective) -> dict[str, float]:
         "per class": logits + n_dof + n_outputs * (0.5 * n_dof + gram * n_dof**2),
         "full": logits + n_dof + 0.5 * n_free + gram * (2 * n_free * n_dof + n_free**2),
     }
-    return {kind: (softmax + time) / (softmax + 2.0 * logits) for kind, time in times.items()}
+    step = 1.4 * (softmax + 2.0 * logits)  # a pass, and what it takes to make a step of it
+    return {kind: (softmax + time) / step for kind, time in times.items()}
 
 
 def _outside_null_space(kinds: list[Curvature], objective: SoftmaxObjective) -> list[Curvature]:
@@ -136,15 +149,14 @@ def _shared_model(hessian: Array) -> Solve:
 def _per_class_model(hessians: Array) -> Solve:
     """A matrix for each class, (n_classes, n_dof, n_dof): the Hessian without what couples them.
 
-    Scaling classes apart would let their sum drift from zero; centring the step undoes that.
+    Scaling classes apart would let their sum drift from zero; centring the step undoes that. The
+    inverses are formed: many small products take less time as one.
     """
-    factors = [_cholesky(hessian) for hessian in hessians]
-
-    def solve(gradient: Array) -> Array:
-        steps = [_solve(*pair) for pair in zip(factors, gradient[:, np.newaxis], strict=True)]
-        return _centered(np.concatenate(steps))
-
-    return solve
+    inverses = np.array([dpotri(_cholesky(hessian), lower=1)[0] for hessian in hessians])
+    inverses += inverses.transpose(0, 2, 1)  # from lower triangles
+    diagonal = np.arange(hessians.shape[1])
+    inverses[:, diagonal, diagonal] *= 0.5
+    return lambda gradient: _centered((inverses @ gradient[:, :, np.newaxis])[:, :, 0])
 
 
 def _full_model(hessian: Array) -> Solve:

@@ -41,7 +41,7 @@ class State:
         Both (n_outputs, n_dof); the gradient is taken at `params`.
     loss : float
     n_passes : int
-        Evaluations of loss and gradient, and of the curvature, so far.
+        Evaluations of loss and gradient, and models measured, so far.
     step : float
         What the last step was shortened to: 1 for a full one.
     """
@@ -148,11 +148,11 @@ def quasi_newton_step(gradient: Array, pairs: Sequence[Pair] | deque[Pair], solv
     """
     if not pairs:
         return solve(gradient)
-    step = gradient
+    step = gradient.copy()
     projections = []
     for pair in reversed(pairs):
         projection = np.vdot(pair.coef_diff, step) / pair.curvature
-        step = step - projection * pair.gradient_diff
+        step -= projection * pair.gradient_diff
         projections.append(projection)
     newest = pairs[-1]
     length = newest.curvature / np.vdot(newest.gradient_diff, solve(newest.gradient_diff))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from skl_softmax._rows import Array, Block, Matrix, Rows
 from skl_softmax._threads import Workers
@@ -91,12 +92,30 @@ def _map_logits(
 def _for_each_block(
     X: Matrix, coef: Array, intercept: Array, use: Callable[[Block, Array], None]
 ) -> None:
-    """Call ``use(block, logits)`` for every block; its logits are (n_outputs, rows)."""
-    with Workers() as workers:
+    """Call ``use(block, logits)`` for every block; its logits are finite, (n_outputs, rows)."""
+    with Workers() as workers, np.errstate(over="ignore", invalid="ignore"):
         rows = Rows(X, len(coef), workers)
 
         def use_run(run: list[Block]) -> None:
             for block, logits in rows.linear(run, coef, intercept):
+                _keep_in_range(logits, block.X, coef)
                 use(block, logits)
 
         rows.map(use_run)
+
+
+def _keep_in_range(logits: Array, X: Matrix, coef: Array) -> None:
+    """Replace, in place, logits (n_outputs, rows) whose differences would not be finite.
+
+    By those of the same sample scaled down, for which the intercept is nothing, as large as may
+    be: they keep their order, and a softmax of them is one-hot, as it should be.
+    """
+    largest = np.finfo(logits.dtype).max / 4.0
+    if logits.max() <= largest and logits.min() >= -largest:  # false if one is not a number
+        return
+    too_large = ~(np.abs(logits) <= largest).all(axis=0)
+    X = X[too_large]
+    X = X.toarray() if sparse.issparse(X) else X
+    X = X / np.abs(X).max(axis=1, keepdims=True)
+    direction = coef / np.abs(coef).max() @ X.T
+    logits[:, too_large] = direction * (largest / np.abs(direction).max(axis=0))

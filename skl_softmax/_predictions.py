@@ -96,9 +96,10 @@ class PredictionMixin:
 
     def _check_X(self, X: Any) -> Any:
         check_is_fitted(self)
-        return validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
+        with np.errstate(invalid="ignore"):  # scikit-learn's sum of huge numbers of either sign
+            return validate_data(
+                self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+            )
 
     def staged_decision_function(self, X: ArrayLike | Matrix) -> Iterator[Array]:
         """Return the logits of the samples after every step, from 0 to `n_iter_`.

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
+from skl_softmax._curvature import has_gram_matrix
 from skl_softmax._objective import SoftmaxObjective, standardize_gradient
-from skl_softmax._row_space import RowSpace, row_space
+from skl_softmax._row_space import RowSpace, is_wide, row_space
 from skl_softmax._rows import Array, Block, Matrix, Rows
 from skl_softmax._threads import Workers
 
@@ -38,7 +39,9 @@ class Task:
     alpha: float
     fit_intercept: bool
 
-    def objective(self, rows: Rows, center: Array, scale: Array) -> SoftmaxObjective:
+    def objective(
+        self, rows: Rows, center: Array, scale: Array, gram: Array | None = None
+    ) -> SoftmaxObjective:
         return SoftmaxObjective(
             rows,
             self.y,
@@ -48,6 +51,7 @@ class Task:
             fit_intercept=self.fit_intercept,
             center=center,
             scale=scale,
+            gram=gram,
         )
 
 
@@ -58,15 +62,19 @@ class RawProblem:
     """
 
     def __init__(self, task: Task, workers: Workers, *, measure_scale: bool) -> None:
-        rows = Rows(task.X, task.n_outputs, workers)
-        n_features = rows.n_features
-        self.objective = task.objective(rows, np.zeros(n_features), np.ones(n_features))
-        self.n_passes = int(measure_scale)
+        self._rows = Rows(task.X, task.n_outputs, workers)
+        n_features = self._rows.n_features
+        self.objective = task.objective(self._rows, np.zeros(n_features), np.ones(n_features))
         self._center, self.scale = np.zeros(n_features), np.ones(n_features)
         if measure_scale:
-            self._center, self.scale = _standardization(rows, task)
+            self._center, self.scale, _ = _standardization(self._rows, task)
         self.coef = self.objective.coef
         self.params = self.objective.params
+
+    @property
+    def n_passes(self) -> int:
+        """Passes over the data so far."""
+        return self._rows.n_passes
 
     def gradient_size(self, gradient: Array) -> float:
         """The largest derivative in absolute value, for standardised features."""
@@ -81,15 +89,27 @@ class StandardizedProblem:
 
     def __init__(self, task: Task, workers: Workers) -> None:
         rows = Rows(task.X, task.n_outputs, workers)
-        center, scale = _standardization(rows, task)
+        self._all_rows = [rows]
+        self._space: RowSpace | None = None
+        if is_wide(rows):
+            center, scale, _ = _standardization(rows, task)
+            self._space = row_space(rows, task.weights, center, scale, workers)
+        if self._space is None:
+            center, scale, gram = _standardization(rows, task, with_gram=has_gram_matrix(rows))
+            self.objective = task.objective(rows, center, scale, gram)
+        else:
+            coordinates = Rows(self._space.coordinates, task.n_outputs, workers)
+            self._all_rows.append(coordinates)
+            rank = coordinates.n_features
+            self.objective = task.objective(
+                coordinates, np.zeros(rank), self._space.scale, np.eye(rank)
+            )
         self._center, self.scale = center, scale
-        self.n_passes = 1
-        self._space: RowSpace | None = row_space(rows, task.weights, center, scale, workers)
-        if self._space is not None:
-            self.n_passes += 1
-            rows = Rows(self._space.coordinates, task.n_outputs, workers)
-            center, scale = np.zeros(rows.n_features), self._space.scale
-        self.objective = task.objective(rows, center, scale)
+
+    @property
+    def n_passes(self) -> int:
+        """Passes over the data so far, or over what stands for it in the row space."""
+        return sum(rows.n_passes for rows in self._all_rows) + (self._space is not None)
 
     def coef(self, params: Array) -> tuple[Array, Array]:
         """Return coef (n_outputs, n_features) and intercept (n_outputs,) of the data's dtype."""
@@ -119,7 +139,6 @@ class StandardizedProblem:
         """
         params = self.params(coef, intercept)
         if params.any():
-            self.n_passes += 1
             loss, _ = self.objective.value_and_gradient(params)
             if not loss < loss_at_zero:
                 return np.zeros_like(params)
@@ -136,23 +155,29 @@ class StandardizedProblem:
         return float(np.linalg.norm(gradient, axis=1).max())
 
 
-def _standardization(rows: Rows, task: Task) -> tuple[Array, Array]:
-    """Return what to subtract from and divide each feature by, (n_features,) each.
+def _standardization(
+    rows: Rows, task: Task, *, with_gram: bool = False
+) -> tuple[Array, Array, Array | None]:
+    """Return what to subtract from and divide each feature by, (n_features,), and what that gives.
 
-    Without an intercept nothing can be subtracted, and the scale is the root mean square. That of
-    a constant is infinite, which makes its coefficient zero and keeps its rounding out of all
-    others; where squares overflow it is not a number.
+    Which is, if asked for, the Gram matrix (n_features, n_features) of the result under the
+    weights. Without an intercept nothing can be subtracted, and the scale is the root mean square.
+    That of a constant is infinite, which makes its coefficient zero and keeps its rounding out of
+    all others; where squares overflow it is not a number.
     """
-    mean, variance = rows.column_moments(task.weights)
+    mean, moments = rows.column_moments(task.weights, together=with_gram)
+    variance = moments.diagonal().copy() if with_gram else moments
     # Rounding, in a sparse column; dense constants are exactly zero.
     variance[variance <= (10.0 * np.finfo(rows.dtype).eps * mean) ** 2] = 0.0
     if not task.fit_intercept:
         variance += mean**2
+        moments = moments + mean * mean[:, np.newaxis] if with_gram else variance
         mean = np.zeros_like(mean)
     scale = np.sqrt(variance)
     scale[variance < np.finfo(np.float64).tiny] = np.inf
     scale[~np.isfinite(variance)] = np.nan
-    return mean, scale
+    gram = moments / scale / scale[:, np.newaxis] if with_gram else None
+    return mean, scale, gram
 
 
 def largest_stable_learning_rate(task: Task, workers: Workers) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import reduce
+from math import isqrt
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -50,6 +51,7 @@ class Rows:
         self.n_samples, self.n_features = X.shape
         self.is_sparse = sparse.issparse(X)
         self.dtype = X.dtype
+        self.n_passes = 0  # over all rows
         self._workers = workers
         n_entries = X.nnz if self.is_sparse else X.size
         # A run's sums have n_outputs * n_features entries of their own: on sparse data, short
@@ -57,39 +59,62 @@ class Rows:
         n_runs = n_entries // max(RUN_OPERATIONS // n_outputs, 8 * self.n_features)
         n_runs = int(np.clip(n_runs, 1, min(32, self.n_samples)))
         if self.is_sparse:
-            self.block_rows = -(-self.n_samples // n_runs)
+            block_rows = -(-self.n_samples // n_runs)
         else:
             row_bytes = (self.n_features + n_outputs) * self.dtype.itemsize
             block_rows = int(np.clip(BLOCK_BYTES // row_bytes, *BLOCK_ROWS))
             n_blocks = max(-(-self.n_samples // block_rows), n_runs)
-            self.block_rows = -(-self.n_samples // n_blocks)
-        blocks = [
-            Block(slice(start, stop), self._view(start, stop))
-            for start in range(0, self.n_samples, self.block_rows)
-            for stop in [min(start + self.block_rows, self.n_samples)]
+            block_rows = -(-self.n_samples // n_blocks)
+        self.block_rows = block_rows
+        self.run_rows = block_rows * -(-self.n_samples // (block_rows * n_runs))
+        self.runs = self._cut(self.block_rows, self.run_rows)
+
+    def _cut(self, block_rows: int, run_rows: int) -> list[list[Block]]:
+        """Cut the rows into runs of blocks."""
+        return [
+            [
+                Block(slice(i, end), self._view(i, end))
+                for i in range(start, stop, block_rows)
+                for end in [min(i + block_rows, stop)]
+            ]
+            for start in range(0, self.n_samples, run_rows)
+            for stop in [min(start + run_rows, self.n_samples)]
         ]
-        per_run = -(-len(blocks) // n_runs)
-        self.runs = [blocks[i : i + per_run] for i in range(0, len(blocks), per_run)]
+
+    def _runs(self, size: int) -> list[list[Block]]:
+        """The runs for results of `size` entries."""
+        run_rows = max(self.run_rows, size // self.n_features)
+        block_rows = max(self.block_rows, isqrt(size) // 2)
+        if (block_rows, run_rows) == (self.block_rows, self.run_rows):
+            return self.runs
+        return self._cut(block_rows, run_rows)
 
     def _view(self, start: int, stop: int) -> Matrix:
         """Rows start to stop; SciPy's own slicing of CSR would copy them."""
         if not self.is_sparse:
             return self.X[start:stop]
-        if stop - start == self.n_samples:
-            return self.X
         first, last = self.X.indptr[start], self.X.indptr[stop]
         view = type(self.X)((stop - start, self.n_features), dtype=self.dtype)
         view.data, view.indices = self.X.data[first:last], self.X.indices[first:last]
-        view.indptr = self.X.indptr[start : stop + 1] - first
+        # Of one integer type: SciPy allows two, scikit-learn does not.
+        view.indptr = (self.X.indptr[start : stop + 1] - first).astype(view.indices.dtype)
         return view
 
-    def map(self, function: Callable[[list[Block]], Any]) -> list[Any]:
-        """Return ``function(run)`` for every run, in order."""
-        return list(self._workers.map(function, self.runs))
+    def map(self, function: Callable[[list[Block]], Any], *, size: int = 0) -> list[Any]:
+        """Return ``function(run)`` for every run, in order.
 
-    def sum(self, function: Callable[[list[Block]], tuple[Any, ...]]) -> tuple[Any, ...]:
-        """Add up the tuples ``function(run)``, in order."""
-        results = iter(self._workers.map(function, self.runs))
+        `size` is how many entries a result has: for large ones, runs and blocks are longer, so
+        that adding up results costs little beside computing them.
+        """
+        self.n_passes += 1
+        return list(self._workers.map(function, self._runs(size)))
+
+    def sum(
+        self, function: Callable[[list[Block]], tuple[Any, ...]], *, size: int = 0
+    ) -> tuple[Any, ...]:
+        """Add up the tuples ``function(run)``, in order; `size` as in `map`."""
+        self.n_passes += 1
+        results = iter(self._workers.map(function, self._runs(size)))
         total = next(results)
         for result in results:
             total = tuple(a + b for a, b in zip(total, result, strict=True))
@@ -104,7 +129,7 @@ class Rows:
         """
         n_outputs = len(coef)
         dtype = np.result_type(self.dtype, coef.dtype)
-        buffer = np.empty(n_outputs * self.block_rows, dtype=dtype)
+        buffer = np.empty(n_outputs * max(block.X.shape[0] for block in run), dtype=dtype)
         for block in run:
             n = block.X.shape[0]
             logits = buffer[: n_outputs * n].reshape(n_outputs, n)
@@ -115,8 +140,8 @@ class Rows:
             logits += intercept[:, np.newaxis]
             yield block, logits
 
-    def column_moments(self, weights: Array) -> tuple[Array, Array]:
-        """Weighted means and variances of the columns, each of shape (n_features,).
+    def column_moments(self, weights: Array, *, together: bool = False) -> tuple[Array, Array]:
+        """Weighted means of the columns, (n_features,), and their variances or covariances.
 
         Blocks are merged by Chan's rule; dense ones from values that have a row of the data
         subtracted: offsets of any size cancel exactly, so a constant column's variance is zero
@@ -126,44 +151,56 @@ class Rows:
         ----------
         weights : ndarray of shape (n_samples,)
             Non-negative, summing to one.
+        together : bool, default=False
+            Whether to return covariances (n_features, n_features), of dense rows only, in place
+            of variances (n_features,).
 
         References
         ----------
         T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the sample variance",
         The American Statistician 37, 1983. https://doi.org/10.1080/00031305.1983.10483115
         """
-        origin = np.zeros(self.n_features)
+        n_features = self.n_features
+        origin = np.zeros(n_features)
         if not self.is_sparse:
             origin += self.X[np.argmax(weights > 0)]
 
-        def run_moments(run: list[Block]) -> Moments:
-            merged = Moments(0.0, np.zeros(self.n_features), np.zeros(self.n_features))
-            for block in run:
-                weight = weights[block.rows]
-                total = float(weight.sum())
-                if total == 0.0:
-                    continue
-                if self.is_sparse:
-                    X = block.X.astype(np.float64, copy=False)
-                    mean, variance = mean_variance_axis(X, axis=0, weights=np.array(weight))
-                    scatter = total * variance
-                else:
-                    shifted = block.X.T - origin[:, np.newaxis]
-                    mean = shifted @ weight / total
-                    shifted -= mean[:, np.newaxis]
-                    shifted *= shifted
-                    scatter = shifted @ weight
-                merged = merged.merge(Moments(total, mean, scatter))
-            return merged
+        def block_moments(block: Block) -> Moments:
+            weight = weights[block.rows]
+            total = float(weight.sum())
+            if total == 0.0:
+                return nothing
+            if self.is_sparse:
+                X = block.X.astype(np.float64, copy=False)
+                mean, variance = mean_variance_axis(X, axis=0, weights=np.array(weight))
+                return Moments(total, mean, total * variance)
+            shifted = block.X.T - origin[:, np.newaxis]
+            mean = shifted @ (weight / total)
+            shifted -= mean[:, np.newaxis]
+            shifted *= np.sqrt(weight)
+            if together:
+                return Moments(total, mean, shifted @ shifted.T)
+            shifted *= shifted
+            return Moments(total, mean, shifted.sum(axis=1))
 
-        merged = reduce(Moments.merge, self.map(run_moments))
+        scatter = np.zeros((n_features, n_features) if together else n_features)
+        nothing = Moments(0.0, np.zeros(n_features), scatter)
+        merged = reduce(
+            Moments.merge,
+            self.map(
+                lambda run: reduce(Moments.merge, map(block_moments, run)), size=scatter.size
+            ),
+        )
         return origin + merged.mean, merged.scatter
 
 
 class Moments(NamedTuple):
-    """Of the columns of some rows: mean and sum of squared deviations, both (n_features,)."""
+    """Of the columns of some rows: their weight, means and summed products of deviations.
 
-    total: float  # of the weights
+    All products (n_features, n_features), or the squares alone (n_features,).
+    """
+
+    total: float
     mean: Array
     scatter: Array
 
@@ -172,8 +209,8 @@ class Moments(NamedTuple):
         total = self.total + other.total
         share = other.total / total if total > 0.0 else 0.0
         difference = other.mean - self.mean
-        return Moments(
-            total,
-            self.mean + share * difference,
-            self.scatter + other.scatter + self.total * share * difference**2,
-        )
+        scatter = self.total * share * difference
+        scatter = scatter * (difference if self.scatter.ndim == 1 else difference[:, np.newaxis])
+        scatter += self.scatter
+        scatter += other.scatter
+        return Moments(total, self.mean + share * difference, scatter)

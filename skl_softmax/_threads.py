@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 # Both BLAS libraries must be loaded before the first look for them.
 import numpy as np  # noqa: F401
 import scipy.linalg  # noqa: F401
+import threadpoolctl
 from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
@@ -32,7 +33,7 @@ class _SingleThreadedBlas:
 
     The limit is the process's, not the thread's: if each fit restored what it had found, a fit
     that began inside another would put the other's limit back for good. So the first one in
-    lowers the limit, and the last one out restores it.
+    lowers the limit, and the last one out restores it, whichever thread that is in.
     """
 
     def __init__(self) -> None:
@@ -49,9 +50,15 @@ class _SingleThreadedBlas:
                 if self._controller is None:  # looks through every loaded library: once
                     self._controller = ThreadpoolController().select(user_api="blas")
                 self._n_threads = self._available()
-                self._limiter = self._controller.limit(limits=1)
+                _release_openblas()
+                self._limiter = self.limit()
             self._n_users += 1
             return self._n_threads
+
+    def limit(self) -> Any:
+        """Set the limit; of a BLAS that keeps one for each thread, this thread's."""
+        assert self._controller is not None
+        return self._controller.limit(limits=1)
 
     def _available(self) -> int:
         assert self._controller is not None
@@ -61,7 +68,20 @@ class _SingleThreadedBlas:
         with self._lock:
             self._n_users -= 1
             if self._n_users == 0:
+                _release_openblas()
                 self._limiter.restore_original_limits()
+                _release_openblas()
+
+
+def _release_openblas() -> None:
+    """Let any thread set OpenBLAS's limit.
+
+    From version 3.8 on, threadpoolctl heeds none but the first thread that sets it, until that
+    one leaves its ``with`` block or ends; what others set is silently ignored.
+    """
+    openblas = getattr(threadpoolctl, "OpenBLASController", None)
+    if hasattr(openblas, "clear_controlling_thread"):
+        openblas.clear_controlling_thread(force=True)
 
 
 _single_threaded_blas = _SingleThreadedBlas()
@@ -96,7 +116,9 @@ class Workers:
         if self.n_threads == 1 or len(tasks) == 1:
             return map(function, tasks)
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.n_threads, "skl_softmax")
+            self._pool = ThreadPoolExecutor(
+                self.n_threads, "skl_softmax", initializer=_single_threaded_blas.limit
+            )
         return self._in_order(self._pool, function, tasks)
 
     def _in_order(

@@ -170,6 +170,30 @@ def test_predictions_are_finite_for_huge_logits(size, n_classes):
     np.testing.assert_array_equal(model.predict_proba(X)[0], [1.0, 0.0, 0.0][:n_classes])
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
+def test_samples_at_the_end_of_the_range(n_classes, dtype, layout):
+    """Their logits are not finite, or not the differences; what follows from them is."""
+    X, y = load_iris(return_X_y=True)
+    X, y = X[y < n_classes].astype(dtype), y[y < n_classes]
+    model = SoftmaxGDClassifier(alpha=1e-2).fit(X, y)
+    deviations = X - X.mean(axis=0)
+    far = deviations[np.abs(deviations).max(axis=1) > 1.0]
+    far *= 0.9 * np.finfo(dtype).max / np.abs(far).max(axis=1, keepdims=True)
+    # Logits without an intercept keep their order at any scale.
+    logits = (far * 1e-10) @ model.coef_.T
+    expected = logits.argmax(axis=1) if n_classes > 2 else (logits[:, 0] > 0).astype(int)
+    np.testing.assert_array_equal(model.predict(layout(far)), expected)
+    np.testing.assert_allclose(model.predict_proba(layout(far)), np.eye(n_classes)[expected])
+    assert np.isfinite(model.predict_log_proba(layout(far))).all()
+    assert np.isfinite(model.decision_function(layout(far))).all()
+    both = np.concatenate([far, X])  # and their neighbours do not change
+    np.testing.assert_array_equal(
+        model.predict_proba(layout(both))[len(far) :], model.predict_proba(layout(X))
+    )
+
+
 def freeze(array):
     array.setflags(write=False)
     return array

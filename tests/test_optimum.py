@@ -174,6 +174,16 @@ def test_collinear_columns_without_a_penalty(rng):
     np.testing.assert_allclose(collinear.predict_proba(X2), full_rank.predict_proba(X), atol=1e-8)
 
 
+def test_sparse_matrices_with_indices_of_two_types():
+    X = sparse.random(400, 60, density=0.1, random_state=0, format="csr")
+    y = np.arange(400) % 3
+    expected = SoftmaxGDClassifier().fit(X, y)
+    X.indptr = X.indptr.astype(np.int64)
+    model = SoftmaxGDClassifier().fit(X, y)
+    np.testing.assert_array_equal(model.coef_, expected.coef_)
+    np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+
 def test_constant_columns_of_sparse_data(rng):
     X = sparse.random(200, 20, density=0.2, random_state=0, format="csr")
     X = sparse.hstack([X, np.full((200, 1), 0.1), np.full((200, 1), 1e6)], format="csr")
