@@ -117,5 +117,6 @@ def _keep_in_range(logits: Array, X: Matrix, coef: Array) -> None:
     X = X[too_large]
     X = X.toarray() if sparse.issparse(X) else X
     X = X / np.abs(X).max(axis=1, keepdims=True)
-    direction = coef / np.abs(coef).max() @ X.T
-    logits[:, too_large] = direction * (largest / np.abs(direction).max(axis=0))
+    direction = (coef / np.abs(coef).max()) @ X.T
+    size = np.abs(direction).max(axis=0)
+    logits[:, too_large] = direction / np.where(size > 0.0, size, 1.0) * largest
