@@ -244,8 +244,9 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` steps did not reach `tol` > 0, or a constant learning rate diverged: then
-            the last weights with a finite loss are kept.
+            If `max_iter` steps did not reach `tol` > 0; if the classes can be separated and
+            ``alpha=0``, so that the loss has no minimum; or if a constant learning rate diverged:
+            then the last weights with a finite loss are kept.
         """
         before = self.__dict__.copy()  # checking the input already sets attributes
         try:
@@ -285,13 +286,16 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
             check_scale(problem.scale)
             run = self._follow(problem, descent)
             self.coef_, self.intercept_ = problem.coef(run.last.params)
-            self.n_passes_ = problem.n_passes
             size = problem.gradient_size(run.last.gradient)
             self.converged_ = run.stop_reason == "tol" or (
                 run.stop_reason == "precision"
                 and _is_as_exact_as_rounding(problem.objective.precision, size)
             )
-            complaint = self._complaint(run, size, task, workers)
+            is_separable = (
+                self.alpha == 0 and self.tol > 0 and problem.objective.separates(run.last.params)
+            )
+            self.n_passes_ = problem.n_passes
+            complaint = self._complaint(run, size, is_separable, task, workers)
         self.classes_ = classes
         self.n_iter_ = run.last.iteration
         self.loss_, self.loss_history_ = run.losses[-1], np.array(run.losses)
@@ -328,22 +332,28 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
             _print_step(problem, last)
         return _Run(last, losses, path, reason or "precision")
 
-    def _complaint(self, run: _Run, size: float, task: Task, workers: Workers) -> str | None:
+    def _complaint(
+        self, run: _Run, size: float, is_separable: bool, task: Task, workers: Workers
+    ) -> str | None:
         """What the user should know of a run that ended with a largest derivative of `size`."""
+        separable = (
+            "The classes can be separated, and alpha=0 does not penalise large weights: the loss"
+            " has no minimum, and the weights grow until the fit stops. Set alpha > 0."
+        )
         if run.stop_reason == "diverged":
             complaint = (
                 f"Diverged: at step {run.last.iteration + 1} the loss was no longer finite; the"
                 f" weights after step {run.last.iteration} are kept."
             )
         elif self.tol == 0 or self.converged_:
-            return None
+            return separable if is_separable else None
         elif run.stop_reason == "max_iter":
             complaint = (
                 f"Not converged: after max_iter={self.max_iter} steps the largest derivative is"
                 f" {size:.2g}, above tol={float(self.tol):g}. Raise max_iter or tol."
             )
-            if self.alpha == 0:
-                complaint += " If the classes can be separated, alpha=0 has no optimum: raise it."
+            if is_separable:
+                return f"{complaint} {separable}"
         else:
             return (
                 "Not converged: the loss falls no further at the precision of its numbers, but the"

@@ -39,7 +39,7 @@ class SoftmaxObjective:
     Parameters
     ----------
     rows : Rows
-    y : ndarray of intp, (n_samples,)
+    y : ndarray of integers, (n_samples,)
         Codes 0 … n_classes - 1.
     weights : ndarray of float64, (n_samples,)
         Non-negative, summing to one; may be a broadcast scalar.
@@ -128,6 +128,24 @@ class SoftmaxObjective:
         penalized = self.penalty * params
         gradient += penalized
         return float(loss + 0.5 * np.vdot(penalized, params)), gradient
+
+    def separates(self, params: Array) -> bool:
+        """Whether each sample's own class has the largest logit: those of weight zero aside."""
+
+        def run_separates(run: list[Block]) -> bool:
+            for block, logits in self.rows.linear(run, *self.coef(params)):
+                labels = self._labels[block.rows]
+                if self.n_outputs == 1:
+                    lead = -labels * logits[0]
+                else:
+                    own = np.arange(self.n_outputs)[:, np.newaxis] == labels
+                    lead = np.where(own, logits, np.inf).min(axis=0)
+                    lead -= np.where(own, -np.inf, logits).max(axis=0)
+                if np.any((lead <= 0.0) & (self.weights[block.rows] > 0.0)):
+                    return False
+            return True
+
+        return all(self.rows.map(run_separates))
 
     def _proba(self, run: list[Block], params: Array) -> Iterator[tuple[Block, Array]]:
         """Yield each block and its probabilities (n_outputs, rows); of two, the second's."""
@@ -281,7 +299,7 @@ def _softmax_block(logits: Array, y: Array, weights: Array) -> float:
     """Return the block's loss, and turn logits (n_classes, rows) into residuals s (p - y)."""
     n = len(y)
     flat = logits.reshape(-1)
-    labelled = y * n + np.arange(n)  # where each row's own class stands
+    labelled = y.astype(np.intp) * n + np.arange(n)  # where each row's own class stands
     logits -= logits.max(axis=0)
     own = flat.take(labelled)
     np.exp(logits, out=logits)

@@ -28,7 +28,7 @@ class Task:
     Attributes
     ----------
     X : ndarray or CSR (n_samples, n_features)
-    y : ndarray of intp (n_samples,)
+    y : ndarray of integers (n_samples,)
     weights : ndarray (n_samples,), summing to one
     """
 

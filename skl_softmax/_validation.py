@@ -81,6 +81,8 @@ def fixed_width(y: Any) -> Any:
 def encode_labels(y: Any) -> tuple[Array, Array]:
     """Return the sorted classes (n_classes,) and each label's place among them (n_samples,).
 
+    The places are of the smallest integer type that holds them.
+
     y : ndarray of shape (n_samples,), without missing numbers
     """
     if y.dtype.kind not in "biuSU":  # those are classes, whatever their values
@@ -93,7 +95,7 @@ def encode_labels(y: Any) -> tuple[Array, Array]:
         ) from error
     if len(classes) < 2:
         raise ValueError(f"y must hold at least two classes, got one class: {classes.tolist()}.")
-    return classes, codes
+    return classes, codes.astype(np.min_scalar_type(len(classes)), copy=False)
 
 
 def _unique(y: Array) -> tuple[Array, Array]:
@@ -106,11 +108,14 @@ def _unique_integers(y: Array) -> tuple[Array, Array]:
     lowest = y.min()
     if int(y.max()) - int(lowest) > len(y):
         return _unique(y)
-    difference = (y - lowest).astype(f"u{y.dtype.itemsize}")  # unsigned: it may have wrapped
-    offsets = difference.astype(np.intp)
+    offsets = y - lowest
+    if offsets.itemsize < np.intp().itemsize:
+        offsets = offsets.view(f"u{offsets.itemsize}")  # a difference may have wrapped around
+    offsets = offsets.astype(np.intp, copy=False)
     occurs = np.bincount(offsets) > 0
     place = np.cumsum(occurs) - 1
-    return np.flatnonzero(occurs).astype(y.dtype) + lowest, place[offsets]
+    classes = np.flatnonzero(occurs).astype(y.dtype) + lowest
+    return classes, place.astype(np.min_scalar_type(len(classes)))[offsets]
 
 
 def combine_weights(sample_weight: Any, class_weight: Any, classes: Array, codes: Array) -> Array:
