@@ -113,8 +113,8 @@ class SoftmaxObjective:
             loss = 0.0
             gradient, sums = np.zeros(coef.shape), np.zeros(self.n_outputs)
             for block, logits in self.rows.linear(run, coef, intercept):
-                weights = self.weights[block.rows]
-                loss += block_pass(logits, self._labels[block.rows], weights)  # logits: now residuals
+                labels, weights = self._labels[block.rows], self.weights[block.rows]
+                loss += block_pass(logits, labels, weights)  # logits: now residuals
                 gradient += logits @ block.X
                 sums += logits.sum(axis=1, dtype=np.float64)
             return loss, gradient, sums
@@ -235,7 +235,7 @@ class SoftmaxObjective:
         hessian[:, features, :, features] += self.penalty[:, np.newaxis, np.newaxis] * (
             np.eye(n_outputs - 1) - 1.0 / n_outputs
         )
-        return hessian.reshape(n_free, n_free)
+        return np.asarray(hessian.reshape(n_free, n_free))
 
     def hessian_diagonal(self, params: Array) -> Array:
         """The diagonal of the Hessian of F, in the shape of params."""
@@ -323,5 +323,3 @@ def _two_class_block(logits: Array, signs: Array, weights: Array) -> float:
     m *= signs
     m *= weights
     return float(weights @ loss)
-
-

@@ -187,9 +187,7 @@ class Rows:
         nothing = Moments(0.0, np.zeros(n_features), scatter)
         merged = reduce(
             Moments.merge,
-            self.map(
-                lambda run: reduce(Moments.merge, map(block_moments, run)), size=scatter.size
-            ),
+            self.map(lambda run: reduce(Moments.merge, map(block_moments, run)), size=scatter.size),
         )
         return origin + merged.mean, merged.scatter
 

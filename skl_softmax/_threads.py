@@ -79,7 +79,7 @@ def _release_openblas() -> None:
     From version 3.8 on, threadpoolctl heeds none but the first thread that sets it, until that
     one leaves its ``with`` block or ends; what others set is silently ignored.
     """
-    openblas = getattr(threadpoolctl, "OpenBLASController", None)
+    openblas: Any = getattr(threadpoolctl, "OpenBLASController", None)
     if hasattr(openblas, "clear_controlling_thread"):
         openblas.clear_controlling_thread(force=True)
 

@@ -1,6 +1,7 @@
 """The estimator's own behaviour: histories, when it stops and what it says, warm starts, labels."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.datasets import load_digits, load_iris, load_wine, make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
 from skl_softmax import SoftmaxGDClassifier, __all__, _rows, textbook
+from skl_softmax._validation import encode_labels
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +138,7 @@ class TestStopping:
         X = np.array([[1.0], [-2.0], [3.0]])
         with pytest.warns(ConvergenceWarning, match=f"is {8 / (14 / 3):.3g} "):
             SoftmaxGDClassifier(learning_rate=1e-9, max_iter=1, alpha=0, fit_intercept=False).fit(
-                X, [0, 1, 0]
+                X, [0, 0, 1]
             )
 
     def test_above_the_largest_stable_rate_the_loss_can_rise(self):
@@ -158,6 +160,15 @@ class TestStopping:
         model.set_params(tol=0).fit((X + 1e7).astype(np.float32), y)  # without a warning
         assert (model.converged_, model.stop_reason_) == (False, "precision")
 
+    def test_the_stable_rate_of_data_whose_squares_overflow(self, wine):
+        X, y = wine
+        X1 = X / np.abs(X).max() * 1e153
+        L = 0.5 * np.linalg.eigvalsh(X.T @ X / len(X))[-1] / np.abs(X).max() ** 2
+        with pytest.warns(ConvergenceWarning, match="Diverged") as caught:
+            SoftmaxGDClassifier(learning_rate=1e6, tol=0, fit_intercept=False).fit(4 * X1, y)
+        stable = float(str(caught[0].message).split("this data is ")[1].split()[0])
+        assert stable * 1e306 == pytest.approx(2 / (16 * L), rel=1e-2)
+
     def test_the_stable_rate_of_no_data(self):
         params = {"alpha": 1.0, "tol": 0, "fit_intercept": False, "warm_start": True}
         model = SoftmaxGDClassifier(learning_rate=0.1, **params).fit(np.eye(4), [0, 1, 0, 1])
@@ -175,6 +186,57 @@ class TestStopping:
         assert np.isfinite(model.loss_history_).all()
         assert np.isfinite(model.coef_).all()
         assert np.isfinite(model.predict_log_proba(X / 1e300)).all()
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_in_the_row_space_tol_bounds_every_derivative(fit_intercept, rng):
+    X, y = rng.normal(size=(30, 400)) * rng.uniform(0.5, 2.0, 400), np.arange(30) % 3
+    model = SoftmaxGDClassifier(alpha=1e-3, tol=1e-5, fit_intercept=fit_intercept).fit(X, y)
+    center = X.mean(axis=0) * fit_intercept
+    scale = np.sqrt(((X - center) ** 2).mean(axis=0))
+    residuals = model.predict_proba(X) - np.eye(3)[y]
+    derivatives = (residuals.T @ (X - center) / 30 + 1e-3 * model.coef_) / scale
+    assert 0.0 < np.abs(derivatives).max() <= 1e-5
+
+
+class TestLabels:
+    @pytest.mark.parametrize("dtype", "bBhHiIqQ")
+    def test_integers_of_any_type_and_range(self, dtype, rng):
+        lowest, highest = np.iinfo(dtype).min, np.iinfo(dtype).max
+        for y in (
+            [lowest, highest],
+            [highest - 5, highest, highest - 1],
+            [lowest + 5, lowest, lowest + 9],
+            rng.integers(100, size=50),
+        ):
+            y = np.tile(np.array(y, dtype), 4)
+            classes, codes = encode_labels(y)
+            expected, places = np.unique(y, return_inverse=True)
+            np.testing.assert_array_equal(classes, expected)
+            np.testing.assert_array_equal(codes, places)
+            assert classes.dtype == y.dtype
+            assert codes.dtype == np.uint8
+
+    def test_more_classes_than_a_byte_holds(self):
+        classes, codes = encode_labels(np.tile(np.arange(300), 2))
+        np.testing.assert_array_equal(classes[codes], np.tile(np.arange(300), 2))
+
+
+@pytest.mark.parametrize("learning_rate", ["auto", 0.1])
+@pytest.mark.parametrize(("n_classes", "dtype"), [(2, float), (40, float), (40, np.float32)])
+def test_a_fit_needs_little_memory_beside_the_data(learning_rate, n_classes, dtype, rng):
+    """No copy of X, and no array of n_samples × n_classes."""
+    X, y = rng.normal(size=(200_000, 40)).astype(dtype), rng.integers(n_classes, size=200_000)
+    model = SoftmaxGDClassifier(learning_rate=learning_rate, max_iter=12, tol=0)
+    tracemalloc.start()
+    try:
+        model.fit(X, y)
+        model.predict(X)
+        added = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert added < 0.4 * X.nbytes
+    assert n_classes == 2 or added < 0.4 * len(y) * n_classes * X.itemsize
 
 
 class TestVerbose:

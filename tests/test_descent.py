@@ -151,6 +151,23 @@ def test_a_model_of_which_half_is_spent_is_renewed_after_too_long_a_step(age, is
     assert len(log) == 1 + is_renewed
 
 
+def test_a_step_that_cannot_fall_is_tried_once_more_from_a_fresh_model():
+    """Here the second step of the first model goes uphill."""
+    log = []
+
+    def measure(params):
+        log.append(params)
+        uphill = [1e-3, 1e-3, -1.0] if len(log) == 1 else []
+        factors = itertools.chain(uphill, itertools.repeat(1.0))
+        return lambda gradient: next(factors) * gradient
+
+    quadratic = Quadratic(condition=10.0)
+    kinds = [Curvature(measure, cost=1e9, exact=False)]
+    states = list(matrix_descent(quadratic, np.zeros((1, 6)), kinds))
+    np.testing.assert_array_equal(log[1], states[1].params)
+    np.testing.assert_allclose(states[-1].params, quadratic.minimizer, atol=1e-6)
+
+
 def test_steps_are_shortened_until_the_loss_falls():
     quadratic = Quadratic(condition=1.0)
     long = measuring([], "long", 1e9, length=1e3)
@@ -187,7 +204,7 @@ def test_the_quasi_newton_step_equals_the_dense_bfgs_matrix(seed, n_pairs):
 )
 def test_a_step_makes_a_pair_where_it_has_curvature(curvature, n_pairs):
     before = State(0, np.zeros((1, 2)), 1.0, np.array([[3.0, 1.0]]), n_passes=1)
-    gradient = before.gradient + [[curvature, 1.0]]
+    gradient = before.gradient + np.array([[curvature, 1.0]])
     after = State(1, np.array([[1.0, 0.0]]), 0.5, gradient, n_passes=2)
     pairs = _pairs(before, after)
     assert len(pairs) == n_pairs

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from skl_softmax import _rows, textbook
 from skl_softmax._objective import SoftmaxObjective
+from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._rows import Rows
 from skl_softmax._threads import Workers
 
@@ -197,6 +198,41 @@ def test_shared_hessian_is_exact_at_zero_and_for_two_classes(objective, params, 
     )
 
 
+@every_kind
+def test_a_known_gram_matrix_gives_the_curvature_at_zero(n_classes, fit_intercept):
+    X, y, weights, _ = make_problem(1, 30, 3, n_classes)
+    n_outputs = 1 if n_classes == 2 else n_classes
+    with Workers() as workers:
+        task = Task(X, y, weights, n_outputs, 0.1, fit_intercept)
+        objective = StandardizedProblem(task, workers).objective
+        zero = np.zeros(objective.shape)
+        known = objective.shared_hessian(zero)
+        passes = objective.rows.n_passes
+        objective.gram = None
+        np.testing.assert_allclose(known, objective.shared_hessian(zero), atol=1e-12)
+        assert objective.rows.n_passes == passes + 1
+
+
+def test_precision_is_of_the_logits_terms():
+    """A logit loses what it is smaller than its terms, as the offsets of 100 deviations here."""
+    X, y, weights, _ = make_problem(1, 30, 3, 3)
+    X = (X / X.std(axis=0) + [0.0, 100.0, -10.0]).astype(np.float32)
+    with Workers() as workers:
+        objective = StandardizedProblem(Task(X, y, weights, 3, 0.1, True), workers).objective
+        assert objective.precision == pytest.approx(101 * np.finfo(np.float32).eps, rel=0.2)
+
+
+def test_the_intercept_makes_up_for_rounding_the_coefficients(rng):
+    X, y, weights, _ = make_problem(1, 60, 50, 3)
+    X = (X / X.std(axis=0) + 1e3).astype(np.float32)
+    with Workers() as workers:
+        objective = StandardizedProblem(Task(X, y, weights, 3, 0.1, True), workers).objective
+        params = rng.normal(size=objective.shape)
+        coef, intercept = objective.coef(params)
+        at_center = coef.astype(float) @ objective.center + intercept
+    assert (np.abs(at_center - params[:, -1]) <= 0.51 * np.spacing(np.abs(intercept))).all()
+
+
 @given(
     seed=st.integers(0, 1000),
     n_samples=st.integers(1, 40),
@@ -208,16 +244,25 @@ def test_column_moments_equal_numpy(seed, n_samples, layout, block_rows, offset)
     X, _, weights, _ = make_problem(seed, n_samples, 4, 2)
     X += offset
     X[:, 0] = 0.1  # a constant that binary fractions cannot hold
+    rows_of = LAYOUTS[layout](X)
     with pytest.MonkeyPatch.context() as patch, Workers() as workers:
         patch.setattr(_rows, "BLOCK_ROWS", (block_rows, block_rows))
-        mean, variance = Rows(LAYOUTS[layout](X), 1, workers).column_moments(weights)
+        mean, variance = Rows(rows_of, 1, workers).column_moments(weights)
+        if layout in "CF":
+            _, covariance = Rows(rows_of, 1, workers).column_moments(weights, together=True)
     expected = np.average(X, axis=0, weights=weights)
+    accuracy = {"rtol": 1e-7, "atol": 1e-18 * (1.0 + offset) ** 2}
     np.testing.assert_allclose(mean, expected, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(
-        variance,
-        np.average((X - expected) ** 2, axis=0, weights=weights),
-        rtol=1e-7,
-        atol=1e-18 * (1.0 + offset) ** 2,
+        variance, np.average((X - expected) ** 2, axis=0, weights=weights), **accuracy
     )
     if layout in "CF":
         assert variance[0] == 0.0
+        np.testing.assert_allclose(covariance.diagonal(), variance, **accuracy)
+        scale = np.sqrt(np.maximum(variance, 1e-300))
+        centered = (X - expected) * np.sqrt(weights)[:, np.newaxis] / scale
+        np.testing.assert_allclose(
+            (covariance / scale / scale[:, np.newaxis])[1:, 1:],
+            (centered.T @ centered)[1:, 1:],
+            atol=1e-7,
+        )

@@ -1,0 +1,138 @@
+"""The models: what they solve, which there are for what data, and what singular ones do."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from skl_softmax import _curvature
+from skl_softmax._curvature import (
+    _cholesky,
+    _diagonal_model,
+    _full_model,
+    _per_class_model,
+    _shared_model,
+    _solve,
+    curvature_kinds,
+)
+from skl_softmax._problem import StandardizedProblem, Task
+from skl_softmax._threads import Workers
+
+
+def definite(rng, *shape):
+    """Random positive definite matrices, the last dimension repeated."""
+    half = rng.normal(size=(*shape, shape[-1]))
+    return half @ half.swapaxes(-1, -2) + 0.1 * np.eye(shape[-1])
+
+
+def centered(array):
+    return array - array.mean(axis=0)
+
+
+@pytest.fixture
+def gradient(rng):
+    """Of four classes and three features, summing to zero over the classes."""
+    return centered(rng.normal(size=(4, 3)))
+
+
+def test_shared_model(gradient, rng):
+    hessian = definite(rng, 3)
+    step = _shared_model(hessian.copy())(gradient)
+    np.testing.assert_allclose(step @ hessian, gradient, atol=1e-9)
+
+
+def test_per_class_model(gradient, rng):
+    hessians = definite(rng, 4, 3)
+    expected = np.linalg.solve(hessians, gradient[:, :, np.newaxis])[:, :, 0]
+    np.testing.assert_allclose(_per_class_model(hessians)(gradient), centered(expected), atol=1e-9)
+
+
+def test_full_model(gradient, rng):
+    """Of all directions that sum to zero, the step minimises the quadratic model."""
+    hessian = definite(rng, 12)
+    centering = np.kron(np.eye(4)[:, :-1] - 0.25, np.eye(3))  # (12, 9)
+    step = _full_model(centering.T @ hessian @ centering)(gradient)
+    np.testing.assert_allclose(step.sum(axis=0), 0.0, atol=1e-12)
+    left = hessian @ step.ravel() - gradient.ravel()
+    np.testing.assert_allclose(centering.T @ left, 0.0, atol=1e-9)
+
+
+def test_diagonal_model(gradient, rng):
+    diagonal = rng.uniform(0.5, 2.0, size=(4, 3))
+    np.testing.assert_allclose(_diagonal_model(diagonal)(gradient), centered(gradient / diagonal))
+    step = _diagonal_model(diagonal[:1])(gradient[:1])  # the one row of two classes
+    np.testing.assert_allclose(step, gradient[:1] / diagonal[:1])
+
+
+def test_a_class_as_good_as_fitted_takes_no_endless_step_in_the_diagonal_model():
+    diagonal = np.array([[1.0, 0.0], [1e-20, 0.0], [1.0, 0.0]])
+    gradient = np.array([[0.0, 1.0], [1.0, -1.0], [-1.0, 0.0]])
+    step = _diagonal_model(diagonal)(gradient)
+    expected = [[0.0, 1.0], [1e6, -1.0], [-1.0, 0.0]]  # a millionth of the largest; none at all: 1
+    np.testing.assert_allclose(step, centered(np.array(expected)))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-30, 1e30])
+def test_collinear_columns_get_a_ridge_that_changes_nothing_else(scale, rng):
+    """In the range of a singular matrix, the factor solves as the pseudo-inverse does."""
+    X = rng.normal(size=(40, 3))
+    X = np.column_stack([X, X[:, 0], np.zeros(40)]) * [1.0, 1e3, 1e-3, 1.0, 1.0]
+    gram = X.T @ X * scale
+    gradient = X.T @ rng.normal(size=40)
+    step = _solve(_cholesky(gram.copy()), gradient[np.newaxis])[0]
+    np.testing.assert_allclose(gram @ step, gradient, rtol=1e-4, atol=1e-6)
+    assert step[4] == 0.0
+    assert step[0] == pytest.approx(step[3], rel=1e-2)
+
+
+def test_an_indefinite_matrix_gets_a_ridge_of_its_size():
+    """Rounding leaves such matrices: the smallest ridge that is enough is taken."""
+    for size, ridge in ((1e-13, 1e-12), (1e-10, 1e-9), (1e-7, 1e-6)):
+        factor = _cholesky(np.array([[1.0, 1.0 + size], [1.0 + size, 1.0]]))
+        assert (factor @ factor.T)[0, 0] - 1.0 == pytest.approx(ridge, rel=0.01)
+
+
+def test_without_curvature_the_model_is_plain_descent():
+    np.testing.assert_array_equal(_cholesky(-np.eye(3)), np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("X", "n_classes", "expected"),
+    [
+        (np.eye(40, 4), 2, [True]),  # the one row's model is exact
+        (np.eye(40, 4), 3, [False, False, True]),  # for all classes, for each, the Hessian
+        (sparse.eye_array(40, 4, format="csr"), 3, [False]),  # the diagonal
+    ],
+)
+def test_kinds(X, n_classes, expected):
+    assert kinds(X, n_classes) == expected
+
+
+def test_no_model_is_larger_than_the_limit(monkeypatch):
+    for largest, n_kinds in ((8 * 8 * 5 * 5, 3), (8 * 8 * 5 * 5 - 1, 2), (9 * 5 * 5 - 1, 1)):
+        monkeypatch.setattr(_curvature, "LARGEST", largest)
+        assert len(kinds(np.eye(90, 4), 9)) == n_kinds
+    monkeypatch.setattr(_curvature, "LARGEST", 15)
+    assert kinds(np.eye(90, 4), 2) == [False]  # the diagonal
+
+
+def kinds(X, n_classes):
+    """Which of the kinds are exact."""
+    n = X.shape[0]
+    with Workers() as workers:
+        task = Task(
+            X,
+            np.arange(n) % n_classes,
+            np.full(n, 1 / n),
+            1 if n_classes == 2 else n_classes,
+            alpha=0.1,
+            fit_intercept=True,
+        )
+        objective = StandardizedProblem(task, workers).objective
+        return [kind.exact for kind in curvature_kinds(objective)]
+
+
+def test_costs_grow_with_what_is_computed():
+    """Measured: 1e6 × 20 × 5, full 7 passes, shared 2; 60000 × 784 × 10, shared 8."""
+    cost = _curvature._costs(5, 21)
+    assert 0.5 < cost["shared"] < cost["per class"] < cost["full"] < 10
+    assert _curvature._costs(10, 785)["shared"] == pytest.approx(8, abs=3)
