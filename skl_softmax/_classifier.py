@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import validate_data
@@ -29,8 +30,8 @@ from skl_softmax._problem import (
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._threads import Workers
 from skl_softmax._validation import (
+    check_measured,
     check_parameters,
-    check_scale,
     combine_weights,
     encode_labels,
     fixed_width,
@@ -262,8 +263,15 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> str | None:
         """Fit, and return what there is to warn of."""
         check_parameters(self)
+        is_auto = isinstance(self.learning_rate, str)
         X, y = validate_data(
-            self, X, fixed_width(y), accept_sparse="csr", dtype=[np.float64, np.float32]
+            self,
+            X,
+            fixed_width(y),
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            # Else `check_measured` will see what is not finite, without a pass of its own.
+            ensure_all_finite=sparse.issparse(X) or not (is_auto or self.tol > 0),
         )
         classes, codes = encode_labels(y)
         weights = combine_weights(sample_weight, self.class_weight, classes, codes)
@@ -271,8 +279,9 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         task = Task(X, codes, weights, len(coef), float(self.alpha), bool(self.fit_intercept))
         with Workers() as workers, np.errstate(all="ignore"):
             problem: RawProblem | StandardizedProblem
-            if isinstance(self.learning_rate, str):
+            if is_auto:
                 problem = StandardizedProblem(task, workers)
+                check_measured(X, problem.center, problem.scale, self)
                 descent = matrix_descent(
                     problem.objective,
                     problem.start(coef, intercept, np.log(len(classes))),
@@ -280,10 +289,10 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
                 )
             else:
                 problem = RawProblem(task, workers, measure_scale=self.tol > 0)
+                check_measured(X, problem.center, problem.scale, self)
                 descent = constant_descent(
                     problem.objective, problem.params(coef, intercept), float(self.learning_rate)
                 )
-            check_scale(problem.scale)
             run = self._follow(problem, descent)
             self.coef_, self.intercept_ = problem.coef(run.last.params)
             size = problem.gradient_size(run.last.gradient)

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TypeAlias
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from skl_softmax._objective import SoftmaxObjective
 from skl_softmax._rows import Array, Rows
@@ -23,6 +24,7 @@ from skl_softmax._rows import Array, Rows
 Solve: TypeAlias = Callable[[Array], Array]
 
 LARGEST = 2**22  # entries of a model's matrices: 32 MB
+DEAREST_FIRST = 10.0  # steps that a model may cost before there is any
 
 
 @dataclass(frozen=True)
@@ -44,53 +46,48 @@ class Curvature:
     exact: bool
 
 
-def has_gram_matrix(rows: Rows) -> bool:
-    """Whether the features' Gram matrix is worth having: dense and of a reasonable size."""
+def starts_from_gram_matrix(rows: Rows, n_outputs: int) -> bool:
+    """Whether the features' Gram matrix is worth having before the first step."""
+    return _has_gram_matrix(rows) and _costs(n_outputs, rows.n_features)["shared"] <= DEAREST_FIRST
+
+
+def _has_gram_matrix(rows: Rows) -> bool:
     return not rows.is_sparse and rows.n_features**2 <= LARGEST
 
 
 def curvature_kinds(objective: SoftmaxObjective) -> list[Curvature]:
     """The kinds of model worth having for an objective, each better than the one before.
 
-    Without a Gram matrix, the diagonal. With it: one matrix for all classes, one for each, and the
-    whole Hessian. Two classes have one row of parameters, for which the first of these is the last.
+    The diagonal, unless there is a Gram matrix to start from. For dense rows then one matrix for
+    all classes, one for each, and the whole Hessian, as far as they are not too large. Two classes
+    have one row of parameters, for which the first of these is the last.
     """
     n_outputs, n_dof = objective.shape
-    n_free = (n_outputs - 1) * n_dof
     cost = _costs(n_outputs, n_dof)
-    if objective.gram is None:
-        return [
-            Curvature(
-                lambda params: _diagonal_model(objective.hessian_diagonal(params)),
-                cost["diagonal"],
-                exact=False,
-            )
-        ]
-    kinds = [
-        Curvature(
-            lambda params: _shared_model(objective.shared_hessian(params)),
-            cost["shared"],
-            exact=n_outputs == 1,
-        )
-    ]
-    if n_outputs > 1 and n_outputs * n_dof**2 <= LARGEST:
-        kinds.append(
-            Curvature(
-                lambda params: _per_class_model(objective.class_hessians(params)),
-                cost["per class"],
-                exact=False,
-            )
-        )
-    if n_outputs > 1 and n_free**2 <= LARGEST:
-        kinds.append(
-            Curvature(
-                lambda params: _full_model(objective.full_hessian(params)),
-                cost["full"],
-                exact=True,
-            )
-        )
-    if not objective.penalty.any():
-        kinds = _outside_null_space(kinds, objective)
+
+    def diagonal(params: Array) -> Solve:
+        return _diagonal_model(objective.hessian_diagonal(params))
+
+    def shared(params: Array) -> Solve:
+        return _shared_model(objective.shared_hessian(params))
+
+    def per_class(params: Array) -> Solve:
+        return _per_class_model(objective.class_hessians(params))
+
+    def full(params: Array) -> Solve:
+        return _full_model(objective.full_hessian(params))
+
+    kinds = []
+    if _has_gram_matrix(objective.rows):
+        kinds.append(Curvature(shared, cost["shared"], exact=n_outputs == 1))
+        if n_outputs > 1 and n_outputs * n_dof**2 <= LARGEST:
+            kinds.append(Curvature(per_class, cost["per class"], exact=False))
+        if n_outputs > 1 and ((n_outputs - 1) * n_dof) ** 2 <= LARGEST:
+            kinds.append(Curvature(full, cost["full"], exact=True))
+        if not objective.penalty.any():
+            kinds = _outside_null_space(kinds, objective)
+    if objective.gram is None or objective.gram.ndim == 1:
+        kinds.insert(0, Curvature(diagonal, cost["diagonal"], exact=False))
     return kinds
 
 
@@ -121,22 +118,24 @@ def _outside_null_space(kinds: list[Curvature], objective: SoftmaxObjective) -> 
     Without a penalty nothing else does: no gradient has a part there but rounding, and a singular
     model would blow that up. Collinear columns then share their weight as if it were penalised.
     """
-    gram = objective.shared_hessian(np.zeros(objective.shape))  # for the Hessian's null space
-    values, vectors = eigh(gram, check_finite=False)
-    null = vectors[:, values <= 10 * len(gram) * np.finfo(float).eps * values[-1]]
 
-    def project(gradient: Array) -> Array:
-        return np.asarray(gradient - (gradient @ null) @ null.T)
+    @cache
+    def null_space() -> Array:
+        gram = objective.shared_hessian(np.zeros(objective.shape))
+        values, vectors = eigh(gram, check_finite=False)
+        return np.asarray(vectors[:, values <= 10 * len(gram) * np.finfo(float).eps * values[-1]])
 
     def outside(measure: Callable[[Array], Solve]) -> Callable[[Array], Solve]:
         def measure_outside(params: Array) -> Solve:
-            solve = measure(params)
-            return lambda gradient: project(solve(project(gradient)))
+            solve, null = measure(params), null_space()
+
+            def project(gradient: Array) -> Array:
+                return np.asarray(gradient - (gradient @ null) @ null.T)
+
+            return (lambda gradient: project(solve(project(gradient)))) if null.size else solve
 
         return measure_outside
 
-    if not null.size:
-        return kinds
     return [replace(kind, measure=outside(kind.measure)) for kind in kinds]
 
 
@@ -149,14 +148,17 @@ def _shared_model(hessian: Array) -> Solve:
 def _per_class_model(hessians: Array) -> Solve:
     """A matrix for each class, (n_classes, n_dof, n_dof): the Hessian without what couples them.
 
-    Scaling classes apart would let their sum drift from zero; centring the step undoes that. The
-    inverses are formed: many small products take less time as one.
+    Scaling classes apart would let their sum drift from zero; centring the step undoes that.
     """
-    inverses = np.array([dpotri(_cholesky(hessian), lower=1)[0] for hessian in hessians])
-    inverses += inverses.transpose(0, 2, 1)  # from lower triangles
-    diagonal = np.arange(hessians.shape[1])
-    inverses[:, diagonal, diagonal] *= 0.5
-    return lambda gradient: _centered((inverses @ gradient[:, :, np.newaxis])[:, :, 0])
+    factors = [_cholesky(hessian) for hessian in hessians]
+
+    def solve(gradient: Array) -> Array:
+        step = np.empty_like(gradient)
+        for k, factor in enumerate(factors):
+            step[k : k + 1] = _solve(factor, gradient[k : k + 1])
+        return _centered(step)
+
+    return solve
 
 
 def _full_model(hessian: Array) -> Solve:

@@ -1,6 +1,6 @@
 """A softmax model with given weights: what it predicts, in blocks of rows.
 
-Knows no estimator: the X it gets has been checked.
+Knows no estimator: the X it gets has been checked, but for numbers that are not finite.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import assert_all_finite
 
 from skl_softmax._rows import Array, Block, Matrix, Rows
 from skl_softmax._threads import Workers
@@ -98,10 +99,18 @@ def _for_each_block(
 
         def use_run(run: list[Block]) -> None:
             for block, logits in rows.linear(run, coef, intercept):
+                _check_finite(block.X)
                 _keep_in_range(logits, block.X, coef)
                 use(block, logits)
 
         rows.map(use_run)
+
+
+def _check_finite(X: Matrix) -> None:
+    """Raise a ValueError if a number of X is not finite: while it is in the cache."""
+    values = X.data if sparse.issparse(X) else X
+    if not np.isfinite(values.sum()):  # or the sum is too large, and they are
+        assert_all_finite(values, estimator_name="SoftmaxGDClassifier", input_name="X")
 
 
 def _keep_in_range(logits: Array, X: Matrix, coef: Array) -> None:

@@ -48,9 +48,9 @@ class SoftmaxObjective:
     center, scale : ndarray, (n_features,)
         The coordinates of `params`; `center` must be zero without an intercept. An infinite scale
         leaves a feature out: its coefficient stays zero.
-    gram : ndarray of shape (n_features, n_features) or None, default=None
-        The Gram matrix of the features in these coordinates, under the weights, if it is known:
-        then the curvature at zero needs no pass over the rows.
+    gram : ndarray of shape (n_features, n_features) or (n_features,), or None, default=None
+        The Gram matrix of the features in these coordinates, under the weights, or its diagonal,
+        as far as it is known: then the curvature at zero needs no pass over the rows.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class SoftmaxObjective:
         any number at zero weights, it acts on such directions as the Hessian itself.
         """
         n_dof = self.shape[1]
-        if self.gram is not None and not params.any():
+        if self.gram is not None and self.gram.ndim == 2 and not params.any():
             hessian = np.eye(n_dof)
             hessian[: len(self.gram), : len(self.gram)] = self.gram
             hessian /= 4.0 if self.n_outputs == 1 else self.n_outputs
@@ -240,6 +240,11 @@ class SoftmaxObjective:
     def hessian_diagonal(self, params: Array) -> Array:
         """The diagonal of the Hessian of F, in the shape of params."""
         n_features = self.rows.n_features
+        if self.gram is not None and not params.any():
+            proba = 1.0 / max(2, self.n_outputs)
+            diagonal = np.full(self.shape, proba * (1.0 - proba))
+            diagonal[:, :n_features] *= self.gram if self.gram.ndim == 1 else self.gram.diagonal()
+            return diagonal + self.penalty
 
         def run_diagonal(run: list[Block]) -> tuple[Array]:
             diagonal = np.zeros(self.shape)

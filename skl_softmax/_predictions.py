@@ -94,12 +94,17 @@ class PredictionMixin:
     def _model(self) -> SoftmaxModel:
         return SoftmaxModel(self.classes_, self.coef_, self.intercept_)
 
-    def _check_X(self, X: Any) -> Any:
+    def _check_X(self, X: Any, *, ensure_all_finite: bool = False) -> Any:
+        """Return X as the model takes it, which checks for itself, block by block, for NaN."""
         check_is_fitted(self)
-        with np.errstate(invalid="ignore"):  # scikit-learn's sum of huge numbers of either sign
-            return validate_data(
-                self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-            )
+        return validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            reset=False,
+            ensure_all_finite=ensure_all_finite,
+        )
 
     def staged_decision_function(self, X: ArrayLike | Matrix) -> Iterator[Array]:
         """Return the logits of the samples after every step, from 0 to `n_iter_`.
@@ -168,7 +173,7 @@ class PredictionMixin:
                 f"staged_{method} needs the weights of every step: fit with"
                 " store_coef_history=True."
             )
-        X = self._check_X(X)
+        X = self._check_X(X, ensure_all_finite=True)  # now, not when the first stage is taken
         stages = zip(self.coef_history_, self.intercept_history_, strict=True)
         models = (SoftmaxModel(self.classes_, *stage) for stage in stages)
         return (getattr(model, method)(X) for model in models)

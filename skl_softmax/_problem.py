@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
-from skl_softmax._curvature import has_gram_matrix
+from skl_softmax._curvature import starts_from_gram_matrix
 from skl_softmax._objective import SoftmaxObjective, standardize_gradient
 from skl_softmax._row_space import RowSpace, is_wide, row_space
 from skl_softmax._rows import Array, Block, Matrix, Rows
@@ -65,9 +65,9 @@ class RawProblem:
         self._rows = Rows(task.X, task.n_outputs, workers)
         n_features = self._rows.n_features
         self.objective = task.objective(self._rows, np.zeros(n_features), np.ones(n_features))
-        self._center, self.scale = np.zeros(n_features), np.ones(n_features)
+        self.center, self.scale = np.zeros(n_features), np.ones(n_features)
         if measure_scale:
-            self._center, self.scale, _ = _standardization(self._rows, task)
+            self.center, self.scale, _ = _standardization(self._rows, task)
         self.coef = self.objective.coef
         self.params = self.objective.params
 
@@ -80,7 +80,7 @@ class RawProblem:
         """The largest derivative in absolute value, for standardised features."""
         gradient = gradient.copy()
         sums = gradient[:, -1] if self.objective.fit_intercept else np.zeros(len(gradient))
-        standardize_gradient(gradient, sums, self._center, self.scale)
+        standardize_gradient(gradient, sums, self.center, self.scale)
         return float(np.abs(gradient).max())
 
 
@@ -90,33 +90,34 @@ class StandardizedProblem:
     def __init__(self, task: Task, workers: Workers) -> None:
         rows = Rows(task.X, task.n_outputs, workers)
         self._all_rows = [rows]
+        self._is_wide = is_wide(rows)
         self._space: RowSpace | None = None
-        if is_wide(rows):
-            center, scale, _ = _standardization(rows, task)
-            self._space = row_space(rows, task.weights, center, scale, workers)
+        if self._is_wide:
+            self._space = row_space(task.X, task.weights, workers, fit_intercept=task.fit_intercept)
         if self._space is None:
-            center, scale, gram = _standardization(rows, task, with_gram=has_gram_matrix(rows))
-            self.objective = task.objective(rows, center, scale, gram)
-        else:
-            coordinates = Rows(self._space.coordinates, task.n_outputs, workers)
-            self._all_rows.append(coordinates)
-            rank = coordinates.n_features
-            self.objective = task.objective(
-                coordinates, np.zeros(rank), self._space.scale, np.eye(rank)
+            self.center, self.scale, gram = _standardization(
+                rows, task, with_gram=starts_from_gram_matrix(rows, task.n_outputs)
             )
-        self._center, self.scale = center, scale
+            self.objective = task.objective(rows, self.center, self.scale, gram)
+        else:
+            self.center = self._space.center
+            self.scale = np.ones_like(self.center)  # of use to no one here, and finite
+            rows = Rows(self._space.coordinates, task.n_outputs, workers)
+            self._all_rows.append(rows)
+            rank = rows.n_features
+            self.objective = task.objective(rows, np.zeros(rank), self._space.scale, np.eye(rank))
 
     @property
     def n_passes(self) -> int:
         """Passes over the data so far, or over what stands for it in the row space."""
-        return sum(rows.n_passes for rows in self._all_rows) + (self._space is not None)
+        return sum(rows.n_passes for rows in self._all_rows) + self._is_wide
 
     def coef(self, params: Array) -> tuple[Array, Array]:
         """Return coef (n_outputs, n_features) and intercept (n_outputs,) of the data's dtype."""
         coef, intercept = self.objective.coef(params)
         if self._space is not None:
             coef = self._space.expand(coef)
-            intercept = (intercept - coef.astype(np.float64) @ self._center).astype(coef.dtype)
+            intercept = (intercept - coef.astype(np.float64) @ self.center).astype(coef.dtype)
         return coef, intercept
 
     def params(self, coef: Array, intercept: Array) -> Array:
@@ -126,7 +127,7 @@ class StandardizedProblem:
         penalty: it is left out.
         """
         if self._space is not None:
-            intercept = intercept + coef @ self._center
+            intercept = intercept + coef @ self.center
             coef = self._space.reduce(coef)
         params = self.objective.params(coef, intercept)
         return params if len(params) == 1 else params - params.mean(axis=0)
@@ -137,6 +138,8 @@ class StandardizedProblem:
         Where earlier weights do not fit the data at all, every probability is saturated, and there
         is no curvature left to go by.
         """
+        if not (coef.any() or intercept.any()):
+            return np.zeros(self.objective.shape)
         params = self.params(coef, intercept)
         if params.any():
             loss, _ = self.objective.value_and_gradient(params)
@@ -157,11 +160,11 @@ class StandardizedProblem:
 
 def _standardization(
     rows: Rows, task: Task, *, with_gram: bool = False
-) -> tuple[Array, Array, Array | None]:
+) -> tuple[Array, Array, Array]:
     """Return what to subtract from and divide each feature by, (n_features,), and what that gives.
 
-    Which is, if asked for, the Gram matrix (n_features, n_features) of the result under the
-    weights. Without an intercept nothing can be subtracted, and the scale is the root mean square.
+    Which is the Gram matrix (n_features, n_features) of the result under the weights, or its
+    diagonal. Without an intercept nothing can be subtracted, and the scale is the root mean square.
     That of a constant is infinite, which makes its coefficient zero and keeps its rounding out of
     all others; where squares overflow it is not a number.
     """
@@ -176,8 +179,9 @@ def _standardization(
     scale = np.sqrt(variance)
     scale[variance < np.finfo(np.float64).tiny] = np.inf
     scale[~np.isfinite(variance)] = np.nan
-    gram = moments / scale / scale[:, np.newaxis] if with_gram else None
-    return mean, scale, gram
+    if with_gram:
+        return mean, scale, moments / scale / scale[:, np.newaxis]
+    return mean, scale, np.isfinite(scale).astype(np.float64)
 
 
 def largest_stable_learning_rate(task: Task, workers: Workers) -> float:

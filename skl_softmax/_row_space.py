@@ -27,17 +27,20 @@ class RowSpace:
 
     Attributes
     ----------
+    center : ndarray (n_features,)
+        What was subtracted from the features.
     coordinates : ndarray (n_samples, rank)
-        L: uncorrelated under the sample weights, with mean zero.
+        L: uncorrelated under the sample weights, with mean zero if there is a center; zeros for
+        samples without weight.
     scale : ndarray (rank,)
         Their standard deviations.
     """
 
+    center: Array
     coordinates: Array
     scale: Array
     _combinations: Array  # (n_samples, rank): Q = X_cᵀ combinations
     _X: Array
-    _center: Array
 
     def expand(self, coef: Array) -> Array:
         """Turn coefficients of the coordinates (n_outputs, rank) into (n_outputs, n_features)."""
@@ -51,7 +54,7 @@ class RowSpace:
     def reduce(self, coef: Array) -> Array:
         """Project coefficients (n_outputs, n_features) to the coordinates', (n_outputs, rank)."""
         logits = np.zeros((len(coef), len(self._X)))
-        logits -= (coef @ self._center)[:, np.newaxis]
+        logits -= (coef @ self.center)[:, np.newaxis]
         for columns in _slices(self._X):
             logits += coef[:, columns] @ self._X[:, columns].T
         return np.asarray(logits @ self._combinations)
@@ -68,32 +71,47 @@ def is_wide(rows: Rows) -> bool:
 
 
 def row_space(
-    rows: Rows, weights: Array, center: Array, scale: Array, workers: Workers
+    X: Array, weights: Array, workers: Workers, *, fit_intercept: bool
 ) -> RowSpace | None:
-    """Return the row space of dense wide data where it is exact enough, else None.
+    """Return the row space of wide data where it is exact enough, else None.
 
     Its Gram matrix squares the columns' scales: where the largest hides the smallest in rounding,
     the columns are better left alone.
     """
-    X = rows.X
-    varying = scale[np.isfinite(scale)]
-    if not len(varying) or varying.min() ** 2 < 1e-10 * (varying @ varying):
-        return None
+    weights = np.ascontiguousarray(weights)
+    root = np.sqrt(weights)[:, np.newaxis]
+    first = np.argmax(weights > 0.0)
 
-    def gram_of(columns: slice) -> Array:
-        centered = X[:, columns] - center[columns]
-        return np.asarray(centered @ centered.T)
+    def measure(columns: slice) -> tuple[Array, Array, Array]:
+        """Centers (columns,), variances (columns,) and the weighted rows' Gram matrix."""
+        rows = X[:, columns]
+        center = np.zeros(rows.shape[1])
+        if fit_intercept:
+            center += rows[first]
+            rows = rows - center  # exactly zero in a constant column, and so is their mean
+            mean = weights @ rows
+            rows -= mean
+            center += mean
+        rows = rows * root
+        return center, np.einsum("ij,ij->j", rows, rows), rows @ rows.T
 
-    gram = np.zeros((rows.n_samples, rows.n_samples))
-    for part in workers.map(gram_of, _slices(X)):
+    centers, squares, gram = [], [], np.zeros((len(X), len(X)))
+    for center, variances, part in workers.map(measure, _slices(X)):
+        centers.append(center)
+        squares.append(variances)
         gram += part
-    root = np.sqrt(weights)
-    variances, vectors = eigh(
-        gram * root * root[:, np.newaxis], driver="evd", overwrite_a=True, check_finite=False
-    )
-    kept = variances > 1e-12 * variances[-1]
-    if not kept.any():
+    variances = np.concatenate(squares)
+    varying = variances[variances != 0.0]
+    if not (len(varying) and varying.min() > 1e-10 * varying.sum()):  # false if one is not finite
         return None
-    scale = np.sqrt(variances[kept])
-    combinations = root[:, np.newaxis] * vectors[:, kept] / scale
-    return RowSpace(gram @ combinations, scale, combinations, X, center)
+    variances, vectors = eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
+    kept = variances > 1e-12 * variances[-1]
+    scale, vectors = np.sqrt(variances[kept]), vectors[:, kept]
+    inverse_root = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0.0)
+    return RowSpace(
+        center=np.concatenate(centers),
+        coordinates=vectors * scale * inverse_root,
+        scale=scale,
+        _combinations=vectors / scale * root,
+        _X=X,
+    )

@@ -11,6 +11,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array
 
@@ -63,12 +64,16 @@ def _check_integer(name: str, value: Any, *, at_least: int) -> None:
         raise ValueError(f"{name} must be {allowed}, got {value!r}.")
 
 
-def check_scale(scale: Array) -> None:
-    """Refuse features whose squares overflow: their scales (n_features,) are not a number."""
-    (too_large,) = np.nonzero(np.isnan(scale))
-    if len(too_large):
+def check_measured(X: Any, center: Array, scale: Array, estimator: Any) -> None:
+    """Refuse what no center or scale (n_features,) can be found for.
+
+    So the data need not be read once more to see that every number is finite.
+    """
+    (unusable,) = np.nonzero(~np.isfinite(center) | np.isnan(scale))
+    if len(unusable):
+        assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
         raise ValueError(
-            f"Input X contains values too large to be squared, in column {too_large[0]}:"
+            f"Input X contains values too large to be squared, in column {unusable[0]}:"
             " up to about 1e150 is allowed. Divide such columns by a constant."
         )
 

@@ -226,7 +226,7 @@ class TestLabels:
 @pytest.mark.parametrize(("n_classes", "dtype"), [(2, float), (40, float), (40, np.float32)])
 def test_a_fit_needs_little_memory_beside_the_data(learning_rate, n_classes, dtype, rng):
     """No copy of X, and no array of n_samples × n_classes."""
-    X, y = rng.normal(size=(200_000, 40)).astype(dtype), rng.integers(n_classes, size=200_000)
+    X, y = rng.normal(size=(400_000, 30)).astype(dtype), rng.integers(n_classes, size=400_000)
     model = SoftmaxGDClassifier(learning_rate=learning_rate, max_iter=12, tol=0)
     tracemalloc.start()
     try:

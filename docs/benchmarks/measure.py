@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 EXCESS = 1e-6  # nats per sample
 TIGHT = 1e-9  # tol of the run that starts the search for the optimum
+PATIENCE = 20
 ROWS = 20_000  # of logits at a time
 
 
@@ -68,16 +69,14 @@ def compare(
 ) -> tuple[float, list[Result]]:
     """Return the optimum and every solver's result, ours first.
 
-    A solver's sweep ends within the excess, or once it has taken `patience` seconds and as many
-    times as long as our fit.
+    A solver's sweep ends within the excess, or once it has taken `patience` seconds and
+    `PATIENCE` times as long as our fit.
     """
     ours = solvers[0]
     best = loss(X, y, *timed(ours, X, y, alpha, TIGHT, None)[1], alpha)
     results: list[Result] = []
     for solver in solvers:
-        allowed = patience
-        if results and results[0].tol is not None:
-            allowed = max(patience, patience * results[0].runs[-1][1])
+        allowed = max(patience, PATIENCE * results[0].runs[-1][1]) if results else np.inf
         result = sweep(solver, X, y, alpha, best, allowed)
         best = min(best, *(run[2] for run in result.runs))
         results.append(result)
@@ -106,7 +105,8 @@ def warm(solver: Solver, *problem: Any) -> float:
 def sweep(solver: Solver, X: Any, y: Any, alpha: float, best: float, allowed: float) -> Result:
     """Tighten `tol` until a fit is within the excess or `allowed` seconds have passed."""
     result = Result(solver.name)
-    timed(solver, X[:: max(1, len(y) // 500)], y[:: max(1, len(y) // 500)], alpha, 1.0, 1)  # warm
+    few = slice(None, None, max(1, len(y) // 500))
+    timed(solver, X[few], y[few], alpha, 1.0, 1)  # what a first call loads and compiles
     for tol in solver.tols:
         seconds, weights = timed(solver, X, y, alpha, tol, 1)
         result.runs.append((tol, seconds, loss(X, y, *weights, alpha)))

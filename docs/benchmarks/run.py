@@ -41,7 +41,12 @@ def main() -> None:
         if dataset.name not in names:
             continue
         X, y = dataset.make()
-        able = [solver for solver in found if solver.sparse or not sparse.issparse(X)]
+        size = X.shape[1] * len(np.unique(y))
+        able = [
+            solver
+            for solver in found
+            if (solver.sparse or not sparse.issparse(X)) and size <= solver.largest
+        ]
         for alpha in alphas:
             record = [SAGA] if dataset.name in FOR_THE_RECORD and alpha == 1e-4 else []
             best, results = compare(

@@ -26,6 +26,7 @@ class Solver:
     fit: Fit
     tols: tuple[float, ...]
     sparse: bool = True
+    largest: float = np.inf  # number of coefficients: of what it does there, one fit takes an hour
 
 
 def softmax_gd(X: Any, y: Any, alpha: float, tol: float) -> tuple[Any, Any]:
@@ -135,7 +136,9 @@ def solvers() -> tuple[list[Solver], list[str]]:
         ("mlxtend SoftmaxRegression", mlxtend_softmax(), (100, 1000), False),
     ]
     found = [
-        Solver(name, fit, tols, sparse) for name, fit, tols, sparse in candidates if fit is not None
+        Solver(name, fit, tols, sparse, 4000 if "cholesky" in name else np.inf)
+        for name, fit, tols, sparse in candidates
+        if fit is not None
     ]
     return found, [name for name, fit, *_ in candidates if fit is None]
 

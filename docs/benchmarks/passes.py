@@ -1,0 +1,176 @@
+"""What a fit consists of, measured alone: one pass, predict_proba, memory, the overhead of a fit.
+
+A pass, loss and gradient together, is compared with scikit-learn's `LinearModelLoss` and with
+what the machine allows: reading X once at its memory's speed, or two matrix products at the speed
+of large ones, whichever takes longer.
+"""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+from datasets import gaussian
+from sklearn._loss.loss import HalfBinomialLoss, HalfMultinomialLoss
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model._linear_loss import LinearModelLoss
+from solvers import quietly
+from threadpoolctl import threadpool_limits
+
+from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._objective import SoftmaxObjective
+from skl_softmax._rows import Rows
+from skl_softmax._threads import Workers
+
+SHAPES = [
+    (150, 4, 3),
+    (1797, 64, 10),
+    (20_000, 10, 2),
+    (1_000_000, 20, 2),
+    (1_000_000, 20, 5),
+    (100_000, 50, 10),
+    (60_000, 784, 10),
+    (200_000, 100, 100),
+]
+ALPHA = 1e-4
+
+
+def in_turn(functions: dict[str, Callable[[], Any]], seconds: float = 3.0) -> dict[str, float]:
+    """Median seconds of each, in turn for some seconds each; every timed call follows another."""
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    end = time.perf_counter() + seconds * len(functions)
+    n_rounds = 0
+    while time.perf_counter() < end or n_rounds < 3:
+        for name, function in functions.items():
+            function()  # warms the caches, and lets the threads of the one before come to rest
+            start = time.perf_counter()
+            function()
+            times[name].append(time.perf_counter() - start)
+        n_rounds += 1
+    return {name: median(values) for name, values in times.items()}
+
+
+def limits() -> tuple[float, float]:
+    """Bytes a second that can be read, and multiply-adds a second of a large product."""
+    data, square = np.ones(2**25), np.ones((2000, 2000))
+    with Workers() as workers:
+        halves = np.array_split(data, 4 * workers.n_threads)
+        read = in_turn({"": lambda: list(workers.map(np.sum, halves))}, 1.0)[""]
+    multiply = in_turn({"": lambda: square @ square}, 1.0)[""]
+    return data.nbytes / read, 2000**3 / multiply
+
+
+def passes() -> list[dict[str, Any]]:
+    """A row for each shape: milliseconds and ratios."""
+    speeds = limits()
+    return [one_pass(*shape, *speeds) for shape in SHAPES]
+
+
+def one_pass(
+    n_samples: int,
+    n_features: int,
+    n_classes: int,
+    bytes_per_second: float,
+    products_per_second: float,
+) -> dict[str, Any]:
+    """Our pass beside scikit-learn's and the machine's limit."""
+    X, y = gaussian(n_samples, n_features, n_classes)()
+    n_outputs = 1 if n_classes == 2 else n_classes
+    params = np.random.default_rng(0).standard_normal((n_outputs, n_features + 1)) / 10.0
+    theirs = LinearModelLoss(
+        base_loss=HalfBinomialLoss()
+        if n_classes == 2
+        else HalfMultinomialLoss(n_classes=n_classes),
+        fit_intercept=True,
+    )
+    coef, targets = params.ravel(order="F"), y.astype(np.float64)
+
+    def scikit_learn(n_threads: int) -> Any:
+        return theirs.loss_gradient(coef, X, targets, l2_reg_strength=ALPHA, n_threads=n_threads)
+
+    with Workers() as workers:
+        n_threads = workers.n_threads
+        ours = SoftmaxObjective(
+            Rows(X, n_outputs, workers),
+            y,
+            np.broadcast_to(1.0 / n_samples, n_samples),
+            alpha=ALPHA,
+            n_outputs=n_outputs,
+            fit_intercept=True,
+            center=np.zeros(n_features),
+            scale=np.ones(n_features),
+        )
+        seconds = in_turn(
+            {
+                "ours": lambda: ours.value_and_gradient(params),
+                "one thread": lambda: scikit_learn(1),
+            }
+        )
+    seconds |= in_turn({"all threads": lambda: scikit_learn(n_threads)})
+    limit = max(
+        X.nbytes / bytes_per_second,
+        2 * n_samples * n_features * n_outputs / products_per_second,
+    )
+    peer = min(seconds["one thread"], seconds["all threads"])
+    return {
+        "shape": f"{n_samples}×{n_features}×{n_classes}",
+        "ms": 1e3 * seconds["ours"],
+        "LinearModelLoss": peer / seconds["ours"],
+        "limit": limit / seconds["ours"],
+    }
+
+
+def predictions() -> list[dict[str, Any]]:
+    """predict_proba beside LogisticRegression's, at its better number of threads."""
+    return [one_prediction(*shape) for shape in ((1_000_000, 20, 5), (60_000, 784, 10))]
+
+
+def one_prediction(n_samples: int, n_features: int, n_classes: int) -> dict[str, Any]:
+    """The same for one shape."""
+    X, y = gaussian(n_samples, n_features, n_classes)()
+    ours = SoftmaxGDClassifier().fit(X[:5000], y[:5000])
+    theirs = quietly(LogisticRegression().fit, X[:5000], y[:5000])
+    seconds = in_turn(
+        {"ours": lambda: ours.predict_proba(X), "theirs": lambda: theirs.predict_proba(X)}
+    )
+    with threadpool_limits(1):
+        seconds |= in_turn({"one thread": lambda: theirs.predict_proba(X)})
+    peer = min(seconds["theirs"], seconds["one thread"])
+    return {
+        "shape": f"{n_samples}×{n_features}×{n_classes}",
+        "ms": 1e3 * seconds["ours"],
+        "LogisticRegression": peer / seconds["ours"],
+    }
+
+
+def memory() -> dict[str, Any]:
+    """Megabytes that a fit adds beside X, 1000000 × 50 float64, at its peak."""
+    X, y = gaussian(1_000_000, 50, 10)()
+    tracemalloc.start()
+    SoftmaxGDClassifier().fit(X, y)
+    added = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    return {"X": X.nbytes / 1e6, "added": added}
+
+
+def small_fits() -> dict[str, float]:
+    """500 fits of iris in a row, beside LogisticRegression's fastest solver there."""
+    X, y = load_iris(return_X_y=True)
+    C = 1.0 / (ALPHA * len(y))
+    models = {
+        "SoftmaxGDClassifier": SoftmaxGDClassifier(alpha=ALPHA),
+        "lbfgs": LogisticRegression(C=C, max_iter=10_000),
+        "newton-cholesky": LogisticRegression(C=C, solver="newton-cholesky"),
+    }
+
+    def fits(model: Any) -> None:
+        for _ in range(500):
+            quietly(model.fit, X, y)
+
+    with threadpool_limits(1):
+        return in_turn({name: lambda m=model: fits(m) for name, model in models.items()}, 1.0)
