@@ -169,7 +169,7 @@ class Rows:
             weight = weights[block.rows]
             total = float(weight.sum())
             if total == 0.0:  # nothing, unless it is not finite
-                return Moments(0.0, 0.0 * block.X.sum(axis=0), nothing.scatter)
+                return nothing._replace(mean=0.0 * np.asarray(block.X.sum(axis=0)).ravel())
             if self.is_sparse:
                 X = block.X.astype(np.float64, copy=False)
                 mean, variance = mean_variance_axis(X, axis=0, weights=np.array(weight))
