@@ -18,7 +18,7 @@ from scipy.linalg import eigh
 from skl_softmax._rows import Array, Rows
 from skl_softmax._threads import Workers
 
-COLUMNS = 512  # of X at a time, so that no centred or converted copy of it need exist
+COLUMNS = 1024  # of X at a time, so that no centred or converted copy of it need exist
 
 
 @dataclass(frozen=True)
@@ -84,15 +84,15 @@ def row_space(
 
     def measure(columns: slice) -> tuple[Array, Array, Array]:
         """Centers (columns,), variances (columns,) and the weighted rows' Gram matrix."""
-        rows = X[:, columns]
+        rows = np.array(X[:, columns], dtype=np.float64)
         center = np.zeros(rows.shape[1])
         if fit_intercept:
             center += rows[first]
-            rows = rows - center  # exactly zero in a constant column, and so is their mean
+            rows -= center  # exactly zero in a constant column, and so is their mean
             mean = weights @ rows
             rows -= mean
             center += mean
-        rows = rows * root
+        rows *= root
         return center, np.einsum("ij,ij->j", rows, rows), rows @ rows.T
 
     centers, squares, gram = [], [], np.zeros((len(X), len(X)))
