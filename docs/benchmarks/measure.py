@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 EXCESS = 1e-6  # nats per sample
 TIGHT = 1e-9  # tol of the run that starts the search for the optimum
-PATIENCE = 20
+PATIENCE = 10  # times our fit
 ROWS = 20_000  # of logits at a time
 
 

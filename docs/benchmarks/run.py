@@ -1,7 +1,8 @@
 """Time to the optimum, beside every other solver: ``python docs/benchmarks/run.py [--quick]``.
 
 For each data set and alpha, every solver's median time to an excess of 1e-6 nats over the optimum,
-as a multiple of ours. A solver that is not installed is left out, and named.
+as a multiple of ours. A solver that is not installed is left out, and named. Without --quick the
+results are kept, for `report.py` to make the page and the picture of.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,10 +19,11 @@ from typing import Any
 import numpy as np
 from datasets import DATASETS, QUICK
 from measure import Result, compare
-from scipy import sparse
+from passes import memory, passes, predictions, small_fits
 from solvers import SAGA, solvers
 
 ALPHAS = 1e-2, 1e-4, 1e-6
+RESULTS = Path(__file__).with_name("results.json")
 FOR_THE_RECORD = "iris", "digits", "blobs"  # where saga has its one chance
 
 
@@ -29,10 +33,27 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small data sets, alpha 1e-4")
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="these data sets only")
     parser.add_argument("--alphas", nargs="+", type=float, help="these alphas only")
-    parser.add_argument("--results", type=Path, help="file to add the results to")
+    parser.add_argument("--parts", action="store_true", help="passes, predictions, memory only")
     arguments = parser.parse_args()
-    names = arguments.datasets or (QUICK if arguments.quick else [d.name for d in DATASETS])
-    alphas = arguments.alphas or ([1e-4] if arguments.quick else ALPHAS)
+    if not arguments.parts:
+        names = arguments.datasets or (QUICK if arguments.quick else [d.name for d in DATASETS])
+        alphas = arguments.alphas or ([1e-4] if arguments.quick else ALPHAS)
+        compare_all(names, alphas, keep_results=not arguments.quick)
+    if arguments.parts or not (arguments.quick or arguments.datasets):
+        print("passes, predictions, memory, small fits …", flush=True)
+        keep(
+            "parts",
+            {
+                "passes": passes(),
+                "predictions": predictions(),
+                "memory": memory(),
+                "small_fits": small_fits(),
+            },
+        )
+
+
+def compare_all(names: Sequence[str], alphas: Sequence[float], *, keep_results: bool) -> None:
+    """Compare on every data set of these names, at each alpha."""
     found, missing = solvers()
     if missing:
         print(f"not installed, left out: {', '.join(missing)}")
@@ -41,12 +62,7 @@ def main() -> None:
         if dataset.name not in names:
             continue
         X, y = dataset.make()
-        size = X.shape[1] * len(np.unique(y))
-        able = [
-            solver
-            for solver in found
-            if (solver.sparse or not sparse.issparse(X)) and size <= solver.largest
-        ]
+        able = [solver for solver in found if solver.is_able(X, len(np.unique(y)))]
         for alpha in alphas:
             record = [SAGA] if dataset.name in FOR_THE_RECORD and alpha == 1e-4 else []
             best, results = compare(
@@ -55,18 +71,20 @@ def main() -> None:
                 alpha,
                 able + record,
                 repeats=5 if X.shape[0] < 10_000 else 3,
-                patience=1 if arguments.quick else 10,
+                patience=1.0,
             )
             print(row(f"{dataset.name}, alpha {alpha:g}", results), flush=True)
-            if arguments.results:
-                keep(arguments.results, f"{dataset.name}|{alpha:g}", best, results)
+            if keep_results:
+                problem = {"optimum": best, "results": [asdict(result) for result in results]}
+                keep("problems", {f"{dataset.name}|{alpha:g}": problem})
 
 
-def keep(path: Path, problem: str, best: float, results: list[Result]) -> None:
-    """Add one problem's results to the file."""
-    kept = json.loads(path.read_text()) if path.exists() else {}
-    kept[problem] = {"optimum": best, "results": [asdict(result) for result in results]}
-    path.write_text(json.dumps(kept, indent=1))
+def keep(part: str, content: dict[str, Any]) -> None:
+    """Add to what is kept for the report."""
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    kept["machine"] = f"{os.cpu_count()} cores ({platform.machine()}), shared"
+    kept.setdefault(part, {}).update(content)
+    RESULTS.write_text(json.dumps(kept))
 
 
 def row(title: str, results: list[Result]) -> str:

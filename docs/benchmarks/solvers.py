@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.linear_model import LogisticRegression
 
 from skl_softmax import SoftmaxGDClassifier
@@ -26,7 +27,17 @@ class Solver:
     fit: Fit
     tols: tuple[float, ...]
     sparse: bool = True
-    largest: float = np.inf  # number of coefficients: of what it does there, one fit takes an hour
+    most_coefs: float = np.inf  # beyond, one fit takes minutes and gigabytes
+    most_work: float = np.inf  # multiply-adds of a pass; beyond, one fit takes minutes
+
+    def is_able(self, X: Any, n_classes: int) -> bool:
+        """Whether it can be tried on such data in reasonable time."""
+        n_coefs = X.shape[1] * n_classes
+        return (
+            (self.sparse or not issparse(X))
+            and n_coefs <= self.most_coefs
+            and X.shape[0] * n_coefs <= self.most_work
+        )
 
 
 def softmax_gd(X: Any, y: Any, alpha: float, tol: float) -> tuple[Any, Any]:
@@ -136,7 +147,14 @@ def solvers() -> tuple[list[Solver], list[str]]:
         ("mlxtend SoftmaxRegression", mlxtend_softmax(), (100, 1000), False),
     ]
     found = [
-        Solver(name, fit, tols, sparse, 4000 if "cholesky" in name else np.inf)
+        Solver(
+            name,
+            fit,
+            tols,
+            sparse,
+            most_coefs=4000 if "cholesky" in name else np.inf,
+            most_work=1e7 if "mlxtend" in name else np.inf,
+        )
         for name, fit, tols, sparse in candidates
         if fit is not None
     ]
