@@ -84,16 +84,24 @@ def compare(
         enough = [run for run in result.runs if run[2] - best <= EXCESS]
         result.tol = min(enough, key=lambda run: run[1])[0] if enough else None
         if result.tol is not None:
-            alone, all_of_them = (
-                min(warm(solver, X, y, alpha, result.tol, limit) for _ in range(2))
-                for limit in (1, None)
-            )
-            result.limit = 1 if alone < all_of_them else None
+            result.limit = threads(solver, X, y, alpha, result.tol)
     for _ in range(repeats):
         for solver, result in zip(solvers, results, strict=True):
             if result.tol is not None:
                 result.seconds.append(warm(solver, X, y, alpha, result.tol, result.limit))
     return best, results
+
+
+def threads(solver: Solver, *problem: Any) -> int | None:
+    """Return 1 or None, for all threads, whichever is faster.
+
+    All are tried once more only if the first try is not far behind: on small data, solvers whose
+    BLAS and OpenMP pools spin against each other take hundreds of times as long.
+    """
+    alone = min(warm(solver, *problem, 1) for _ in range(2))
+    if timed(solver, *problem, None)[0] > 3.0 * alone:
+        return 1
+    return None if min(warm(solver, *problem, None) for _ in range(2)) < alone else 1
 
 
 def warm(solver: Solver, *problem: Any) -> float:
