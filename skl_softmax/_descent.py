@@ -82,9 +82,9 @@ def matrix_descent(
 ) -> Iterator[State]:
     """Descend by a curvature model, corrected by L-BFGS and renewed when that pays.
 
-    The `kinds` of model are sorted by cost, and the first one measured is the cheapest. A new one
-    is of the dearest kind that has cost no more than the descent so far, and is measured once as
-    much has been spent on steps under the old one: so whichever kind suits the data, the descent
+    Each of the `kinds` of model is better than the one before, and the first is the first to be
+    measured. A new one is of the best kind that costs no more than was spent so far, and is due once
+    as much has been spent on steps under the old one: so whichever kind suits the data, the descent
     costs a small multiple of what it would have cost with that kind from the start.
 
     The loss never rises. Ends when it can fall no further at the precision of its values.
@@ -110,13 +110,15 @@ def matrix_descent(
                 break
             pairs.extend(_pairs(before, state))
             yield state
+            # At least as many as it takes to learn from the steps; and half of that, if the old
+            # model has aged so much that full steps are too long.
             patience = max(4 if kind.exact else 8, round(kind.cost))
             if age >= patience or (state.step < 1.0 and 2 * age >= patience):
                 break
 
 
 def _affordable(kinds: Sequence[Curvature], spent: int) -> Curvature:
-    """The dearest kind that costs no more than the passes spent, or the cheapest of all."""
+    """The best kind that costs no more than the passes spent, or the first of all."""
     return [kinds[0], *(kind for kind in kinds if kind.cost <= spent)][-1]
 
 

@@ -100,24 +100,31 @@ class Rows:
         view.indptr = (self.X.indptr[start : stop + 1] - first).astype(view.indices.dtype)
         return view
 
-    def map(self, function: Callable[[list[Block]], Any], *, size: int = 0) -> list[Any]:
-        """Return ``function(run)`` for every run, in order.
+    def map(self, function: Callable[[list[Block]], Any]) -> list[Any]:
+        """Return ``function(run)`` for every run, in order."""
+        self.n_passes += 1
+        return list(self._workers.map(function, self.runs))
+
+    def reduce(
+        self,
+        merge: Callable[[Any, Any], Any],
+        function: Callable[[list[Block]], Any],
+        *,
+        size: int = 0,
+    ) -> Any:
+        """Merge the results ``function(run)`` of every run into one, in order.
 
         `size` is how many entries a result has: for large ones, runs and blocks are longer, so
-        that adding up results costs little beside computing them.
+        that merging costs little beside computing.
         """
         self.n_passes += 1
-        return list(self._workers.map(function, self._runs(size)))
+        return reduce(merge, self._workers.map(function, self._runs(size)))
 
     def sum(
         self, function: Callable[[list[Block]], tuple[Any, ...]], *, size: int = 0
     ) -> tuple[Any, ...]:
-        """Add up the tuples ``function(run)``, in order; `size` as in `map`."""
-        self.n_passes += 1
-        results = iter(self._workers.map(function, self._runs(size)))
-        total = next(results)
-        for result in results:
-            total = tuple(a + b for a, b in zip(total, result, strict=True))
+        """Add up the tuples ``function(run)``, in order; `size` as in `reduce`."""
+        total: tuple[Any, ...] = self.reduce(_add, function, size=size)
         return total
 
     def linear(
@@ -185,11 +192,16 @@ class Rows:
 
         scatter = np.zeros((n_features, n_features) if together else n_features)
         nothing = Moments(0.0, np.zeros(n_features), scatter)
-        merged = reduce(
+        merged = self.reduce(
             Moments.merge,
-            self.map(lambda run: reduce(Moments.merge, map(block_moments, run)), size=scatter.size),
+            lambda run: reduce(Moments.merge, map(block_moments, run)),
+            size=scatter.size,
         )
         return origin + merged.mean, merged.scatter
+
+
+def _add(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(x + y for x, y in zip(a, b, strict=True))
 
 
 class Moments(NamedTuple):
