@@ -83,9 +83,9 @@ def matrix_descent(
     """Descend by a curvature model, corrected by L-BFGS and renewed when that pays.
 
     Each of the `kinds` of model is better than the one before, and the first is the first to be
-    measured. A new one is of the best kind that costs no more than was spent so far, and is due once
-    as much has been spent on steps under the old one: so whichever kind suits the data, the descent
-    costs a small multiple of what it would have cost with that kind from the start.
+    measured. A new one is of the best kind that costs no more than was spent so far, and is due
+    once as much has been spent on steps under the old one: so whichever kind suits the data, the
+    descent costs a small multiple of what it would have cost with that kind from the start.
 
     The loss never rises. Ends when it can fall no further at the precision of its values.
     """

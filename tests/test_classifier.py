@@ -229,7 +229,7 @@ class TestLabels:
         (400_000, 30, 2, np.float64),
         (400_000, 30, 40, np.float64),
         (400_000, 30, 40, np.float32),
-        (20_000, 600, 3, np.float64),
+        (30_000, 600, 3, np.float64),
     ],
 )
 def test_a_fit_needs_little_memory_beside_the_data(
