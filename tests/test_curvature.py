@@ -13,8 +13,10 @@ from skl_softmax._curvature import (
     _shared_model,
     _solve,
     curvature_kinds,
+    starts_from_gram_matrix,
 )
 from skl_softmax._problem import StandardizedProblem, Task
+from skl_softmax._rows import Rows
 from skl_softmax._threads import Workers
 
 
@@ -36,8 +38,11 @@ def gradient(rng):
 
 def test_shared_model(gradient, rng):
     hessian = definite(rng, 3)
-    step = _shared_model(hessian.copy())(gradient)
+    solve = _shared_model(hessian.copy())
+    step = solve(gradient)
     np.testing.assert_allclose(step @ hessian, gradient, atol=1e-9)
+    drifted = solve(gradient + 1.0)  # as rounding might
+    np.testing.assert_allclose(drifted, step, atol=1e-12)
 
 
 def test_per_class_model(gradient, rng):
@@ -105,6 +110,17 @@ def test_without_curvature_the_model_is_plain_descent():
 )
 def test_kinds(X, n_classes, expected):
     assert kinds(X, n_classes) == expected
+
+
+@pytest.mark.parametrize(
+    ("n_features", "n_outputs", "is_first"), [(4, 3, True), (784, 10, True), (1500, 8, False)]
+)
+def test_a_gram_matrix_that_costs_more_than_ten_steps_waits(n_features, n_outputs, is_first):
+    X = np.zeros((10, n_features))
+    with Workers() as workers:
+        assert starts_from_gram_matrix(Rows(X, n_outputs, workers), n_outputs) == is_first
+        rows = Rows(sparse.csr_array(X), n_outputs, workers)
+        assert not starts_from_gram_matrix(rows, n_outputs)
 
 
 def test_no_model_is_larger_than_the_limit(monkeypatch):

@@ -201,16 +201,21 @@ def test_shared_hessian_is_exact_at_zero_and_for_two_classes(objective, params, 
 @every_kind
 def test_a_known_gram_matrix_gives_the_curvature_at_zero(n_classes, fit_intercept):
     X, y, weights, _ = make_problem(1, 30, 3, n_classes)
+    X[:, 1] = 0.0  # no feature at all
     n_outputs = 1 if n_classes == 2 else n_classes
     with Workers() as workers:
         task = Task(X, y, weights, n_outputs, 0.1, fit_intercept)
         objective = StandardizedProblem(task, workers).objective
         zero = np.zeros(objective.shape)
-        known = objective.shared_hessian(zero)
         passes = objective.rows.n_passes
+        hessian, diagonal = objective.shared_hessian(zero), objective.hessian_diagonal(zero)
+        objective.gram = np.diag(objective.gram)
+        np.testing.assert_array_equal(objective.hessian_diagonal(zero), diagonal)
+        assert objective.rows.n_passes == passes
         objective.gram = None
-        np.testing.assert_allclose(known, objective.shared_hessian(zero), atol=1e-12)
-        assert objective.rows.n_passes == passes + 1
+        np.testing.assert_allclose(objective.shared_hessian(zero), hessian, atol=1e-12)
+        np.testing.assert_allclose(objective.hessian_diagonal(zero), diagonal, atol=1e-12)
+        assert objective.rows.n_passes == passes + 2
 
 
 def test_precision_is_of_the_logits_terms():
