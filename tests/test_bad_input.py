@@ -70,6 +70,14 @@ BAD_INPUTS = [
     ((changed(X, (3, 2), np.nan), y, changed(ONES, 3, 0.0)), "Input X contains NaN"),
     ((changed(X, (3, 2), np.nan), y, changed(0 * ONES, slice(50, 150, 7), 1.0)), "X contains NaN"),
     ((changed(np.tile(X, 200), (3, 2), np.inf), y), "Input X contains infinity"),  # wide
+    (  # in a block of rows that all have no weight
+        (
+            changed(np.repeat(X, 300, axis=0), (-1, 2), np.nan),
+            np.repeat(y, 300),
+            np.repeat(y < 2, 300),
+        ),
+        "Input X contains NaN",
+    ),
     ((X[:, 0], y), "Expected 2D array, got 1D array"),
     ((X[:0], y[:0]), "0 sample(s)"),
     ((X[:, :0], y), "0 feature(s)"),

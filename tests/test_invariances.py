@@ -194,6 +194,13 @@ def test_samples_at_the_end_of_the_range(n_classes, dtype, layout):
     )
 
 
+def test_terms_that_are_out_of_range_but_cancel():
+    model = SoftmaxModel(
+        np.arange(3), np.array([[2.0, 2.0], [0.0, 0.0], [-2.0, -2.0]]), np.zeros(3)
+    )
+    np.testing.assert_allclose(model.predict_proba(np.array([[1.5e308, -1.5e308]])), 1 / 3)
+
+
 def freeze(array):
     array.setflags(write=False)
     return array

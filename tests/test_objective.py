@@ -199,6 +199,18 @@ def test_shared_hessian_is_exact_at_zero_and_for_two_classes(objective, params, 
 
 
 @every_kind
+def test_curvature_is_finite_where_every_probability_is_zero_or_one(objective, params, n_classes):
+    hessians = [objective.hessian_diagonal, objective.shared_hessian, objective.class_hessians]
+    if n_classes > 2:
+        hessians.append(objective.full_hessian)
+    for hessian in hessians:
+        assert np.isfinite(hessian(1e4 * params)).all()
+    value, gradient = objective.value_and_gradient(1e4 * params)
+    assert np.isfinite(value)
+    assert np.isfinite(gradient).all()
+
+
+@every_kind
 def test_a_known_gram_matrix_gives_the_curvature_at_zero(n_classes, fit_intercept):
     X, y, weights, _ = make_problem(1, 30, 3, n_classes)
     X[:, 1] = 0.0  # no feature at all
