@@ -251,6 +251,31 @@ def test_the_intercept_makes_up_for_rounding_the_coefficients(rng):
 
 
 @given(
+    n_samples=st.integers(1, 5000),
+    n_features=st.integers(1, 50),
+    size=st.sampled_from([0, 100, 10_000, 1_000_000]),
+    block_rows=st.integers(1, 2000),
+)
+def test_runs_are_all_rows_in_order_and_as_long_as_their_results(
+    n_samples, n_features, size, block_rows
+):
+    with pytest.MonkeyPatch.context() as patch, Workers() as workers:
+        patch.setattr(_rows, "BLOCK_ROWS", (block_rows, block_rows))
+        patch.setattr(_rows, "RUN_OPERATIONS", 1000)
+        rows = Rows(np.empty((n_samples, n_features)), 3, workers)
+        runs = rows._runs(size)
+    assert rows._runs(0) is rows.runs
+    found = np.concatenate([np.arange(n_samples)[block.rows] for run in runs for block in run])
+    np.testing.assert_array_equal(found, np.arange(n_samples))
+    for run in runs:
+        lengths = [block.X.shape[0] for block in run]
+        assert lengths == [len(range(n_samples)[block.rows]) for block in run]
+        if run is not runs[-1]:
+            assert sum(lengths) * n_features > size - n_features
+            assert min(lengths[:-1], default=lengths[0]) >= np.sqrt(size) // 2
+
+
+@given(
     seed=st.integers(0, 1000),
     n_samples=st.integers(1, 40),
     layout=st.sampled_from(list(LAYOUTS)),
