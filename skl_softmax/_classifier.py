@@ -135,7 +135,8 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
     loss_ : float
         F at the fitted weights, in nats per sample.
     loss_history_ : ndarray of shape (n_iter_ + 1,)
-        F after 0, 1, …, `n_iter_` steps; from zero weights, the first is log(n_classes).
+        F after 0, 1, …, `n_iter_` steps; from zero weights, the first is log(n_classes). In
+        ``"auto"`` it never rises: a rise that is within its rounding is not recorded.
     converged_ : bool
         Whether `tol` was reached, or the loss could fall no further.
     stop_reason_ : str
@@ -226,7 +227,8 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples. float32 and float64 are used as they are, in C or F order or as CSR; anything
-            else is converted once, to float64 or CSR.
+            else is converted once, to float64 or CSR. Deviations below 1e-154 cannot be squared: a
+            feature that has no larger ones counts as constant, and its coefficients are zero.
         y : array-like of shape (n_samples,)
             Class labels of any sortable type, two classes at least.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -245,9 +247,10 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` steps did not reach `tol` > 0; if the classes can be separated and
-            ``alpha=0``, so that the loss has no minimum; or if a constant learning rate diverged:
-            then the last weights with a finite loss are kept.
+            If `max_iter` steps did not reach `tol` > 0; if the weights separate the classes and
+            ``alpha=0``, so that the loss has no minimum (that some of the classes can be separated,
+            and has the same effect, is not noticed); or if a constant learning rate diverged: then
+            the last weights with a finite loss are kept.
         """
         before = self.__dict__.copy()  # checking the input already sets attributes
         try:
@@ -263,36 +266,20 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> str | None:
         """Fit, and return what there is to warn of."""
         check_parameters(self)
-        is_auto = isinstance(self.learning_rate, str)
         X, y = validate_data(
             self,
             X,
             fixed_width(y),
             accept_sparse="csr",
             dtype=[np.float64, np.float32],
-            # Else `check_measured` will see what is not finite, without a pass of its own.
-            ensure_all_finite=sparse.issparse(X) or not (is_auto or self.tol > 0),
+            ensure_all_finite=sparse.issparse(X) or not self._measures_scale(),
         )
         classes, codes = encode_labels(y)
         weights = combine_weights(sample_weight, self.class_weight, classes, codes)
         coef, intercept = self._start_weights(classes, X.shape[1])
         task = Task(X, codes, weights, len(coef), float(self.alpha), bool(self.fit_intercept))
         with Workers() as workers, np.errstate(all="ignore"):
-            problem: RawProblem | StandardizedProblem
-            if is_auto:
-                problem = StandardizedProblem(task, workers)
-                check_measured(X, problem.center, problem.scale, self)
-                descent = matrix_descent(
-                    problem.objective,
-                    problem.start(coef, intercept, np.log(len(classes))),
-                    curvature_kinds(problem.objective),
-                )
-            else:
-                problem = RawProblem(task, workers, measure_scale=self.tol > 0)
-                check_measured(X, problem.center, problem.scale, self)
-                descent = constant_descent(
-                    problem.objective, problem.params(coef, intercept), float(self.learning_rate)
-                )
+            problem, descent = self._descent(task, workers, coef, intercept)
             run = self._follow(problem, descent)
             self.coef_, self.intercept_ = problem.coef(run.last.params)
             size = problem.gradient_size(run.last.gradient)
@@ -315,6 +302,26 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
             self.coef_history_ = np.array([coef for coef, _ in run.path])
             self.intercept_history_ = np.array([intercept for _, intercept in run.path])
         return complaint
+
+    def _measures_scale(self) -> bool:
+        """Whether features are measured: then `check_measured` sees those that are not finite."""
+        return isinstance(self.learning_rate, str) or self.tol > 0
+
+    def _descent(
+        self, task: Task, workers: Workers, coef: Array, intercept: Array
+    ) -> tuple[RawProblem | StandardizedProblem, Iterator[State]]:
+        """What is to be minimised, and the steps from the given weights."""
+        if not isinstance(self.learning_rate, str):
+            raw = RawProblem(task, workers, measure_scale=self._measures_scale())
+            check_measured(task.X, raw.scale, self)
+            params = raw.params(coef, intercept)
+            return raw, constant_descent(raw.objective, params, float(self.learning_rate))
+        problem = StandardizedProblem(task, workers)
+        check_measured(task.X, problem.scale, self)
+        params = problem.start(coef, intercept, np.log(max(2, task.n_outputs)))
+        return problem, matrix_descent(
+            problem.objective, params, curvature_kinds(problem.objective)
+        )
 
     def _follow(self, problem: RawProblem | StandardizedProblem, descent: Iterator[State]) -> _Run:
         """Follow the descent until there is a reason to stop; keep what it passes through."""
@@ -364,9 +371,10 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
             if is_separable:
                 return f"{complaint} {separable}"
         else:
+            single = "float64, " if task.X.dtype == np.float32 else ""
             return (
                 "Not converged: the loss falls no further at the precision of its numbers, but the"
-                f" largest derivative is {size:.2g}. Use float64 or a larger alpha, or subtract the"
+                f" largest derivative is {size:.2g}. Use {single}a larger alpha, or subtract the"
                 " means of columns that are far larger than their spread."
             )
         if isinstance(self.learning_rate, str):

@@ -30,7 +30,7 @@ import numpy as np
 from skl_softmax._model import softmax_block
 from skl_softmax._rows import Array, Block, Rows
 
-LARGEST = 1e300  # penalty on a coefficient
+LARGEST_PENALTY = 1e300  # on a coefficient
 
 
 class SoftmaxObjective:
@@ -76,7 +76,7 @@ class SoftmaxObjective:
         self.shape = n_outputs, rows.n_features + fit_intercept
         self.penalty = np.zeros(self.shape[1])  # (n_dof,): F holds penalty @ params**2 / 2
         # Finite: an infinite penalty on a coefficient of zero would not be a number.
-        self.penalty[: rows.n_features] = np.minimum(alpha / scale**2, LARGEST)
+        self.penalty[: rows.n_features] = np.minimum(alpha / scale**2, LARGEST_PENALTY)
         # Relative, of a computed loss: a logit loses what it is smaller than its terms.
         self.precision = float(np.finfo(rows.dtype).eps * (1.0 + np.max(np.abs(center) / scale)))
         # Labels as the block kernels want them.

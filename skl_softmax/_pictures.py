@@ -39,6 +39,7 @@ def draw_loss(ax: Any, losses: Array, *, label: str | None = None, color: str = 
     """Draw the loss after each step (n_iter + 1,)."""
     ax.plot(losses, color=color, label=label)
     ax.set(xlabel="step", ylabel="loss [nats per sample]")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.spines[["top", "right"]].set_visible(False)
 
 

@@ -101,7 +101,7 @@ class StandardizedProblem:
             self.objective = task.objective(rows, self.center, self.scale, gram)
         else:
             self.center = self._space.center
-            self.scale = np.ones_like(self.center)  # of use to no one here, and finite
+            self.scale = np.ones_like(self.center)  # of use to no one here, and a number
             rows = Rows(self._space.coordinates, task.n_outputs, workers)
             self._all_rows.append(rows)
             rank = rows.n_features
@@ -170,8 +170,9 @@ def _standardization(
     """
     mean, moments = rows.column_moments(task.weights, together=with_gram)
     variance = moments.diagonal().copy() if with_gram else moments
-    # Rounding, in a sparse column; dense constants are exactly zero.
-    variance[variance <= (10.0 * np.finfo(rows.dtype).eps * mean) ** 2] = 0.0
+    if rows.is_sparse:  # a constant's is rounding there; a dense one's is exactly zero
+        eps = np.finfo(rows.dtype).eps
+        variance[np.sqrt(variance) <= 10.0 * eps * np.abs(mean)] = 0.0
     if not task.fit_intercept:
         variance += mean**2
         moments = moments + mean * mean[:, np.newaxis] if with_gram else variance
@@ -200,20 +201,19 @@ def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
     rows = Rows(task.X, task.n_outputs, workers)
     n_features = rows.n_features
     n_dof = n_features + task.fit_intercept
-    unit = np.float64(max(task.X.max(), -task.X.min(), 1.0))  # squares of X itself might overflow
 
     def multiply(vector: Array) -> Array:
-        """X~ᵀ S X~ / unit² times a vector (n_dof,)."""
+        """X~ᵀ S X~ times a vector (n_dof,)."""
         vector = vector.reshape(-1)
-        coef = vector[np.newaxis, :n_features] / unit
-        intercept = vector[n_features:].sum(keepdims=True) / unit
+        coef = vector[np.newaxis, :n_features]
+        intercept = vector[n_features:].sum(keepdims=True)
 
         def run_product(run: list[Block]) -> tuple[Array, Array]:
             product, total = np.zeros(n_features), np.zeros(1)
             for block, projection in rows.linear(run, coef, intercept):
                 weighted = projection[0] * task.weights[block.rows]
-                product += (weighted / unit) @ block.X
-                total += weighted.sum() / unit
+                product += weighted @ block.X
+                total += weighted.sum()
             return product, total
 
         product, total = rows.sum(run_product)
@@ -229,4 +229,6 @@ def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
         except ArpackError:  # as for X of zeros: then the quotient is exact, and else near enough
             largest = float(np.linalg.norm(multiply(start)) / np.linalg.norm(start))
     factor = 0.25 if task.n_outputs == 1 else 0.5
-    return float(2.0 / (factor * np.float64(largest) * unit**2 + task.alpha))
+    if not np.isfinite(largest):  # squares overflow
+        return 0.0
+    return float(2.0 / (factor * largest + task.alpha))

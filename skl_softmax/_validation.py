@@ -20,12 +20,12 @@ from skl_softmax._rows import Array
 
 def check_parameters(estimator: Any) -> None:
     """Check the constructor's parameters, once they are used: in fit."""
-    rate = estimator.learning_rate
+    rate, allowed = estimator.learning_rate, "'auto' or a finite number > 0"
     if isinstance(rate, str):
         if rate != "auto":
-            raise ValueError(f"learning_rate must be 'auto' or a number > 0, got {rate!r}.")
+            raise ValueError(f"learning_rate must be {allowed}, got {rate!r}.")
     else:
-        _check_number("learning_rate", rate, above=0.0, allowed="'auto' or a finite number > 0")
+        _check_number("learning_rate", rate, above=0.0, allowed=allowed)
     _check_number("alpha", estimator.alpha, at_least=0.0, allowed="a finite number >= 0")
     _check_number("tol", estimator.tol, at_least=0.0, allowed="a finite number >= 0")
     _check_integer("max_iter", estimator.max_iter, at_least=1)
@@ -64,12 +64,12 @@ def _check_integer(name: str, value: Any, *, at_least: int) -> None:
         raise ValueError(f"{name} must be {allowed}, got {value!r}.")
 
 
-def check_measured(X: Any, center: Array, scale: Array, estimator: Any) -> None:
-    """Refuse what no center or scale (n_features,) can be found for.
+def check_measured(X: Any, scale: Array, estimator: Any) -> None:
+    """Refuse features for which there is no scale, (n_features,).
 
     So the data need not be read once more to see that every number is finite.
     """
-    (unusable,) = np.nonzero(~np.isfinite(center) | np.isnan(scale))
+    (unusable,) = np.nonzero(np.isnan(scale))
     if len(unusable):
         assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
         raise ValueError(
@@ -90,9 +90,9 @@ def encode_labels(y: Any) -> tuple[Array, Array]:
 
     y : ndarray of shape (n_samples,), without missing numbers
     """
-    if y.dtype.kind not in "biuSU":  # those are classes, whatever their values
-        check_classification_targets(y)
     try:
+        if y.dtype.kind not in "biuSUO":  # those are classes, whatever their values
+            check_classification_targets(y)
         classes, codes = _unique_integers(y) if y.dtype.kind in "iu" else _unique(y)
     except TypeError as error:
         raise TypeError(
@@ -156,26 +156,28 @@ def _relative(weights: Array) -> Array:
 def _check_sample_weight(sample_weight: Any, n_samples: int) -> Array:
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight)
-    weights: Array = check_array(
-        sample_weight,
-        dtype=np.float64,
-        ensure_2d=False,
-        allow_nd=True,
-        ensure_min_samples=0,
-        input_name="sample_weight",
-    )
-    if weights.ndim != 1:
-        raise ValueError(
-            "sample_weight must be a number or a 1D array with one weight per sample,"
-            f" got a {weights.ndim}D array."
+    allowed = "a number or a 1D array of finite numbers >= 0, one for each sample"
+    try:
+        weights: Array = check_array(
+            sample_weight,
+            dtype=np.float64,
+            ensure_2d=False,
+            allow_nd=True,
+            ensure_all_finite=False,
+            ensure_min_samples=0,
+            input_name="sample_weight",
         )
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"sample_weight must be {allowed}: {error}") from error
+    if weights.ndim != 1:
+        raise ValueError(f"sample_weight must be {allowed}, got a {weights.ndim}D array.")
     if len(weights) != n_samples:
         raise ValueError(
-            f"sample_weight has {len(weights)} entries, but X has {n_samples} samples: "
-            "one weight per sample is allowed."
+            f"sample_weight must be {allowed}, got {len(weights)} for X with {n_samples} samples."
         )
-    if weights.min() < 0.0:
-        raise ValueError(f"sample_weight must not be negative, got {weights.min():g}.")
+    (bad,) = np.nonzero(~(np.isfinite(weights) & (weights >= 0.0)))
+    if len(bad):
+        raise ValueError(f"sample_weight must be {allowed}, got {weights[bad[0]]:g}.")
     return weights
 
 

@@ -25,7 +25,7 @@ BAD_PARAMETERS = [
     ("learning_rate", -0.5, ValueError, "'auto' or a finite number > 0"),
     ("learning_rate", np.nan, ValueError, "'auto' or a finite number > 0"),
     ("learning_rate", np.inf, ValueError, "'auto' or a finite number > 0"),
-    ("learning_rate", "fast", ValueError, "'auto' or a number > 0"),
+    ("learning_rate", "fast", ValueError, "'auto' or a finite number > 0"),
     ("learning_rate", None, TypeError, "'auto' or a finite number > 0"),
     ("learning_rate", True, TypeError, "'auto' or a finite number > 0"),
     ("learning_rate", 0.1j, TypeError, "'auto' or a finite number > 0"),
@@ -91,16 +91,15 @@ BAD_INPUTS = [
     ((X, np.zeros(150, dtype=int)), "at least two classes, got one class: [0]"),
     ((X * [1, 1, 1e160, 1], y), "too large to be squared, in column 2: up to about 1e150"),
     ((X, ["a"] * 150), "at least two classes, got one class: ['a']"),
-    ((X, y, ONES[:-1]), "sample_weight has 149 entries, but X has 150 samples"),
-    (
-        (X, y, ONES[:, np.newaxis] * [1, 1]),
-        "sample_weight must be a number or a 1D array",
-    ),
-    ((X, y, changed(ONES, 5, np.nan)), "Input sample_weight contains NaN"),
-    ((X, y, changed(ONES, 5, np.inf)), "Input sample_weight contains infinity"),
-    ((X, y, changed(ONES, 5, -0.5)), "sample_weight must not be negative, got -0.5"),
+    ((X, y, ONES[:-1]), "one for each sample, got 149 for X with 150 samples"),
+    ((X, y, ONES[:, np.newaxis] * [1, 1]), "sample_weight must be a number or a 1D array"),
+    ((X, y, changed(ONES, 5, np.nan)), "sample_weight must be a number or a 1D array of finite"),
+    ((X, y, changed(ONES, 5, np.inf)), "numbers >= 0, one for each sample, got inf"),
+    ((X, y, changed(ONES, 5, -0.5)), "numbers >= 0, one for each sample, got -0.5"),
     ((X, y, 0 * ONES), "weights are zero"),
-    ((X, y, ["heavy"] * 150), "could not convert string to float"),
+    ((X, y, ["heavy"] * 150), "one for each sample: could not convert string to float: 'heavy'"),
+    ((changed(X, (3, 2), 1e200), y), "too large to be squared, in column 2: up to about 1e150"),
+    ((sparse.csr_array(changed(X, (3, 2), 1e200)), y), "too large to be squared, in column 2"),
 ]
 
 
@@ -131,6 +130,11 @@ def test_parameters(model, name, value, error, message):
 @pytest.mark.parametrize(("arguments", "message"), BAD_INPUTS)
 def test_inputs(model, arguments, message):
     assert_refused(model, arguments, ValueError, message)
+
+
+def test_labels_that_cannot_be_sorted(model):
+    labels = np.array([0, "one", 2], dtype=object)[y]
+    assert_refused(model, (X, labels), TypeError, "y must hold labels that can be sorted")
 
 
 def test_an_error_in_the_middle_of_a_fit_leaves_the_earlier_one(monkeypatch):

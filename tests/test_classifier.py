@@ -160,15 +160,6 @@ class TestStopping:
         model.set_params(tol=0).fit((X + 1e7).astype(np.float32), y)  # without a warning
         assert (model.converged_, model.stop_reason_) == (False, "precision")
 
-    def test_the_stable_rate_of_data_whose_squares_overflow(self, wine):
-        X, y = wine
-        X1 = X / np.abs(X).max() * 1e153
-        L = 0.5 * np.linalg.eigvalsh(X.T @ X / len(X))[-1] / np.abs(X).max() ** 2
-        with pytest.warns(ConvergenceWarning, match="Diverged") as caught:
-            SoftmaxGDClassifier(learning_rate=1e6, tol=0, fit_intercept=False).fit(4 * X1, y)
-        stable = float(str(caught[0].message).split("this data is ")[1].split()[0])
-        assert stable * 1e306 == pytest.approx(2 / (16 * L), rel=1e-2)
-
     def test_the_stable_rate_of_no_data(self):
         params = {"alpha": 1.0, "tol": 0, "fit_intercept": False, "warm_start": True}
         model = SoftmaxGDClassifier(learning_rate=0.1, **params).fit(np.eye(4), [0, 1, 0, 1])
@@ -209,7 +200,7 @@ class TestLabels:
             [lowest + 5, lowest, lowest + 9],
             rng.integers(100, size=50),
         ):
-            y = np.tile(np.array(y, dtype), 4)
+            y = np.tile(np.array(y, dtype), 150)  # as many as a byte has values
             classes, codes = encode_labels(y)
             expected, places = np.unique(y, return_inverse=True)
             np.testing.assert_array_equal(classes, expected)

@@ -145,10 +145,11 @@ def test_fewer_samples_than_features(n_samples, n_features, n_classes, fit_inter
         (150, 4, sparse.csr_array),  # the diagonal one
     ],
 )
-def test_penalties_powers_of_ten_apart(n_samples, n_features, layout, rng):
-    """Columns of scale 1e9 and 1e-9: a penalty of as good as none, and no column at all."""
+@pytest.mark.parametrize("extremes", [(1e9, 1e-9), (1e3, 1e-4)])
+def test_penalties_powers_of_ten_apart(n_samples, n_features, layout, extremes, rng):
+    """A penalty of as good as none, and as good as no column at all."""
     scale = np.ones(n_features)
-    scale[:2] = 1e9, 1e-9
+    scale[:2] = extremes
     X, y = rng.normal(size=(n_samples, n_features)), np.arange(n_samples) % 3
     model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-9).fit(layout(X * scale), y)
     residuals = model.predict_proba(layout(X * scale)) - np.eye(3)[y]
@@ -206,6 +207,31 @@ def test_constant_columns_are_inert(dtype, value):
     np.testing.assert_array_equal(model.coef_[:, 4], 0.0)
     np.testing.assert_allclose(model.coef_[:, :4], without.coef_, atol=1e-4)
     assert model.stop_reason_ == "tol"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "offset", "step"), [(np.float32, 2**10, -10), (float, 2**20, -25)]
+)
+def test_a_spread_of_a_few_roundings_is_a_feature(dtype, offset, step, rng):
+    """If all that rounding leaves is two values, they are still two."""
+    y = rng.integers(2, size=2000)
+    flag = np.where(rng.random(2000) < 0.9, y, 1 - y)[:, np.newaxis]
+    X = (offset + flag * 2.0**step).astype(dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the digits run out, and it says so
+        model = SoftmaxGDClassifier(alpha=0).fit(X, y)
+    expected = SoftmaxGDClassifier(alpha=0).fit(flag, y)
+    assert model.coef_[0, 0] != 0.0
+    assert model.score(X, y) == expected.score(flag, y)
+
+
+def test_constant_columns_of_wide_data_are_inert(rng):
+    X, y = rng.normal(size=(30, 400)), np.arange(30) % 3
+    without = SoftmaxGDClassifier(alpha=1e-2, tol=1e-8).fit(X, y)
+    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-8).fit(
+        np.column_stack([X, np.full(30, 1e15 / 3)]), y
+    )
+    np.testing.assert_allclose(model.coef_[:, :-1], without.coef_, atol=1e-8)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])
