@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_blobs
 
+ALPHAS = 1e-2, 1e-4, 1e-6
 QUICK = "iris", "wine", "digits", "breast cancer", "blobs", "360×90×15", "two Gaussians", "counts"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
-from solvers import Solver, quietly
+from solvers import REST, Solver, quietly
 from threadpoolctl import threadpool_limits
 
 EXCESS = 1e-6  # nats per sample
@@ -106,6 +106,7 @@ def threads(solver: Solver, *problem: Any) -> int | None:
 
 def warm(solver: Solver, *problem: Any) -> float:
     """Return the seconds of a fit that finds the caches warm and no other's threads spinning."""
+    time.sleep(REST)
     first, _ = timed(solver, *problem)
     return timed(solver, *problem)[0] if first < 0.1 else first
 

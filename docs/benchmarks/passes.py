@@ -19,7 +19,7 @@ from sklearn._loss.loss import HalfBinomialLoss, HalfMultinomialLoss
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.linear_model._linear_loss import LinearModelLoss
-from solvers import quietly
+from solvers import REST, quietly
 from threadpoolctl import threadpool_limits
 
 from skl_softmax import SoftmaxGDClassifier
@@ -47,7 +47,8 @@ def in_turn(functions: dict[str, Callable[[], Any]], seconds: float = 3.0) -> di
     n_rounds = 0
     while time.perf_counter() < end or n_rounds < 3:
         for name, function in functions.items():
-            function()  # warms the caches, and lets the threads of the one before come to rest
+            time.sleep(REST)
+            function()  # warms the caches
             start = time.perf_counter()
             function()
             times[name].append(time.perf_counter() - start)

@@ -8,7 +8,7 @@ from statistics import geometric_mean
 from typing import Any
 
 import numpy as np
-from datasets import DATASETS
+from datasets import ALPHAS, DATASETS
 from matplotlib.figure import Figure
 
 HERE = Path(__file__).parent
@@ -129,6 +129,17 @@ def draw(results: dict[str, Any]) -> Figure:
     return figure
 
 
+def not_measured(results: dict[str, Any]) -> list[str]:
+    """A line that names what these results leave out."""
+    missing = [
+        f"{dataset.name} at alpha {alpha:g}"
+        for dataset in DATASETS
+        for alpha in ALPHAS
+        if f"{dataset.name}|{alpha:g}" not in results
+    ]
+    return [f"Not measured for this page: {', '.join(missing)}."] if missing else []
+
+
 def table(rows: list[dict[str, Any]]) -> list[str]:
     """Rows of named numbers as a table."""
     lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
@@ -152,6 +163,7 @@ def main() -> None:
         f"Made by `python docs/benchmarks/run.py` on {kept['machine']}; what is measured, and how,",
         "stands in [the overview](index.md). Times are multiples of ours: above 1, ours is faster.",
         "A dash: not within 1e-6 of the optimum at any `tol`, or not in ten times our time.",
+        *not_measured(results),
         "",
         *summary(results),
         "",

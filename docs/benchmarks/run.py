@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import DATASETS, QUICK
+from datasets import ALPHAS, DATASETS, QUICK
 from measure import Result, compare
 from passes import memory, passes, predictions, small_fits
 from solvers import SAGA, solvers
 
-ALPHAS = 1e-2, 1e-4, 1e-6
 RESULTS = Path(__file__).with_name("results.json")
 FOR_THE_RECORD = "iris", "digits", "blobs"  # where saga has its one chance
 

@@ -16,6 +16,8 @@ from sklearn.linear_model import LogisticRegression
 
 from skl_softmax import SoftmaxGDClassifier
 
+REST = 0.2  # seconds: OpenBLAS's threads spin for about as long after a call, beside the next one
+
 Fit = Callable[[Any, Any, float, float], tuple[Any, Any]]
 
 
