@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from datasets import ALPHAS, DATASETS
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 HERE = Path(__file__).parent
 GROUPS = {dataset.name: dataset.group for dataset in DATASETS}
@@ -30,7 +31,9 @@ def ratios(problem: dict[str, Any]) -> dict[str, float]:
 
 def shown(ratio: float) -> str:
     """Two digits, or a dash for what did not get there."""
-    return f"{ratio:.2g}" if np.isfinite(ratio) else "–"
+    if not np.isfinite(ratio):
+        return "–"
+    return f"{ratio:.2g}" if ratio < 100 else f"{ratio:.0f}"
 
 
 def time_table(results: dict[str, Any]) -> list[str]:
@@ -103,6 +106,9 @@ def draw(results: dict[str, Any]) -> Figure:
     for ax, (title, problem) in zip(axes.flat, chosen.items(), strict=False):
         for result in problem["results"]:
             runs = [(s, max(loss - problem["optimum"], 1e-9)) for _, s, loss in result["runs"]]
+            runs = [run for run in runs if run[1] < 10.0]
+            if not runs:
+                continue  # diverged, at a loss of thousands
             ax.loglog(
                 *zip(*sorted(runs), strict=True),
                 marker="o",
@@ -115,10 +121,12 @@ def draw(results: dict[str, Any]) -> Figure:
         ax.axhline(1e-6, color="0.6", linewidth=0.8, linestyle="--")
         ax.set_title(title.split("|")[0], fontsize=9)
         ax.tick_params(labelsize=7)
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.set_ylim(3e-10, 10.0)
         ax.spines[["top", "right"]].set_visible(False)
     for ax in axes.flat[len(chosen) :]:
         ax.remove()
-    figure.supxlabel("seconds of a fit")
+    figure.supxlabel("seconds of a fit, in one thread")
     figure.supylabel("excess over the optimum [nats per sample]")
     handles = {}
     for ax in figure.axes:
@@ -131,13 +139,13 @@ def draw(results: dict[str, Any]) -> Figure:
 
 def not_measured(results: dict[str, Any]) -> list[str]:
     """A line that names what these results leave out."""
-    missing = [
-        f"{dataset.name} at alpha {alpha:g}"
-        for dataset in DATASETS
-        for alpha in ALPHAS
-        if f"{dataset.name}|{alpha:g}" not in results
-    ]
-    return [f"Not measured for this page: {', '.join(missing)}."] if missing else []
+    lines = []
+    for alpha in ALPHAS:
+        missing = [d.name for d in DATASETS if f"{d.name}|{alpha:g}" not in results]
+        which = "all" if len(missing) == len(DATASETS) else ", ".join(missing)
+        if missing:
+            lines.append(f"Not measured for this page, at alpha {alpha:g}: {which}.")
+    return ["", *lines] if lines else []
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
