@@ -42,6 +42,7 @@ class Task:
     def objective(
         self, rows: Rows, center: Array, scale: Array, gram: Array | None = None
     ) -> SoftmaxObjective:
+        """F over the given rows, X or what stands for it, in the given coordinates."""
         return SoftmaxObjective(
             rows,
             self.y,

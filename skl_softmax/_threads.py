@@ -65,6 +65,7 @@ class _SingleThreadedBlas:
         return max((lib.num_threads for lib in self._controller.lib_controllers), default=1)
 
     def release(self) -> None:
+        """Restore the limit, if no other fit needs it lowered."""
         with self._lock:
             self._n_users -= 1
             if self._n_users == 0:
