@@ -1,8 +1,8 @@
 """Models of the objective's curvature: what turns a gradient into a step.
 
-A model is a function `solve(gradient) -> step`, both (n_outputs, n_dof): the inverse of a positive
-definite approximation of the Hessian. Every model keeps what sums to zero over more than two
-classes summing to zero.
+A model is a function `solve(gradient) -> step`: the inverse of a positive definite approximation of
+the Hessian. It takes one gradient or several at once, (…, n_outputs, n_dof). Every model keeps what
+sums to zero over more than two classes summing to zero.
 
 Knows an objective's curvature sums, not its data; takes no steps.
 """
@@ -155,7 +155,7 @@ def _per_class_model(hessians: Array) -> Solve:
     def solve(gradient: Array) -> Array:
         step = np.empty_like(gradient)
         for k, factor in enumerate(factors):
-            step[k : k + 1] = _solve(factor, gradient[k : k + 1])
+            step[..., k, :] = _solve(factor, gradient[..., k, :])
         return _centered(step)
 
     return solve
@@ -170,7 +170,8 @@ def _full_model(hessian: Array) -> Solve:
 
     def solve(gradient: Array) -> Array:
         step = np.zeros_like(gradient)
-        step[:-1] = _solve(factor, gradient[:-1].reshape(1, -1)).reshape(gradient[:-1].shape)
+        free = gradient[..., :-1, :]
+        step[..., :-1, :] = _solve(factor, free.reshape(-1, len(factor))).reshape(free.shape)
         return _centered(step)
 
     return solve
@@ -187,11 +188,11 @@ def _diagonal_model(diagonal: Array) -> Solve:
 
 
 def _centered(step: Array) -> Array:
-    """The step (n_outputs, n_dof) without what is common to more than two classes.
+    """The steps (…, n_outputs, n_dof) without what is common to more than two classes.
 
     Even where that is rounding alone: the next models could blow it up.
     """
-    return step if len(step) == 1 else step - step.mean(axis=0)
+    return step if step.shape[-2] == 1 else step - step.mean(axis=-2, keepdims=True)
 
 
 def _cholesky(matrix: Array) -> Array:
@@ -211,6 +212,6 @@ def _cholesky(matrix: Array) -> Array:
 
 
 def _solve(factor: Array, gradient: Array) -> Array:
-    """Solve for every row of a gradient (rows, n)."""
-    step, _ = dpotrs(factor, gradient.T, lower=1)
-    return np.asarray(step.T)
+    """Solve for every row of gradients (…, n)."""
+    step, _ = dpotrs(factor, gradient.reshape(-1, len(factor)).T, lower=1)
+    return np.asarray(step.T.reshape(gradient.shape))

@@ -126,7 +126,8 @@ def _pairs(before: State, after: State) -> list[Pair]:
     """The step's pair; none if rounding hides its curvature, which is never negative."""
     coef_diff, gradient_diff = after.params - before.params, after.gradient - before.gradient
     curvature = float(np.vdot(coef_diff, gradient_diff))
-    rounding = 1e-14 * np.linalg.norm(coef_diff) * np.linalg.norm(gradient_diff)
+    squares = np.vdot(coef_diff, coef_diff) * np.vdot(gradient_diff, gradient_diff)
+    rounding = 1e-14 * np.sqrt(squares)
     return [Pair(coef_diff, gradient_diff, curvature)] if curvature > rounding else []
 
 
@@ -157,8 +158,8 @@ def quasi_newton_step(gradient: Array, pairs: Sequence[Pair] | deque[Pair], solv
         step -= projection * pair.gradient_diff
         projections.append(projection)
     newest = pairs[-1]
-    length = newest.curvature / np.vdot(newest.gradient_diff, solve(newest.gradient_diff))
-    step = length * solve(step)
+    step, of_newest = solve(np.array([step, newest.gradient_diff]))
+    step *= newest.curvature / np.vdot(newest.gradient_diff, of_newest)
     for pair, projection in zip(pairs, reversed(projections), strict=True):
         step += (projection - np.vdot(pair.gradient_diff, step) / pair.curvature) * pair.coef_diff
     return step
