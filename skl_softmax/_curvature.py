@@ -25,6 +25,7 @@ Solve: TypeAlias = Callable[[Array], Array]
 
 LARGEST = 2**22  # entries of a model's matrices: 32 MB
 DEAREST_FIRST = 10.0  # steps that a model may cost before there is any
+FIRST_SAMPLE = 64  # rows for each free coefficient of a class
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,60 @@ class Curvature:
     ----------
     measure : callable
         ``measure(params)`` returns the model `solve` at `params`.
-    cost : float
-        What measuring one costs, in steps.
-    exact : bool
-        Whether the model is the Hessian: then corrections learnt under an older one are worthless.
+    whole_cost : float
+        What measuring one on all rows costs, in steps.
+    is_hessian : bool, default=False
+        Whether the model, of all rows, is the Hessian.
+    share : callable, default=all
+        ``share()`` is the share of the rows that the next one is measured on.
     """
 
     measure: Callable[[Array], Solve]
-    cost: float
-    exact: bool
+    whole_cost: float
+    is_hessian: bool = False
+    share: Callable[[], float] = lambda: 1.0
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the next is the Hessian: then what was learnt under older models is worthless."""
+        return self.is_hessian and self.share() == 1.0
+
+    @property
+    def cost(self) -> float:
+        """What measuring the next one costs, in steps."""
+        return self.whole_cost * self.share()
+
+    @property
+    def patience(self) -> int:
+        """How many steps the model before it is given: enough to pay for it, and to learn from."""
+        few = self.is_hessian or self.share() < 1.0
+        return max(4 if few else 8, round(self.cost))
+
+
+class Sample:
+    """The rows that models are measured on: few of very many at first, then four times as many.
+
+    They are chosen at random. Only models are sampled: the gradient, and what the descent
+    converges to, is always that of all rows.
+    """
+
+    def __init__(self, objective: SoftmaxObjective) -> None:
+        self._objective = objective
+        self._n_samples = FIRST_SAMPLE * objective.shape[1]
+
+    def share(self) -> float:
+        """Which share of the rows the next sample is."""
+        n_samples, n_dof = self._objective.rows.n_samples, self._objective.shape[1]
+        is_worth_it = 2 * self._n_samples <= n_samples and self._n_samples * n_dof <= LARGEST
+        return self._n_samples / n_samples if is_worth_it else 1.0
+
+    def draw(self) -> SoftmaxObjective:
+        """Return the objective over the next sample."""
+        if self.share() == 1.0:
+            return self._objective
+        sampled = self._objective.sample(self._n_samples)
+        self._n_samples *= 4
+        return sampled
 
 
 def starts_from_gram_matrix(rows: Rows, n_outputs: int) -> bool:
@@ -64,6 +110,7 @@ def curvature_kinds(objective: SoftmaxObjective) -> list[Curvature]:
     """
     n_outputs, n_dof = objective.shape
     cost = _costs(n_outputs, n_dof)
+    sample = Sample(objective)
 
     def diagonal(params: Array) -> Solve:
         return _diagonal_model(objective.hessian_diagonal(params))
@@ -72,22 +119,22 @@ def curvature_kinds(objective: SoftmaxObjective) -> list[Curvature]:
         return _shared_model(objective.shared_hessian(params))
 
     def per_class(params: Array) -> Solve:
-        return _per_class_model(objective.class_hessians(params))
+        return _per_class_model(sample.draw().class_hessians(params))
 
     def full(params: Array) -> Solve:
-        return _full_model(objective.full_hessian(params))
+        return _full_model(sample.draw().full_hessian(params))
 
     kinds = []
     if _has_gram_matrix(objective.rows):
-        kinds.append(Curvature(shared, cost["shared"], exact=n_outputs == 1))
+        kinds.append(Curvature(shared, cost["shared"], is_hessian=n_outputs == 1))
         if n_outputs > 1 and n_outputs * n_dof**2 <= LARGEST:
-            kinds.append(Curvature(per_class, cost["per class"], exact=False))
-        if n_outputs > 1 and ((n_outputs - 1) * n_dof) ** 2 <= LARGEST:
-            kinds.append(Curvature(full, cost["full"], exact=True))
+            kinds.append(Curvature(per_class, cost["per class"], share=sample.share))
+        if n_outputs > 1 and 4 * ((n_outputs - 1) * n_dof) ** 2 <= LARGEST:  # measured in several
+            kinds.append(Curvature(full, cost["full"], is_hessian=True, share=sample.share))
         if not objective.penalty.any():
             kinds = _outside_null_space(kinds, objective)
     if objective.gram is None or objective.gram.ndim == 1:
-        kinds.insert(0, Curvature(diagonal, cost["diagonal"], exact=False))
+        kinds.insert(0, Curvature(diagonal, cost["diagonal"]))
     return kinds
 
 

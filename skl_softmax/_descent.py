@@ -94,10 +94,10 @@ def matrix_descent(
     pairs: deque[Pair] = deque(maxlen=N_PAIRS)
     kind = kinds[0]
     while True:
+        if kind.is_exact:
+            pairs.clear()
         solve = kind.measure(state.params)
         state = replace(state, n_passes=state.n_passes + 1)
-        if kind.exact:
-            pairs.clear()
         for age in itertools.count(1):
             direction = -quasi_newton_step(state.gradient, pairs, solve)
             before, state = state, _line_search(objective, state, direction)
@@ -110,10 +110,8 @@ def matrix_descent(
                 break
             pairs.extend(_pairs(before, state))
             yield state
-            # At least as many as it takes to learn from the steps; and half of that, if the old
-            # model has aged so much that full steps are too long.
-            patience = max(4 if kind.exact else 8, round(kind.cost))
-            if age >= patience or (state.step < 1.0 and 2 * age >= patience):
+            # Half of it, if the old model has aged so much that full steps are too long.
+            if age >= kind.patience or (state.step < 1.0 and 2 * age >= kind.patience):
                 break
 
 
@@ -162,7 +160,7 @@ def quasi_newton_step(gradient: Array, pairs: Sequence[Pair] | deque[Pair], solv
     step *= newest.curvature / np.vdot(newest.gradient_diff, of_newest)
     for pair, projection in zip(pairs, reversed(projections), strict=True):
         step += (projection - np.vdot(pair.gradient_diff, step) / pair.curvature) * pair.coef_diff
-    return step
+    return np.asarray(step)
 
 
 def _line_search(objective: Objective, state: State, direction: Array) -> State:

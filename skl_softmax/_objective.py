@@ -24,6 +24,7 @@ Knows nothing of steps, convergence or estimators; validates nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 
 import numpy as np
 
@@ -31,6 +32,8 @@ from skl_softmax._model import softmax_block
 from skl_softmax._rows import Array, Block, Rows
 
 LARGEST_PENALTY = 1e300  # on a coefficient
+NEGLIGIBLE = 1e-3  # share of the mean curvature below which a row is left out of a model
+WORTH_COPYING = 0.6  # share of the rows: copying more takes longer than leaving out others saves
 
 
 class SoftmaxObjective:
@@ -81,6 +84,18 @@ class SoftmaxObjective:
         self.precision = float(np.finfo(rows.dtype).eps * (1.0 + np.max(np.abs(center) / scale)))
         # Labels as the block kernels want them.
         self._labels = y if n_outputs > 1 else np.array([1, -1], rows.dtype)[y]
+
+    def sample(self, n_samples: int) -> SoftmaxObjective:
+        """The same function of a random sample of the rows, always the same one, copied."""
+        chosen = np.random.default_rng(0).choice(self.rows.n_samples, n_samples, replace=False)
+        chosen.sort()
+        weights = self.weights[chosen]
+        if not weights.any():
+            return self
+        sample = copy(self)
+        sample.rows = self.rows.take(chosen)
+        sample.weights, sample._labels = weights / weights.sum(), self._labels[chosen]
+        return sample
 
     def coef(self, params: Array) -> tuple[Array, Array]:
         """Return (coef, intercept) of the data's dtype.
@@ -177,8 +192,10 @@ class SoftmaxObjective:
                 else:
                     curvature = 1.0 - np.einsum("ki,ki->i", proba, proba)
                     curvature /= self.n_outputs - 1
-                rows = self._standardized(block)
-                rows *= np.sqrt(np.maximum(curvature, 0.0) * self.weights[block.rows])
+                weights = self.weights[block.rows]
+                kept = _essential(curvature, weights, most=WORTH_COPYING)
+                rows = self._standardized(block.X, kept)
+                rows *= np.sqrt((curvature * weights).take(kept))
                 gram += rows @ rows.T
             return (gram,)
 
@@ -192,12 +209,20 @@ class SoftmaxObjective:
 
         def run_grams(run: list[Block]) -> tuple[Array]:
             grams = np.zeros((n_outputs, n_dof, n_dof))
+            buffer = np.empty(n_dof * len(run[0].X))
             for block, proba in self._proba(run, params):
-                rows = self._standardized(block)
+                rows = self._standardized(block.X, np.arange(len(block.X)))
+                weights = self.weights[block.rows]
                 proba *= 1.0 - proba
-                proba *= self.weights[block.rows]
-                for gram, root in zip(grams, np.sqrt(proba, out=proba), strict=True):
-                    weighted = rows * root
+                for gram, curvature in zip(grams, proba, strict=True):
+                    kept = _essential(curvature, weights, most=WORTH_COPYING)
+                    weighted = buffer[: n_dof * len(kept)].reshape(n_dof, -1)
+                    roots = np.sqrt(curvature * weights)
+                    if len(kept) == len(roots):
+                        np.multiply(rows, roots, out=weighted)
+                    else:
+                        rows.take(kept, axis=1, out=weighted, mode="clip")
+                        weighted *= roots.take(kept)
                     gram += weighted @ weighted.T
             return (grams,)
 
@@ -220,15 +245,20 @@ class SoftmaxObjective:
         def run_hessian(run: list[Block]) -> tuple[Array, Array]:
             diagonal, products = np.zeros((n_free, n_dof)), np.zeros((n_free, n_free))
             for block, proba in self._proba(run, params):
-                rows = self._standardized(block)
-                rows *= np.sqrt(self.weights[block.rows])
-                mixed = (proba[:-1, np.newaxis] * rows).reshape(n_free, -1)
+                weights = self.weights[block.rows]
+                curvature = 1.0 - np.einsum("ki,ki->i", proba, proba)
+                kept = _essential(curvature, weights, most=WORTH_COPYING)
+                rows = self._standardized(block.X, kept)
+                rows *= np.sqrt(weights.take(kept))
+                mixed = proba[:-1].take(kept, axis=1)[:, np.newaxis] * rows
+                mixed = mixed.reshape(n_free, -1)
                 diagonal += mixed @ rows.T
                 products += mixed @ mixed.T
             return diagonal, products
 
         diagonal, products = self.rows.sum(run_hessian, size=n_free**2)
-        hessian = -products.reshape(n_outputs - 1, n_dof, n_outputs - 1, n_dof)
+        np.negative(products, out=products)
+        hessian = products.reshape(n_outputs - 1, n_dof, n_outputs - 1, n_dof)
         for k, gram in enumerate(diagonal.reshape(n_outputs - 1, n_dof, n_dof)):
             hessian[k, :, k, :] += gram
         features = np.arange(n_dof)
@@ -269,17 +299,32 @@ class SoftmaxObjective:
         (diagonal,) = self.rows.sum(run_diagonal)
         return np.asarray(diagonal + self.penalty)
 
-    def _standardized(self, block: Block) -> Array:
-        """The block's rows x~ in the coordinates of params, as columns: (n_dof, rows), float64.
+    def _standardized(self, X: Array, kept: Array) -> Array:
+        """Some rows of X in the coordinates of params, x~, as columns: (n_dof, rows), float64.
 
         Then weights multiply along contiguous memory, also where features are few.
         """
+        if len(kept) < len(X):
+            X = X.take(kept, axis=0)
         n_features = self.rows.n_features
-        rows = np.empty((self.shape[1], block.X.shape[0]))
-        np.subtract(block.X.T, self.center[:, np.newaxis], out=rows[:n_features])
+        rows = np.empty((self.shape[1], len(X)))
+        np.subtract(X.T, self.center[:, np.newaxis], out=rows[:n_features])
         rows[:n_features] *= self._inverse_scale
         rows[n_features:] = 1.0
         return rows
+
+
+def _essential(curvature: Array, weights: Array, *, most: float = 1.0) -> Array:
+    """Which rows of a block have a part in its curvature sums, given their curvature (rows,).
+
+    Near separation few do. The others have less than a thousandth of the mean curvature each, and
+    so of the sum together: less than a model is off by after the next step. Where more than a
+    share `most` of the rows have a part, all are returned.
+    """
+    has_part = curvature > NEGLIGIBLE * (weights @ curvature / weights.sum())
+    if np.count_nonzero(has_part) > most * len(has_part):
+        return np.arange(len(has_part))
+    return np.flatnonzero(has_part)
 
 
 def standardize_gradient(gradient: Array, sums: Array, center: Array, scale: Array) -> None:

@@ -47,7 +47,7 @@ class Rows:
     """
 
     def __init__(self, X: Matrix, n_outputs: int, workers: Workers) -> None:
-        self.X = X
+        self.X, self.n_outputs = X, n_outputs
         self.n_samples, self.n_features = X.shape
         self.is_sparse = sparse.issparse(X)
         self.dtype = X.dtype
@@ -68,6 +68,10 @@ class Rows:
         self.block_rows = block_rows
         self.run_rows = block_rows * -(-self.n_samples // (block_rows * n_runs))
         self.runs = self._cut(self.block_rows, self.run_rows)
+
+    def take(self, chosen: Array) -> Rows:
+        """Return a copy of the chosen rows."""
+        return Rows(self.X[chosen], self.n_outputs, self._workers)
 
     def _cut(self, block_rows: int, run_rows: int) -> list[list[Block]]:
         """Cut the rows into runs of blocks."""
@@ -136,6 +140,7 @@ class Rows:
         """
         n_outputs = len(coef)
         dtype = np.result_type(self.dtype, coef.dtype)
+        coef = np.asfortranarray(coef)  # for few outputs, BLAS is up to twice as fast with it
         buffer = np.empty(n_outputs * max(block.X.shape[0] for block in run), dtype=dtype)
         for block in run:
             n = block.X.shape[0]

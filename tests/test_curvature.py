@@ -1,11 +1,14 @@
 """The models: what they solve, which there are for what data, and what singular ones do."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import sparse
 
 from skl_softmax import _curvature
 from skl_softmax._curvature import (
+    Sample,
     _cholesky,
     _diagonal_model,
     _full_model,
@@ -124,7 +127,8 @@ def test_a_gram_matrix_that_costs_more_than_ten_steps_waits(n_features, n_output
 
 
 def test_no_model_is_larger_than_the_limit(monkeypatch):
-    for largest, n_kinds in ((8 * 8 * 5 * 5, 3), (8 * 8 * 5 * 5 - 1, 2), (9 * 5 * 5 - 1, 1)):
+    full = 4 * (8 * 5) ** 2  # several matrices of its size
+    for largest, n_kinds in ((full, 3), (full - 1, 2), (9 * 5 * 5 - 1, 1)):
         monkeypatch.setattr(_curvature, "LARGEST", largest)
         assert len(kinds(np.eye(90, 4), 9)) == n_kinds
     monkeypatch.setattr(_curvature, "LARGEST", 15)
@@ -144,7 +148,39 @@ def kinds(X, n_classes):
             fit_intercept=True,
         )
         objective = StandardizedProblem(task, workers).objective
-        return [kind.exact for kind in curvature_kinds(objective)]
+        return [kind.is_exact for kind in curvature_kinds(objective)]
+
+
+def test_models_are_measured_on_more_rows_each_time():
+    """64, 256 and 1024 rows for each of five coefficients, then all of them."""
+    n_samples = 64 * 5 * 40
+    rows = []
+    with Workers() as workers:
+        y = np.arange(n_samples) % 3
+        weights = np.full(n_samples, 1.0 / n_samples)
+        task = Task(np.eye(n_samples, 4), y, weights, 3, alpha=0.1, fit_intercept=True)
+        objective = StandardizedProblem(task, workers).objective
+        shared, per_class, full = curvature_kinds(objective)
+        sample = Sample(objective)
+        for share in (1 / 40, 4 / 40, 16 / 40, 1.0, 1.0):
+            assert sample.share() == per_class.share() == full.share() == share
+            assert full.cost == share * full.whole_cost
+            assert full.is_exact == (share == 1.0)
+            assert not per_class.is_exact
+            assert per_class.patience == (4 if share < 1.0 else 8)
+            rows.append(sample.draw().rows.n_samples)
+            full.measure(np.zeros(objective.shape))  # its sample is drawn here
+        assert shared.share() == 1.0
+    assert rows == [64 * 5, 256 * 5, 1024 * 5, n_samples, n_samples]
+
+
+def test_a_sample_is_no_larger_than_the_limit(monkeypatch):
+    monkeypatch.setattr(_curvature, "LARGEST", 64 * 5 * 5)
+    objective = SimpleNamespace(shape=(3, 5), rows=SimpleNamespace(n_samples=10**6))
+    sample = Sample(objective)
+    assert sample.share() == 64 * 5 / 10**6
+    monkeypatch.setattr(_curvature, "LARGEST", 64 * 5 * 5 - 1)
+    assert sample.share() == 1.0
 
 
 def test_costs_grow_with_what_is_computed():

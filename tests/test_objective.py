@@ -210,6 +210,75 @@ def test_curvature_is_finite_where_every_probability_is_zero_or_one(objective, p
     assert np.isfinite(gradient).all()
 
 
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("kind", ["shared", "class", "full"])
+def test_rows_without_curvature_are_left_out_of_models(n_classes, kind, monkeypatch):
+    """What is missing has no negative direction, and less than a thousandth of the whole."""
+    if (n_classes, kind) == (2, "full"):
+        pytest.skip("two classes have no such model")
+    X, y, weights, _ = make_problem(1, 4000, 3, n_classes)
+    X /= X.std(axis=0)
+    multiplied = []
+    with Workers() as workers:
+        objective = make_objective(X, y, weights, n_classes, workers)
+        measure = {
+            "shared": objective.shared_hessian,
+            "class": objective.class_hessians,
+            "full": objective.full_hessian,
+        }[kind]
+        standardized = objective._standardized
+
+        def counting(X, kept):
+            multiplied.append(len(kept))
+            return standardized(X, kept)
+
+        monkeypatch.setattr(objective, "_standardized", counting)
+        params = 40.0 * np.random.default_rng(2).normal(size=objective.shape)
+        approximate = np.atleast_3d(np.moveaxis(measure(params), 0, -1))
+        monkeypatch.setattr("skl_softmax._objective.NEGLIGIBLE", -1.0)
+        exact = np.atleast_3d(np.moveaxis(measure(params), 0, -1))
+    for missing, whole in zip((exact - approximate).T, exact.T, strict=True):
+        eigenvalues = np.linalg.eigvalsh(missing)
+        trace = np.trace(whole)
+        assert eigenvalues.min() >= -1e-12 * trace
+        assert 0.0 < eigenvalues.sum() < 1e-2 * trace
+    few, every = multiplied
+    assert every == len(X)
+    assert few == len(X) if kind == "class" else few < 0.5 * len(X)
+
+
+@every_kind
+def test_a_sample_is_an_objective_over_some_of_the_rows(n_classes, fit_intercept):
+    X, y, weights, rng = make_problem(1, 50, 3, n_classes)
+    with Workers() as workers:
+        objective = make_objective(
+            X, y, weights, n_classes, workers, fit_intercept=fit_intercept, rng=rng
+        )
+        params = rng.normal(size=objective.shape)
+        sample = objective.sample(20)
+        chosen = [np.flatnonzero((row == X).all(axis=1)).item() for row in sample.rows.X]
+        assert len(chosen) == 20
+        assert chosen == sorted(set(chosen))
+        same = make_objective(
+            X[chosen],
+            y[chosen],
+            weights[chosen] / weights[chosen].sum(),
+            n_classes,
+            workers,
+            fit_intercept=fit_intercept,
+        )
+        same.center, same.scale, same.penalty = objective.center, objective.scale, objective.penalty
+        same._inverse_scale = objective._inverse_scale
+        value, gradient = sample.value_and_gradient(params)
+        expected_value, expected_gradient = same.value_and_gradient(params)
+        assert value == expected_value
+        np.testing.assert_array_equal(gradient, expected_gradient)
+        np.testing.assert_array_equal(sample.class_hessians(params), same.class_hessians(params))
+        np.testing.assert_array_equal(objective.sample(20).rows.X, sample.rows.X)
+        objective.weights = np.where(np.isin(np.arange(50), chosen), 0.0, objective.weights)
+        assert objective.sample(20) is objective  # no weight in the sample, no curvature
+
+
 @every_kind
 def test_a_known_gram_matrix_gives_the_curvature_at_zero(n_classes, fit_intercept):
     X, y, weights, _ = make_problem(1, 30, 3, n_classes)
