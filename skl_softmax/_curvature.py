@@ -39,7 +39,8 @@ class Curvature:
     whole_cost : float
         What measuring one on all rows costs, in steps.
     is_hessian : bool, default=False
-        Whether the model, of all rows, is the Hessian.
+        Whether it is the Hessian, but for sampling: then what was learnt under older models is
+        worthless.
     share : callable, default=all
         ``share()`` is the share of the rows that the next one is measured on.
     """
@@ -48,11 +49,6 @@ class Curvature:
     whole_cost: float
     is_hessian: bool = False
     share: Callable[[], float] = lambda: 1.0
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether the next is the Hessian: then what was learnt under older models is worthless."""
-        return self.is_hessian and self.share() == 1.0
 
     @property
     def cost(self) -> float:

@@ -94,10 +94,10 @@ def matrix_descent(
     pairs: deque[Pair] = deque(maxlen=N_PAIRS)
     kind = kinds[0]
     while True:
-        if kind.is_exact:
-            pairs.clear()
         solve = kind.measure(state.params)
         state = replace(state, n_passes=state.n_passes + 1)
+        if kind.is_hessian:
+            pairs.clear()
         for age in itertools.count(1):
             direction = -quasi_newton_step(state.gradient, pairs, solve)
             before, state = state, _line_search(objective, state, direction)
