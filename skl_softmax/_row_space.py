@@ -79,27 +79,28 @@ def row_space(
     the columns are better left alone.
     """
     weights = np.ascontiguousarray(weights)
-    root = np.sqrt(weights)[:, np.newaxis]
     first = np.argmax(weights > 0.0)
 
     def measure(columns: slice) -> tuple[Array, Array, Array]:
-        """Centers (columns,), variances (columns,) and the weighted rows' Gram matrix."""
-        rows = np.array(X[:, columns], dtype=np.float64)
-        center = np.zeros(rows.shape[1])
+        """Centers (columns,), variances (columns,) and the rows' Gram matrix."""
+        center = X[first, columns].astype(np.float64) if fit_intercept else np.zeros(1)
+        rows = X[:, columns] - center  # exactly zero in a constant column, and so is their mean
         if fit_intercept:
-            center += rows[first]
-            rows -= center  # exactly zero in a constant column, and so is their mean
             mean = weights @ rows
             rows -= mean
             center += mean
-        rows *= root
-        return center, np.einsum("ij,ij->j", rows, rows), rows @ rows.T
+        gram = rows @ rows.T
+        rows *= rows
+        return np.broadcast_to(center, rows.shape[1]), weights @ rows, gram
 
     centers, squares, gram = [], [], np.zeros((len(X), len(X)))
     for center, variances, part in workers.map(measure, _slices(X)):
         centers.append(center)
         squares.append(variances)
         gram += part
+    root = np.sqrt(weights)[:, np.newaxis]
+    gram *= root
+    gram *= root.T
     variances = np.concatenate(squares)
     varying = variances[variances != 0.0]
     if not (len(varying) and varying.min() > 1e-10 * varying.sum()):  # false if one is not finite

@@ -29,6 +29,14 @@ def ratios(problem: dict[str, Any]) -> dict[str, float]:
     return {other["solver"]: seconds(other) / seconds(ours) for other in others}
 
 
+def at_least(problem: dict[str, Any], solver: str) -> float:
+    """A peer's time over ours; of its last run, not good enough, if it did not get there."""
+    ours = seconds(problem["results"][0])
+    (peer,) = (result for result in problem["results"] if result["solver"] == solver)
+    time = seconds(peer)
+    return (time if np.isfinite(time) else peer["runs"][-1][1]) / ours
+
+
 def shown(ratio: float) -> str:
     """Two digits, or a dash for what did not get there."""
     if not np.isfinite(ratio):
@@ -70,12 +78,11 @@ def summary(results: dict[str, Any]) -> list[str]:
         ]
 
     def lbfgs(alpha: str | None) -> list[float]:
-        times = [
-            ratios(problem)["LogisticRegression lbfgs"]
+        return [
+            at_least(problem, "LogisticRegression lbfgs")
             for title, problem in results.items()
             if alpha in (None, title.split("|")[1])
         ]
-        return [time for time in times if np.isfinite(time)]
 
     for title, pick in (
         (
@@ -86,7 +93,7 @@ def summary(results: dict[str, Any]) -> list[str]:
         ("best peer, sparse: least", lambda alpha: min(best("sparse", alpha))),
         ("best peer, wide: least", lambda alpha: min(best("wide", alpha))),
         (
-            "LogisticRegression's lbfgs where it gets there: geometric mean",
+            "LogisticRegression's lbfgs: geometric mean, at least",
             lambda alpha: geometric_mean(lbfgs(alpha)),
         ),
     ):
@@ -170,7 +177,8 @@ def main() -> None:
         "",
         f"Made by `python docs/benchmarks/run.py` on {kept['machine']}; what is measured, and how,",
         "stands in [the overview](index.md). Times are multiples of ours: above 1, ours is faster.",
-        "A dash: not within 1e-6 of the optimum at any `tol`, or not in ten times our time.",
+        "A dash: not within 1e-6 of the optimum at any `tol`, or not in ten times our time and five"
+        " seconds. There, the mean over lbfgs counts its last run, which was not good enough yet.",
         *not_measured(results),
         "",
         *summary(results),
