@@ -3,7 +3,15 @@
 from importlib.metadata import version
 
 from skl_softmax._classifier import SoftmaxGDClassifier
+from skl_softmax._display import CoefPathDisplay, LossCurveDisplay
+from skl_softmax._regions import DecisionRegionsDisplay
 
-__all__ = ["SoftmaxGDClassifier", "__version__"]
+__all__ = [
+    "CoefPathDisplay",
+    "DecisionRegionsDisplay",
+    "LossCurveDisplay",
+    "SoftmaxGDClassifier",
+    "__version__",
+]
 
 __version__ = version("skl_softmax")

@@ -24,12 +24,17 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
-from skl_softmax import SoftmaxGDClassifier
-from skl_softmax._model import SoftmaxModel
-from skl_softmax._pictures import draw_loss, draw_regions, draw_samples, draw_weight_paths
+from skl_softmax import (
+    CoefPathDisplay,
+    DecisionRegionsDisplay,
+    LossCurveDisplay,
+    SoftmaxGDClassifier,
+)
+from skl_softmax._pictures import draw_samples, new_figure
 from skl_softmax._rows import Array
 
 STEPS_SHOWN = 1, 5, 30, 300  # of the lab
+STEPS_MOVING = 0, 1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40, 57, 80, 113, 160, 226, 300
 
 
 def main() -> None:
@@ -136,14 +141,10 @@ def print_weights(rows: Array) -> None:
 
 def draw_digits(model: SoftmaxGDClassifier, output: Path) -> Path:
     """Draw the loss over the steps, and each digit's weights as an image."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    figure = new_figure(9, 3.2)
     grid = figure.add_gridspec(1, 2, width_ratios=[1, 1.7])
     left, right = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
-    ax = left.subplots()
-    draw_loss(ax, model.loss_history_)
-    ax.set(ylim=(0, None), title="loss")
+    LossCurveDisplay.from_estimator(model, ax=left.subplots()).ax_.set(ylim=(0, None), title="loss")
     size = np.abs(model.coef_).max()
     for digit, (ax, coef) in enumerate(zip(right.subplots(2, 5).flat, model.coef_, strict=True)):
         image = ax.imshow(coef.reshape(8, 8), cmap="PuOr", vmin=-size, vmax=size)
@@ -154,47 +155,24 @@ def draw_digits(model: SoftmaxGDClassifier, output: Path) -> Path:
 
 
 def draw_lab(model: SoftmaxGDClassifier, X: Array, y: Array, output: Path) -> list[Path]:
-    """Draw the lab's loss and weights over the steps, and the regions as they evolve."""
-    from matplotlib.figure import Figure
-
-    training = Figure(figsize=(11, 3.4), layout="constrained")
+    """Draw the lab's data, loss and weights, and the regions as they evolve, still and moving."""
+    names = ["x1", "x2"]
+    training = new_figure(11, 3.4)
     data, loss, weights = training.subplots(1, 3, width_ratios=[1, 1, 1.3])
     draw_samples(data, X, y, model.classes_)
     data.set(title="data", xlabel="x1", ylabel="x2", aspect="equal")
     data.legend(title="class", frameon=False, fontsize=8)
-    draw_loss(loss, model.loss_history_)
-    loss.set(ylim=(0, None), title="loss")
-    draw_weight_paths(
-        weights, model.coef_history_, model.intercept_history_, model.classes_, ["x1", "x2"]
+    LossCurveDisplay.from_estimator(model, ax=loss).ax_.set(ylim=(0, None), title="loss")
+    CoefPathDisplay.from_estimator(model, ax=weights, feature_names=names).ax_.set(title="weights")
+    regions = DecisionRegionsDisplay.from_estimator(
+        model, X, y, iterations=STEPS_SHOWN, feature_names=names
     )
-    weights.set(title="weights")
-    weights.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
-
-    regions = Figure(figsize=(11, 2.8), layout="constrained")
-    margin = 0.15
-    (left, bottom), (right, top) = X.min(axis=0) - margin, X.max(axis=0) + margin
-    accuracies = [float(np.mean(labels == y)) for labels in model.staged_predict(X)]
-    axes = regions.subplots(1, len(STEPS_SHOWN), sharex=True, sharey=True)
-    for ax, step in zip(axes, STEPS_SHOWN, strict=True):
-        stage = SoftmaxModel(
-            model.classes_, model.coef_history_[step], model.intercept_history_[step]
-        )
-        draw_regions(ax, stage, (left, right, bottom, top))
-        draw_samples(ax, X, y, model.classes_)
-        ax.set(
-            title=f"step {step}: accuracy {accuracies[step]:.1%}",
-            xlabel="x1",
-        )
-    axes[0].set_ylabel("x2")
-    regions.legend(
-        *axes[0].get_legend_handles_labels(),
-        title="class",
-        loc="outside right center",
-        frameon=False,
-    )
+    moving = output / "lab_regions.gif"
+    regions.animate(STEPS_MOVING).save(moving, writer="pillow", dpi=80)
     return [
         save(training, output / "lab_training.png"),
-        save(regions, output / "lab_regions.png"),
+        save(regions.figure_, output / "lab_regions.png"),
+        moving,
     ]
 
 

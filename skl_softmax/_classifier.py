@@ -43,6 +43,7 @@ class _Run(NamedTuple):
 
     last: State
     losses: list[float]
+    passes: list[int]  # over the data, up to every step
     path: list[tuple[Array, Array]]  # (coef, intercept) of every step, if they are to be kept
     stop_reason: str
 
@@ -126,7 +127,7 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         Intercepts; zeros if ``fit_intercept=False``.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where all are strings.
     n_iter_ : int
         Number of steps taken.
@@ -134,17 +135,20 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         Number of passes over the data, for gradients, curvature and scale alike.
     loss_ : float
         F at the fitted weights, in nats per sample.
-    loss_history_ : ndarray of shape (n_iter_ + 1,)
+    loss_history_ : ndarray of shape (`n_iter_` + 1,)
         F after 0, 1, …, `n_iter_` steps; from zero weights, the first is log(n_classes). In
         ``"auto"`` it never rises: a rise that is within its rounding is not recorded.
+    passes_history_ : ndarray of shape (`n_iter_` + 1,)
+        How many passes over the data it took to get to each of these losses; models measured on a
+        sample of the rows are not counted.
     converged_ : bool
         Whether `tol` was reached, or the loss could fall no further.
     stop_reason_ : str
         Why the fit stopped: ``"tol"`` (reached), ``"precision"`` (the loss can fall no further at
         the precision of its numbers), ``"max_iter"`` or ``"diverged"``.
-    coef_history_ : ndarray of shape (n_iter_ + 1, *coef_.shape)
+    coef_history_ : ndarray of shape (`n_iter_` + 1, n_classes or 1, n_features)
         The coefficients after every step; only with ``store_coef_history=True``.
-    intercept_history_ : ndarray of shape (n_iter_ + 1, *intercept_.shape)
+    intercept_history_ : ndarray of shape (`n_iter_` + 1, n_classes or 1)
         The intercepts after every step; only with ``store_coef_history=True``.
 
     See Also
@@ -295,6 +299,7 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         self.classes_ = classes
         self.n_iter_ = run.last.iteration
         self.loss_, self.loss_history_ = run.losses[-1], np.array(run.losses)
+        self.passes_history_ = np.array(run.passes)
         self.stop_reason_ = run.stop_reason
         for name in ("coef_history_", "intercept_history_"):
             self.__dict__.pop(name, None)  # an earlier fit's
@@ -326,6 +331,7 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
     def _follow(self, problem: RawProblem | StandardizedProblem, descent: Iterator[State]) -> _Run:
         """Follow the descent until there is a reason to stop; keep what it passes through."""
         losses: list[float] = []
+        passes: list[int] = []
         path: list[tuple[Array, Array]] = []
         reason, printed = "", -1
         for state in descent:
@@ -334,6 +340,7 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
                 break
             last = state
             losses.append(state.loss)
+            passes.append(problem.n_passes)
             if self.store_coef_history:
                 path.append(problem.coef(state.params))
             if self.tol > 0 and problem.gradient_size(state.gradient) <= self.tol:
@@ -346,7 +353,7 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
                 break
         if self.verbose and printed < last.iteration:
             _print_step(problem, last)
-        return _Run(last, losses, path, reason or "precision")
+        return _Run(last, losses, passes, path, reason or "precision")
 
     def _complaint(
         self, run: _Run, size: float, is_separable: bool, task: Task, workers: Workers

@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 EXCESS = 1e-6  # nats per sample
 TIGHT = 1e-9  # tol of the run that starts the search for the optimum
 PATIENCE = 10  # times our fit
+LONG = 10.0  # seconds of fits: enough to know how long one takes
 ROWS = 20_000  # of logits at a time
 
 
@@ -87,7 +88,7 @@ def compare(
             result.limit = threads(solver, X, y, alpha, result.tol)
     for _ in range(repeats):
         for solver, result in zip(solvers, results, strict=True):
-            if result.tol is not None:
+            if result.tol is not None and sum(result.seconds) < LONG:
                 result.seconds.append(warm(solver, X, y, alpha, result.tol, result.limit))
     return best, results
 
@@ -98,10 +99,14 @@ def threads(solver: Solver, *problem: Any) -> int | None:
     All are tried once more only if the first try is not far behind: on small data, solvers whose
     BLAS and OpenMP pools spin against each other take hundreds of times as long.
     """
-    alone = min(warm(solver, *problem, 1) for _ in range(2))
-    if timed(solver, *problem, None)[0] > 3.0 * alone:
+    alone = warm(solver, *problem, 1)
+    if alone < LONG:
+        alone = min(alone, warm(solver, *problem, 1))
+    if (together := timed(solver, *problem, None)[0]) > 3.0 * alone:
         return 1
-    return None if min(warm(solver, *problem, None) for _ in range(2)) < alone else 1
+    if together < LONG:
+        together = min(warm(solver, *problem, None) for _ in range(2))
+    return None if together < alone else 1
 
 
 def warm(solver: Solver, *problem: Any) -> float:

@@ -1,0 +1,96 @@
+"""
+Text: which words speak for which topic
+=======================================
+
+A few thousand short texts, tens of thousands of possible word pairs: a sparse matrix that is
+never made dense. The texts are made here, from lists of words, so that the example runs without
+a download.
+"""
+
+# %%
+# Each text is about one of four topics: mostly words that any text may have, some of its topic,
+# and sometimes one of another.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+
+from skl_softmax import CoefPathDisplay, SoftmaxGDClassifier
+
+TOPICS = {
+    "cooking": "oven salt pan butter flour onion simmer whisk dough garlic taste recipe",
+    "sailing": "mast wind harbour sail keel rope tide anchor deck storm crew island",
+    "music": "chord violin tempo rhythm choir melody score tune drum concert key bow",
+    "gardening": "soil seed prune root mulch bloom weed spade shade compost rose pot",
+}
+COMMON = (
+    "the a and of to in it is was for on with that as at by from this be are one some two many very"
+    " then when first last long small good new more before after again often never always"
+)
+rng = np.random.default_rng(0)
+names = list(TOPICS)
+words = [TOPICS[name].split() for name in names]
+common = COMMON.split()
+
+
+def text(topic):
+    """Some 25 words about a topic."""
+    chosen = rng.choice(common, size=20).tolist()
+    chosen += rng.choice(words[topic], size=rng.integers(1, 5)).tolist()
+    chosen += rng.choice(words[rng.integers(4)], size=rng.integers(0, 3)).tolist()
+    rng.shuffle(chosen)
+    return " ".join(chosen)
+
+
+y = rng.integers(4, size=4000)
+texts = [text(topic) for topic in y]
+print(texts[0], "–", names[y[0]])
+
+# %%
+# Single words and pairs of them, as TF-IDF
+# -----------------------------------------
+
+labels = np.array(names)[y]
+train_texts, test_texts, train_labels, test_labels = train_test_split(texts, labels, random_state=0)
+pipeline = make_pipeline(
+    TfidfVectorizer(ngram_range=(1, 2)),
+    SoftmaxGDClassifier(alpha=1e-4, store_coef_history=True),
+).fit(train_texts, train_labels)
+vectorizer, classifier = pipeline
+X = vectorizer.transform(test_texts)
+print(f"{X.shape[1]} features, {X.nnz / X.shape[0]:.0f} of them in a text")
+accuracy = pipeline.score(test_texts, test_labels)
+print(f"{classifier.n_iter_} steps; accuracy on other texts {accuracy:.3f}")
+
+# %%
+# The words that speak for each topic
+# -----------------------------------
+# Those with the largest weights.
+
+features = vectorizer.get_feature_names_out()
+fig, axes = plt.subplots(1, 4, figsize=(10, 3.2), layout="constrained", sharex=True)
+for ax, name, weights in zip(axes, classifier.classes_, classifier.coef_, strict=True):
+    top = np.argsort(weights)[-10:]
+    ax.barh(features[top], weights[top], color="#0072B2")
+    ax.set(title=name, xlabel="weight")
+    ax.spines[["top", "right"]].set_visible(False)
+
+# %%
+# How the weights found their places
+# ----------------------------------
+# The six features whose weights moved most.
+
+display = CoefPathDisplay.from_estimator(classifier, top=6, feature_names=features)
+display
+
+# %%
+# What is mistaken for what
+# -------------------------
+
+fig, ax = plt.subplots(figsize=(4.8, 4), layout="constrained")
+_ = ConfusionMatrixDisplay.from_estimator(
+    pipeline, test_texts, test_labels, ax=ax, cmap="Blues", colorbar=False
+)

@@ -1,0 +1,248 @@
+"""The curves, by the data behind the lines."""
+
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skl_softmax import CoefPathDisplay, LossCurveDisplay, SoftmaxGDClassifier
+from skl_softmax._pictures import LINE_STYLES, class_colors, class_markers
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return load_iris(return_X_y=True, as_frame=True)
+
+
+@pytest.fixture(scope="module")
+def course(lab):
+    return SoftmaxGDClassifier(
+        learning_rate=0.5, alpha=0, max_iter=20, tol=0, store_coef_history=True
+    ).fit(*lab)
+
+
+@pytest.fixture(scope="module")
+def auto(lab):
+    return SoftmaxGDClassifier(alpha=0).fit(*lab)
+
+
+@pytest.fixture(autouse=True)
+def no_pyplot_state():
+    yield
+    assert plt.get_fignums() == []
+
+
+def curves(display):
+    return [(line.get_xdata(), line.get_ydata()) for line in display.lines_]
+
+
+def test_loss_after_each_step(course):
+    display = LossCurveDisplay.from_estimator(course, name="lab")
+    ((steps, losses),) = curves(display)
+    np.testing.assert_array_equal(steps, np.arange(21))
+    np.testing.assert_array_equal(losses, course.loss_history_)
+    assert display.ax_.get_xlabel() == "step"
+    assert display.ax_.get_ylabel() == "loss [nats per sample]"
+    assert display.ax_.get_yscale() == "linear"
+    assert display.figure_ is display.ax_.figure
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["lab"]
+    assert LossCurveDisplay.from_estimator(course).ax_.get_legend() is None
+
+
+def test_passes_over_the_data(auto):
+    display = LossCurveDisplay.from_estimator(auto, x="passes", log=True)
+    ((passes, _),) = curves(display)
+    np.testing.assert_array_equal(passes, auto.passes_history_)
+    assert auto.passes_history_.shape == auto.loss_history_.shape
+    assert auto.passes_history_[0] >= 1
+    assert (np.diff(auto.passes_history_) >= 1).all()
+    assert auto.passes_history_[-1] <= auto.n_passes_
+    assert display.ax_.get_yscale() == "log"
+
+
+def test_excess_is_over_the_least_of_all(course, auto):
+    display = LossCurveDisplay.from_estimators(
+        {"course": course, "auto": auto}, what="excess", linewidth=3
+    )
+    least = auto.loss_history_.min()
+    (_, slow), (_, fast) = curves(display)
+    np.testing.assert_allclose(slow, course.loss_history_ - least)
+    np.testing.assert_allclose(fast[:-1], auto.loss_history_[:-1] - least)
+    assert np.isnan(fast[-1])  # nothing is left of it, and a logarithm would have no place for it
+    assert display.ax_.get_yscale() == "log"
+    assert display.ax_.get_ylabel() == "excess loss [nats per sample]"
+    assert [line.get_linewidth() for line in display.lines_] == [3, 3]
+    given = LossCurveDisplay.from_estimator(course, what="excess", optimum=0.1, log=False)
+    np.testing.assert_allclose(curves(given)[0][1], course.loss_history_ - 0.1)
+
+
+def test_the_axis_of_another_display_gets_curves_of_other_colors(course, auto):
+    first = LossCurveDisplay.from_estimator(course, name="course")
+    second = LossCurveDisplay.from_estimator(auto, name="auto", ax=first.ax_)
+    assert second.ax_ is first.ax_
+    assert len(first.ax_.lines) == 2
+    assert first.lines_[0].get_color() != second.lines_[0].get_color()
+
+
+def test_folds_of_a_cross_validation(lab):
+    model = make_pipeline(StandardScaler(), SoftmaxGDClassifier())
+    results = cross_validate(model, *lab, cv=3, return_estimator=True)
+    display = LossCurveDisplay.from_cv_results(results)
+    assert [line.get_label() for line in display.lines_] == ["fold 0", "fold 1", "fold 2"]
+    for (_, losses), fold in zip(curves(display), results["estimator"], strict=True):
+        np.testing.assert_array_equal(losses, fold[-1].loss_history_)
+    search = GridSearchCV(model, {"softmaxgdclassifier__alpha": [0.1]}).fit(*lab)
+    ((_, losses),) = curves(LossCurveDisplay.from_estimator(search))
+    np.testing.assert_array_equal(losses, search.best_estimator_[-1].loss_history_)
+
+
+def test_weights_after_each_step(course):
+    display = CoefPathDisplay.from_estimator(course, feature_names=["x1", "x2"])
+    assert display.lines_.shape == (3, 3)
+    for k, j in np.ndindex(3, 3):
+        path = course.coef_history_[:, k, j - 1] if j else course.intercept_history_[:, k]
+        line = display.lines_[k, j]
+        np.testing.assert_array_equal(line.get_ydata(), path)
+        assert line.get_label() == f"{k}, {['intercept', 'x1', 'x2'][j]}"
+        assert line.get_color() == display.lines_[k, 0].get_color()
+        assert line.get_linestyle() == display.lines_[0, j].get_linestyle()
+    assert len({line.get_color() for line in display.lines_[:, 0]}) == 3
+    assert len({line.get_linestyle() for line in display.lines_[0]}) == 3
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts == ["class", "0", "1", "2", "feature", "intercept", "x1", "x2"]
+
+
+def test_weights_of_some_classes_and_features(iris):
+    X, y = iris
+    names = np.array(["setosa", "versicolor", "virginica"])
+    model = SoftmaxGDClassifier(store_coef_history=True).fit(X, names[y])
+    display = CoefPathDisplay.from_estimator(
+        make_pipeline(model).fit(X, names[y]),
+        classes=["virginica", "setosa"],
+        features=["petal width (cm)", 0, "intercept"],
+    )
+    assert list(display.classes) == ["virginica", "setosa"]
+    assert display.features == ["petal width (cm)", "sepal length (cm)", "intercept"]
+    np.testing.assert_array_equal(display.paths[:, 0, 0], model.coef_history_[:, 2, 3])
+    np.testing.assert_array_equal(display.paths[:, 1, 1], model.coef_history_[:, 0, 0])
+    np.testing.assert_array_equal(display.paths[:, 1, 2], model.intercept_history_[:, 0])
+
+
+def test_the_weights_that_moved_most(rng):
+    """Weights go up and come back: what counts is how far they went."""
+    model = SoftmaxGDClassifier(store_coef_history=True).fit(rng.normal(size=(20, 6)), [0, 1] * 10)
+    history = np.zeros((3, 1, 6))
+    history[1, 0, 4], history[2, 0, 1], history[2, 0, 5] = -3.0, 1.0, 2.0
+    model.coef_history_, model.intercept_history_ = history, np.zeros((3, 1))
+    assert CoefPathDisplay.from_estimator(model, top=2).features == ["x4", "x5"]
+    assert CoefPathDisplay.from_estimator(model, top=3).features == ["x1", "x4", "x5"]
+    assert len(CoefPathDisplay.from_estimator(model, top=99).features) == 7
+
+
+def test_weights_of_two_classes_are_the_second_ones(lab):
+    X, y = lab
+    model = SoftmaxGDClassifier(store_coef_history=True).fit(X[y < 2], y[y < 2])
+    display = CoefPathDisplay.from_estimator(model)
+    assert display.classes == [1]
+    np.testing.assert_array_equal(display.paths[:, 0, 1:], model.coef_history_[:, 0])
+
+
+def test_no_intercept_has_no_path(lab):
+    model = SoftmaxGDClassifier(fit_intercept=False, store_coef_history=True).fit(*lab)
+    assert CoefPathDisplay.from_estimator(model).features == ["x0", "x1"]
+    assert CoefPathDisplay.from_estimator(model, features=[1]).features == ["x1"]
+
+
+def test_more_features_than_line_styles_have_no_legend(rng):
+    X, y = rng.normal(size=(40, 20)), np.arange(40) % 3
+    model = SoftmaxGDClassifier(store_coef_history=True).fit(X, y)
+    texts = CoefPathDisplay.from_estimator(model).ax_.get_legend().get_texts()
+    assert [text.get_text() for text in texts] == ["class", "0", "1", "2"]
+
+
+def test_displays_draw_on_given_axes_without_touching_the_current_ones(course):
+    figure, (left, right) = plt.subplots(1, 2)
+    plt.sca(right)
+    assert LossCurveDisplay.from_estimator(course, ax=left).ax_ is left
+    assert CoefPathDisplay.from_estimator(course, ax=left).figure_ is figure
+    assert plt.gca() is right
+    plt.close(figure)
+
+
+def test_notebooks_show_what_was_drawn(course):
+    display = LossCurveDisplay.from_estimator(course)
+    assert display._repr_html_().startswith('<img src="data:image/png;base64,iVBOR')
+    assert LossCurveDisplay(steps=[], losses=[], names=[])._repr_html_() is None
+
+
+@pytest.mark.parametrize(
+    ("draw", "error", "message"),
+    [
+        (lambda c: LossCurveDisplay.from_estimator(c, x="time"), ValueError, "x must be 'iter"),
+        (lambda c: LossCurveDisplay.from_estimator(c, what="gap"), ValueError, "or 'excess', got"),
+        (lambda _: LossCurveDisplay.from_estimators([]), ValueError, "no estimator"),
+        (lambda _: LossCurveDisplay.from_cv_results({}), ValueError, "return_estimator=True"),
+        (
+            lambda _: LossCurveDisplay.from_estimator(SoftmaxGDClassifier()),
+            NotFittedError,
+            "not fitted",
+        ),
+        (
+            lambda _: LossCurveDisplay.from_estimator(LogisticRegression().fit([[0], [1]], [0, 1])),
+            TypeError,
+            "got LogisticRegression",
+        ),
+        (
+            lambda c: CoefPathDisplay.from_estimator(c, classes=[3]),
+            ValueError,
+            r"no class 3 to draw: \[0, 1, 2\]",
+        ),
+        (lambda c: CoefPathDisplay.from_estimator(c, features=["x9"]), ValueError, "x0, x1"),
+        (lambda c: CoefPathDisplay.from_estimator(c, features=[2]), ValueError, "from 0 to 1"),
+        (lambda c: CoefPathDisplay.from_estimator(c, features=[-1]), ValueError, "no feature -1"),
+        (lambda c: CoefPathDisplay.from_estimator(c, top=0), ValueError, "at least 1, got 0"),
+        (
+            lambda c: CoefPathDisplay.from_estimator(c, feature_names=["a"]),
+            ValueError,
+            "1 names for 2 features",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(course, draw, error, message):
+    with pytest.raises(error, match=message):
+        draw(course)
+
+
+def test_weights_that_were_not_kept_cannot_be_drawn(auto):
+    with pytest.raises(AttributeError, match="store_coef_history=True"):
+        CoefPathDisplay.from_estimator(auto)
+
+
+def test_classes_stay_apart():
+    """By colour and marker, and the first seven by colour alone, also in print."""
+    marks = list(zip(class_colors(90), class_markers(90), strict=True))
+    assert len(set(marks)) == 90
+    assert len(set(class_colors(14))) == 14
+    assert len(set(map(str, LINE_STYLES))) == len(LINE_STYLES)
+    grey = sorted(np.dot(to_rgb(color), [0.299, 0.587, 0.114]) for color in class_colors(3))
+    assert np.diff(grey).min() > 0.05
+
+
+def test_matplotlib_is_imported_only_to_draw():
+    code = "import sys, skl_softmax.__main__; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_matplotlib_the_extra_is_named(course, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"skl_softmax\[plot\]"):
+        LossCurveDisplay.from_estimator(course)

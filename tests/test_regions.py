@@ -1,0 +1,238 @@
+"""The regions, by the data behind what is drawn."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from scipy import sparse
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+
+from skl_softmax import DecisionRegionsDisplay, SoftmaxGDClassifier
+from skl_softmax._pictures import class_colors, lighter
+
+STEPS = 1, 5, 20
+
+
+@pytest.fixture(scope="module")
+def course(lab):
+    return SoftmaxGDClassifier(
+        learning_rate=0.5, alpha=0, max_iter=20, tol=0, store_coef_history=True
+    ).fit(*lab)
+
+
+@pytest.fixture(autouse=True)
+def no_pyplot_state():
+    yield
+    assert plt.get_fignums() == []
+
+
+def grid(display, resolution):
+    left, right, bottom, top = display.limits
+    x1, x2 = np.meshgrid(np.linspace(left, right, resolution), np.linspace(bottom, top, resolution))
+    return np.column_stack([x1.ravel(), x2.ravel()])
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_tint_is_the_predicted_class(lab, n_classes):
+    X, y = lab
+    X, y = X[y < n_classes], y[y < n_classes]
+    model = SoftmaxGDClassifier(alpha=1e-2, store_coef_history=True, max_iter=6, tol=0).fit(X, y)
+    display = DecisionRegionsDisplay.from_estimator(
+        model, X, y, iterations=(1, 3), grid_resolution=30
+    )
+    tints = lighter(np.array(class_colors(n_classes)), 0.7)
+    stages = list(model.staged_predict(grid(display, 30)))
+    for image, step in zip(display.images_, (1, 3), strict=True):
+        expected = tints[stages[step]].reshape(30, 30, 3)
+        np.testing.assert_allclose(np.asarray(image.get_array()), expected)
+
+
+def test_panels_show_steps_and_samples(course, lab):
+    X, y = lab
+    display = DecisionRegionsDisplay.from_estimator(course, X, y, iterations=STEPS)
+    accuracies = [np.mean(labels == y) for labels in course.staged_predict(X)]
+    assert [ax.get_title() for ax in display.axes_] == [
+        f"step {step}: accuracy {accuracies[step]:.1%}" for step in STEPS
+    ]
+    for ax in display.axes_:
+        for k, points in enumerate(ax.collections[-3:]):
+            np.testing.assert_array_equal(points.get_offsets(), X[y == k])
+        assert ax.get_xlim() == display.axes_[0].get_xlim() == display.limits[:2]
+    left, right, bottom, top = display.limits
+    assert left < X[:, 0].min() < X[:, 0].max() < right
+    assert bottom < X[:, 1].min() < X[:, 1].max() < top
+    (legend,) = display.figure_.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["0", "1", "2"]
+
+
+def test_probabilities_mix_the_colors(course, lab):
+    display = DecisionRegionsDisplay.from_estimator(
+        course, lab[0], iterations=None, response_method="predict_proba", grid_resolution=20
+    )
+    mixed = course.predict_proba(grid(display, 20)) @ np.array(class_colors(3))
+    (image,) = display.images_
+    expected = lighter(mixed, 0.45).reshape(20, 20, 3)
+    np.testing.assert_allclose(np.asarray(image.get_array()), expected)
+    assert [ax.get_title() for ax in display.axes_] == ["step 20"]
+    assert len(display.axes_[0].collections) == 3  # the boundaries; no samples without y
+
+
+def test_on_boundaries_two_classes_are_equally_probable(course, lab):
+    display = DecisionRegionsDisplay.from_estimator(course, *lab, iterations=(20,))
+    pairs = []
+    for contour in display.boundaries_[0]:
+        points = np.concatenate([path.vertices for path in contour.get_paths()])
+        logits = course.decision_function(points)
+        differences = [
+            np.abs(logits[:, j] - logits[:, k]).max() for j, k in ((0, 1), (0, 2), (1, 2))
+        ]
+        pairs.append(int(np.argmin(differences)))
+        assert min(differences) < 1e-9
+    assert sorted(pairs) == [0, 1, 2]
+
+
+def test_of_many_classes_only_the_lines_between_the_leading_two_are_drawn(rng):
+    angles = np.arange(8) * np.pi / 4
+    y = np.arange(400) % 8
+    X = 5.0 * np.column_stack([np.cos(angles[y]), np.sin(angles[y])]) + rng.normal(size=(400, 2))
+    model = SoftmaxGDClassifier(alpha=1e-2).fit(X, y)
+    display = DecisionRegionsDisplay.from_estimator(model, X, y, iterations=None)
+    step = (display.limits[1] - display.limits[0]) / 199
+    for contour in display.boundaries_[0]:
+        points = np.concatenate([path.vertices for path in contour.get_paths()])
+        logits = np.sort(model.decision_function(points), axis=1)
+        # Of those that lead, up to the grid: a class may overtake within a pixel or two.
+        slack = 3 * step * np.abs(model.coef_).max() * 2
+        assert (logits[:, -1] - logits[:, -2] < slack).all()
+    assert 8 <= len(display.boundaries_[0]) < 28
+
+
+def test_boundaries_are_left_out_where_there_are_none_or_none_wanted(course, lab):
+    untrained = DecisionRegionsDisplay.from_estimator(course, *lab, iterations=(0,))
+    assert untrained.boundaries_ == [[]]
+    without = DecisionRegionsDisplay.from_estimator(course, *lab, boundaries=False)
+    assert without.boundaries_ == [[], [], []]
+
+
+def test_steps_beyond_the_last_mean_the_last(course, lab):
+    display = DecisionRegionsDisplay.from_estimator(course, lab[0])  # 1, 5, 30, 300
+    assert [ax.get_title() for ax in display.axes_] == ["step 1", "step 5", "step 20"]
+
+
+def test_the_final_model_needs_no_history(lab):
+    model = SoftmaxGDClassifier(alpha=1e-2).fit(*lab)
+    display = DecisionRegionsDisplay.from_estimator(model, *lab, iterations=None)
+    assert display.titles == [f"{model.n_iter_} steps: accuracy {model.score(*lab):.1%}"]
+    with pytest.raises(AttributeError, match="store_coef_history=True"):
+        DecisionRegionsDisplay.from_estimator(model, *lab)
+    with pytest.raises(AttributeError, match="store_coef_history=True"):
+        display.animate()
+
+
+def test_other_features_are_held_at_their_mean():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    pipeline = make_pipeline(
+        StandardScaler(), PolynomialFeatures(2), SoftmaxGDClassifier(store_coef_history=True)
+    ).fit(X, y)
+    display = DecisionRegionsDisplay.from_estimator(
+        pipeline, X, y, iterations=None, features=["petal width (cm)", 0], grid_resolution=15
+    )
+    points = np.tile(X.mean(), (225, 1))
+    points[:, [3, 0]] = grid(display, 15)
+    logits = pipeline.decision_function(pd.DataFrame(points, columns=X.columns))
+    np.testing.assert_allclose(display.logits[0].reshape(3, -1).T, logits, atol=1e-9)
+    assert display.labels == (
+        "petal width (cm)\n(the other features at their mean)",
+        "sepal length (cm)",
+    )
+    np.testing.assert_array_equal(display.X, X.iloc[:, [3, 0]])
+    as_array = make_pipeline(SoftmaxGDClassifier()).fit(X.to_numpy(), y)
+    named = DecisionRegionsDisplay.from_estimator(
+        as_array, X.to_numpy(), iterations=None, features=["b", "d"], feature_names=list("abcd")
+    )
+    assert named.labels[1] == "d"
+
+
+def test_other_features_that_are_no_numbers_are_held_at_the_most_frequent(rng):
+    X = pd.DataFrame({"a": rng.normal(size=60), "b": rng.normal(size=60)})
+    X["town"] = pd.Series(["Ulm", "Bonn", "Bonn"] * 20)
+    encode = make_column_transformer((OneHotEncoder(), ["town"]), remainder="passthrough")
+    pipeline = make_pipeline(encode, SoftmaxGDClassifier()).fit(X, np.arange(60) % 3)
+    display = DecisionRegionsDisplay.from_estimator(
+        pipeline, X, iterations=None, features=["a", "b"], grid_resolution=4
+    )
+    points = pd.DataFrame(grid(display, 4), columns=["a", "b"]).assign(town="Bonn")
+    logits = pipeline.decision_function(points)
+    np.testing.assert_allclose(display.logits[0].reshape(3, -1).T, logits, atol=1e-9)
+
+
+def test_given_axes_are_drawn_on(course, lab):
+    figure = Figure()
+    axes = figure.subplots(1, 3)
+    display = DecisionRegionsDisplay.from_estimator(course, *lab, iterations=STEPS, ax=axes)
+    assert list(display.axes_) == list(axes)
+    assert display.figure_ is figure
+    assert axes[2].get_legend() is not None
+    single = DecisionRegionsDisplay.from_estimator(
+        course, *lab, iterations=None, ax=Figure().subplots()
+    )
+    assert len(single.axes_) == 1
+
+
+def test_the_animation_shows_every_frame(course, lab):
+    display = DecisionRegionsDisplay.from_estimator(course, *lab, grid_resolution=20)
+    animation = display.animate((0, 7, 20), interval=50)
+    regions, curve = animation._fig.axes
+    for step in (0, 7, 20):
+        animation._func(step)
+        assert regions.get_title().startswith(f"step {step}: accuracy")
+        expected = display._tints(display.frames.logits(step))
+        np.testing.assert_allclose(np.asarray(regions.images[0].get_array()), expected)
+        past = curve.lines[1]
+        np.testing.assert_array_equal(past.get_ydata(), course.loss_history_[: step + 1])
+        assert len(regions.collections) == 3 + 3 * (step > 0)  # samples, and lines of this frame
+    assert animation._repr_html_().count("data:image/png") == 3
+
+
+def test_the_animation_is_saved(course, lab, tmp_path):
+    animation = DecisionRegionsDisplay.from_estimator(course, *lab, grid_resolution=20).animate()
+    animation.save(tmp_path / "training.gif", writer="pillow", dpi=30)
+    assert (tmp_path / "training.gif").read_bytes().startswith(b"GIF8")
+    steps = list(animation.new_frame_seq())
+    assert steps[0] == 0
+    assert steps[-1] == 20
+    assert steps == sorted(set(steps))
+
+
+def test_nothing_is_fitted_again(course, lab, monkeypatch):
+    monkeypatch.setattr(SoftmaxGDClassifier, "fit", None)
+    DecisionRegionsDisplay.from_estimator(course, *lab, grid_resolution=5)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"iterations": ()}, ValueError, "numbers of steps, 0 or more, got"),
+        ({"iterations": (-1,)}, ValueError, "0 or more, got"),
+        ({"features": [0]}, ValueError, "two different ones, got"),
+        ({"features": [1, 1]}, ValueError, "two different ones, got"),
+        ({"features": ["x0", "x7"]}, ValueError, "no feature 'x7'"),
+        ({"response_method": "score"}, ValueError, "'predict' or 'predict_proba', got 'score'"),
+        ({"grid_resolution": 1}, ValueError, "at least 2, got 1"),
+        ({"ax": Figure().subplots()}, ValueError, "3 axes, one for each panel"),
+        ({"y": [0, 1]}, ValueError, "2 labels for 250 samples"),
+        ({"X": np.zeros(3)}, ValueError, "two dimensions, got 1"),
+        ({"X": np.zeros((3, 4))}, ValueError, "4 features: name the two"),
+        ({"X": sparse.csr_array(np.eye(2))}, TypeError, "dense X"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(course, lab, options, error, message):
+    arguments = {"X": lab[0], "y": lab[1]} | options
+    if "X" in options:
+        arguments["y"] = None
+    with pytest.raises(error, match=message):
+        DecisionRegionsDisplay.from_estimator(course, **arguments)
