@@ -2,6 +2,9 @@
 
 import warnings
 
+from docutils import nodes
+from latex2mathml.converter import convert
+
 from skl_softmax import __version__
 
 project = "skl_softmax"
@@ -14,7 +17,6 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "_templates", "examples", "auto_examples/*.ipynb"]
@@ -28,6 +30,7 @@ autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings say more
 numpydoc_show_class_members = False  # autodoc lists them
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "skl_softmax"
 html_static_path = ["_static"]
@@ -40,7 +43,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "installation": [], "changelog": []}
+# Without a list of pages beside them, code and pictures have the width they need.
+html_sidebars = {"[!g]*": [], "[!g]*/**": []}
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
@@ -57,3 +61,20 @@ sphinx_gallery_conf = {
 }
 
 warnings.filterwarnings("ignore", category=UserWarning, message=".*non-interactive.*")
+
+
+def setup(app):
+    """Write formulas as MathML: browsers show it by themselves, without script or network."""
+
+    def inline(translator, node):
+        translator.body.append(convert(node.astext()))
+        raise nodes.SkipNode
+
+    def block(translator, node):
+        formula = convert(node.astext(), display="block")
+        translator.body.append(f'<div class="math">{formula}</div>')
+        raise nodes.SkipNode
+
+    app.add_html_math_renderer(
+        "mathml", inline_renderers=(inline, None), block_renderers=(block, None)
+    )

@@ -40,7 +40,7 @@ def class_markers(n_classes: int) -> list[str]:
 def draw_samples(ax: Any, X: Array, y: Array, classes: Array) -> None:
     """Draw two features (n_samples, 2), a colour and a marker for each class."""
     for label, mark in class_marks(classes):
-        ax.scatter(*X[y == label].T, s=14, edgecolors="white", linewidths=0.4, **mark)
+        ax.scatter(*X[y == label].T, s=18, edgecolors="white", linewidths=0.4, **mark)
 
 
 def class_marks(classes: Array) -> Iterator[tuple[Any, dict[str, Any]]]:

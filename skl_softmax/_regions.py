@@ -270,7 +270,7 @@ class DecisionRegionsDisplay(Drawn):
             return lighter(colors[logits.argmax(axis=0)], 0.7)
         proba = logits.reshape(len(logits), -1).copy()
         softmax_block(proba)
-        return lighter((proba.T @ colors).reshape(*logits.shape[1:], 3), 0.45)
+        return lighter((proba.T @ colors).reshape(*logits.shape[1:], 3), 0.55)
 
     def _draw_boundaries(self, ax: Any, logits: Array) -> list[Any]:
         """Draw where two classes' logits are equal, if they are anywhere in sight."""

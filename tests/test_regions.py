@@ -75,7 +75,7 @@ def test_probabilities_mix_the_colors(course, lab):
     )
     mixed = course.predict_proba(grid(display, 20)) @ np.array(class_colors(3))
     (image,) = display.images_
-    expected = lighter(mixed, 0.45).reshape(20, 20, 3)
+    expected = lighter(mixed, 0.55).reshape(20, 20, 3)
     np.testing.assert_allclose(np.asarray(image.get_array()), expected)
     assert [ax.get_title() for ax in display.axes_] == ["step 20"]
     assert len(display.axes_[0].collections) == 3  # the boundaries; no samples without y

@@ -42,7 +42,7 @@ fig, ax = plt.subplots(figsize=(4.4, 3.6), layout="constrained")
 for k in range(3):
     ax.scatter(*X[y == k].T, s=16, color=colors[k], marker=markers[k], label=f"class {k}")
 ax.set(xlabel="x1", ylabel="x2", aspect="equal")
-_ = ax.legend(frameon=False)
+_ = fig.legend(loc="outside right center", frameon=False)
 
 # %%
 # Softmax

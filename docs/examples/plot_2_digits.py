@@ -26,7 +26,8 @@ alphas = np.logspace(-5, 1, 13)
 search = GridSearchCV(
     pipeline, {"softmaxgdclassifier__alpha": alphas}, return_train_score=True
 ).fit(X_train, y_train)
-search.best_params_, round(search.score(X_test, y_test), 3)
+alpha = search.best_params_["softmaxgdclassifier__alpha"]
+print(f"alpha = {alpha:.3g}, accuracy on the images left out {search.score(X_test, y_test):.3f}")
 
 # %%
 # Too weak a penalty fits the training data perfectly, and others less well; too strong a one
@@ -41,7 +42,7 @@ for name, color, title in (
     mean, spread = results[f"mean_{name}_score"], results[f"std_{name}_score"]
     ax.fill_between(alphas, mean - spread, mean + spread, color=color, alpha=0.2, linewidth=0)
     ax.semilogx(alphas, mean, color=color, label=title)
-ax.axvline(search.best_params_["softmaxgdclassifier__alpha"], color="0.6", linestyle="--")
+ax.axvline(alpha, color="0.6", linestyle="--")
 ax.set(xlabel="alpha", ylabel="accuracy")
 ax.spines[["top", "right"]].set_visible(False)
 _ = ax.legend(frameon=False)

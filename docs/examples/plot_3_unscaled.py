@@ -47,7 +47,7 @@ _ = ax.set(xlim=(-20, 1000))
 # %%
 # Why
 # ---
-# In two dimensions it can be seen. A loss that is a thousand times as steep along one weight as
+# In two dimensions it can be seen. A loss that is forty times as curved along one weight as
 # along the other is a narrow valley. The gradient points across it, not along it: a step that
 # is safe across hardly moves along. The inverse of the curvature turns the gradient to where
 # the minimum lies.

@@ -9,6 +9,7 @@ Is it done? What the loss curve shows, what it hides, and what the estimator say
 # A loss curve flattens long before its end: what is left to gain is hidden in the thickness of
 # the line. On a logarithmic axis, what a loss exceeds the optimum by shows it.
 
+import textwrap
 import warnings
 
 import matplotlib.pyplot as plt
@@ -45,7 +46,7 @@ for name, fit in fits.items():
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     SoftmaxGDClassifier(learning_rate=0.05, max_iter=300).fit(X, y)
-print(caught[0].message)
+print(textwrap.fill(str(caught[0].message), 80))
 
 # %%
 # Steps are not all there is
@@ -59,8 +60,8 @@ _ = LossCurveDisplay.from_estimators(fits, x="passes", what="excess", ax=ax)
 # %%
 # Too large a rate
 # ----------------
-# Beyond the largest stable rate the loss rises and falls without end, or grows beyond all
-# bounds. The one in the middle still converges, but not without detours.
+# Above the largest stable rate nothing makes the loss fall: here it rises first, to fifty times
+# what it was at the start, and on other data it would not come back.
 
 fits = {}
 with warnings.catch_warnings():

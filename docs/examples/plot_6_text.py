@@ -2,7 +2,7 @@
 Text: which words speak for which topic
 =======================================
 
-A few thousand short texts, tens of thousands of possible word pairs: a sparse matrix that is
+A few thousand short texts, thousands of words and word pairs: a sparse matrix that is
 never made dense. The texts are made here, from lists of words, so that the example runs without
 a download.
 """
