@@ -38,7 +38,7 @@ X, y = make_blobs(
 names = ["x1", "x2"]
 colors, markers = ["#0072B2", "#E69F00", "#009E73"], ["s", "o", "^"]
 
-fig, ax = plt.subplots(figsize=(4.4, 3.6), layout="constrained")
+fig, ax = plt.subplots(figsize=(4.8, 3.2), layout="constrained")
 for k in range(3):
     ax.scatter(*X[y == k].T, s=16, color=colors[k], marker=markers[k], label=f"class {k}")
 ax.set(xlabel="x1", ylabel="x2", aspect="equal")
