@@ -5,7 +5,7 @@ Knows the estimator's answers, no picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,14 +29,13 @@ class Plane:
     X : ndarray (n_samples, 2)
     limits : left, right, bottom, top
     labels : of both axes
-    at : callable
-        ``at(x1, x2)`` are samples with these values, of the type of the whole X.
     """
 
     X: Array
     limits: tuple[float, float, float, float]
     labels: tuple[str, str]
-    at: Callable[[Array, Array], Any]
+    _whole: Any  # X with all its features
+    _pair: list[int]  # which two
 
     @staticmethod
     def of(
@@ -65,24 +64,28 @@ class Plane:
             X=values,
             limits=(float(left), float(right), float(bottom), float(top)),
             labels=(names[pair[0]] + held, names[pair[1]]),
-            at=lambda x1, x2: _samples(X, pair, (x1, x2)),
+            _whole=X,
+            _pair=pair,
         )
 
-
-def _samples(X: Any, pair: Sequence[int], values: tuple[Array, Array]) -> Any:
-    """Samples like those of X, with these values of two features and the others held."""
-    if not hasattr(X, "iloc"):
-        samples = np.tile(X.mean(axis=0), (len(values[0]), 1))
-        samples[:, pair] = np.column_stack(values)
+    def at(self, x1: Array, x2: Array) -> Any:
+        """Samples with these values of the two features, the others held, of the type of X."""
+        X = self._whole
+        values = dict(zip(self._pair, (x1, x2), strict=True))
+        if not hasattr(X, "iloc"):
+            samples = np.tile(X.mean(axis=0), (len(x1), 1))
+            samples[:, self._pair] = np.column_stack([x1, x2])
+            return samples
+        samples = X.iloc[np.zeros(len(x1), dtype=int)].reset_index(drop=True)
+        for j, name in enumerate(X.columns):
+            column = X.iloc[:, j]
+            if j in values:
+                samples[name] = values[j]
+            elif column.dtype.kind in "iufb":
+                samples[name] = column.mean()
+            else:
+                samples[name] = column.mode().iloc[0]
         return samples
-    samples = X.iloc[np.zeros(len(values[0]), dtype=int)].reset_index(drop=True)
-    for j, name in enumerate(X.columns):
-        column = X.iloc[:, j]
-        if j in pair:
-            samples[name] = values[list(pair).index(j)]
-        else:
-            samples[name] = column.mean() if column.dtype.kind in "iufb" else column.mode().iloc[0]
-    return samples
 
 
 class Frames:

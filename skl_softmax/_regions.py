@@ -23,7 +23,7 @@ from skl_softmax._pictures import (
 )
 from skl_softmax._plane import Frames, Plane
 from skl_softmax._rows import Array
-from skl_softmax._trained import check_choice, trained
+from skl_softmax._trained import check_choice, check_labels, trained
 
 ALL_BOUNDARIES = 4  # classes: of more, the lines are drawn only where their two classes lead
 
@@ -160,7 +160,8 @@ class DecisionRegionsDisplay(Drawn):
             If the weights of the steps were not kept, and `iterations` is not None.
         ValueError
             If `features` are not two different ones of X, `iterations` is empty or has negative
-            numbers, `y` has another length than X, or there is not one `ax` for each panel.
+            numbers, `y` has another length than X or a class that was not fitted, or there is not
+            one `ax` for each panel.
         TypeError
             If X is sparse.
         """
@@ -171,7 +172,8 @@ class DecisionRegionsDisplay(Drawn):
         plane = Plane.of(X, features, feature_names)
         if y is not None and len(y) != len(plane.X):
             raise ValueError(f"y has {len(y)} labels for {len(plane.X)} samples.")
-        frames = Frames(found, plane, X, None if y is None else np.asarray(y), grid_resolution)
+        labels = None if y is None else check_labels(y, found.classifier.classes_)
+        frames = Frames(found, plane, X, labels, grid_resolution)
         steps = frames.chosen(iterations)
         display = cls(
             logits=[frames.logits(step) for step in steps],

@@ -1,5 +1,7 @@
 """The regions, by the data behind what is drawn."""
 
+import pickle
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -208,6 +210,13 @@ def test_the_animation_is_saved(course, lab, tmp_path):
     assert steps == sorted(set(steps))
 
 
+def test_a_display_is_pickled(course, lab):
+    display = DecisionRegionsDisplay.from_estimator(course, *lab, grid_resolution=5)
+    again = pickle.loads(pickle.dumps(display))
+    np.testing.assert_array_equal(again.logits, display.logits)
+    np.testing.assert_array_equal(again.frames.logits(3), display.frames.logits(3))
+
+
 def test_nothing_is_fitted_again(course, lab, monkeypatch):
     monkeypatch.setattr(SoftmaxGDClassifier, "fit", None)
     DecisionRegionsDisplay.from_estimator(course, *lab, grid_resolution=5)
@@ -225,6 +234,7 @@ def test_nothing_is_fitted_again(course, lab, monkeypatch):
         ({"grid_resolution": 1}, ValueError, "at least 2, got 1"),
         ({"ax": Figure().subplots()}, ValueError, "3 axes, one for each panel"),
         ({"y": [0, 1]}, ValueError, "2 labels for 250 samples"),
+        ({"y": [7] * 250}, ValueError, "no class 7 to draw"),
         ({"X": np.zeros(3)}, ValueError, "two dimensions, got 1"),
         ({"X": np.zeros((3, 4))}, ValueError, "4 features: name the two"),
         ({"X": sparse.csr_array(np.eye(2))}, TypeError, "dense X"),
