@@ -3,7 +3,8 @@
 from importlib.metadata import version
 
 from skl_softmax._classifier import SoftmaxGDClassifier
-from skl_softmax._display import CoefPathDisplay, LossCurveDisplay
+from skl_softmax._coef_path import CoefPathDisplay
+from skl_softmax._loss_curve import LossCurveDisplay
 from skl_softmax._regions import DecisionRegionsDisplay
 
 __all__ = [

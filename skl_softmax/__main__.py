@@ -147,7 +147,7 @@ def draw_digits(model: SoftmaxGDClassifier, output: Path) -> Path:
     LossCurveDisplay.from_estimator(model, ax=left.subplots()).ax_.set(ylim=(0, None), title="loss")
     size = np.abs(model.coef_).max()
     for digit, (ax, coef) in enumerate(zip(right.subplots(2, 5).flat, model.coef_, strict=True)):
-        image = ax.imshow(coef.reshape(8, 8), cmap="PuOr", vmin=-size, vmax=size)
+        image = ax.imshow(coef.reshape(8, 8), cmap="PuOr_r", vmin=-size, vmax=size)
         ax.set(title=str(digit), xticks=[], yticks=[])
     right.suptitle("weight of each pixel, for each digit")
     right.colorbar(image, ax=right.axes, shrink=0.8)
@@ -163,7 +163,10 @@ def draw_lab(model: SoftmaxGDClassifier, X: Array, y: Array, output: Path) -> li
     data.set(title="data", xlabel="x1", ylabel="x2", aspect="equal")
     data.legend(title="class", frameon=False, fontsize=8)
     LossCurveDisplay.from_estimator(model, ax=loss).ax_.set(ylim=(0, None), title="loss")
-    CoefPathDisplay.from_estimator(model, ax=weights, feature_names=names).ax_.set(title="weights")
+    CoefPathDisplay.from_estimator(model, ax=weights, feature_names=names)
+    weights.set_title("weights")
+    weights.get_legend().set_loc("upper left")
+    weights.get_legend().set_bbox_to_anchor((1.0, 1.0))
     regions = DecisionRegionsDisplay.from_estimator(
         model, X, y, iterations=STEPS_SHOWN, feature_names=names
     )

@@ -7,7 +7,7 @@ Design", 2008, https://jfly.uni-koeln.de/color/. matplotlib is imported when a f
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -18,16 +18,16 @@ from skl_softmax._rows import Array
 # In an order whose first ones also differ in print.
 OKABE_ITO = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"]
 MARKERS = ["s", "o", "^", "D", "v", "P", "X"]
-LINE_STYLES: list[Any] = [
-    *("-", "--", ":", "-."),
-    *((0, dashes) for dashes in ((6, 1), (1, 4), (9, 3), (6, 1, 1, 1, 1, 1))),
-]
+LINE_STYLES: list[Any] = ["-", "--", ":", "-.", (0, (5, 2, 1, 2, 1, 2)), (0, (2, 5))]
+LONGEST_LEGEND = 12  # lines of a column
+MOST_ENTRIES = 36
 
 
 def class_colors(n_classes: int) -> list[tuple[float, float, float]]:
-    """A colour for each class: after seven, lighter ones; after fourteen, the same again."""
+    """A colour for each class: after seven, lighter and darker ones; then the same again."""
     base = np.array([[int(hex_[i : i + 2], 16) / 255 for i in (1, 3, 5)] for hex_ in OKABE_ITO])
-    palette = np.concatenate([base, lighter(base, 0.45)])
+    darker = np.concatenate([0.6 * base[:-1], lighter(base[-1:], 0.75)])  # black gets no darker
+    palette = np.concatenate([base, lighter(base, 0.45), darker])
     return [tuple(palette[k % len(palette)]) for k in range(n_classes)]
 
 
@@ -52,11 +52,21 @@ def class_marks(classes: Array) -> Iterator[tuple[Any, dict[str, Any]]]:
         yield label, {"color": color, "marker": marker, "label": str(label)}
 
 
-def class_handles(classes: Array) -> list[Any]:
-    """What a legend shows of each class."""
+def class_legend(owner: Any, classes: Array, **options: Any) -> None:
+    """Give a figure or axes a legend of the classes."""
     from matplotlib.lines import Line2D
 
-    return [Line2D([], [], linestyle="none", **mark) for _, mark in class_marks(classes)]
+    handles = [Line2D([], [], linestyle="none", **mark) for _, mark in class_marks(classes)]
+    add_legend(owner, handles, [str(label) for label in classes], title="class", **options)
+
+
+def add_legend(owner: Any, handles: list[Any], texts: list[str], **options: Any) -> None:
+    """Give a figure or axes a legend in as many columns as it takes; of very many, the first."""
+    if len(handles) > MOST_ENTRIES:
+        handles, texts = handles[:MOST_ENTRIES], [*texts[: MOST_ENTRIES - 1], "…"]
+    n_columns = -(-len(handles) // LONGEST_LEGEND)
+    size = "medium" if len(handles) <= LONGEST_LEGEND // 2 else "small"
+    owner.legend(handles, texts, ncols=n_columns, fontsize=size, **options)
 
 
 def lighter(colors: Array, share: float) -> Array:
@@ -83,8 +93,16 @@ def new_figure(width: float, height: float) -> Any:
 
 def clear_spines(ax: Any) -> None:
     """Leave the axes' left and lower edges only, with whole numbers along the steps."""
+    from matplotlib.ticker import MaxNLocator
+
     ax.spines[["top", "right"]].set_visible(False)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    if ax.get_xscale() == "linear":
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+
+
+def point_marker(steps: Sequence[int] | Array) -> dict[str, Any]:
+    """What makes a line of a single point visible."""
+    return {"marker": "o"} if len(steps) == 1 else {}
 
 
 class Drawn:

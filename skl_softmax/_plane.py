@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skl_softmax._model import row_per_class
 from skl_softmax._rows import Array
 from skl_softmax._trained import Trained, index_of, names_of
 
@@ -29,52 +28,67 @@ class Plane:
     X : ndarray (n_samples, 2)
     limits : left, right, bottom, top
     labels : of both axes
+    note : what the others are held at, if there are any
+    pair : which two
     """
 
     X: Array
     limits: tuple[float, float, float, float]
     labels: tuple[str, str]
+    note: str
+    pair: list[int]
     _whole: Any  # X with all its features
-    _pair: list[int]  # which two
 
     @staticmethod
-    def of(
-        X: Any, features: Sequence[str | int] | None, feature_names: Sequence[str] | None
-    ) -> Plane:
+    def of(X: Any, features: Any, feature_names: Sequence[str] | None) -> Plane:
         """The plane of two features by name or number."""
         if sparse.issparse(X):
             raise TypeError("Decision regions need a dense X: call X.toarray() first.")
         if not hasattr(X, "iloc"):
             X = np.asarray(X)
-        if X.ndim != 2:
-            raise ValueError(f"X must have two dimensions, got {X.ndim}.")
+        if X.ndim != 2 or len(X) == 0:
+            raise ValueError(f"X must be samples in rows, at least one, got shape {X.shape}.")
         names = names_of(getattr(X, "columns", None), X.shape[1], feature_names)
         if features is None and len(names) != 2:
             raise ValueError(f"X has {len(names)} features: name the two to show, features=[…, …].")
-        pair = [index_of(f, names) for f in ([0, 1] if features is None else features)]
-        if len(pair) != 2 or pair[0] == pair[1]:
-            raise ValueError(f"features must be two different ones, got {features}.")
-        columns = X.iloc[:, pair] if hasattr(X, "iloc") else X[:, pair]
-        values = np.asarray(columns, dtype=float)
+        if features is None:
+            features = [0, 1]
+        if isinstance(features, str) or np.ndim(features) != 1 or len(features) != 2:
+            raise ValueError(f"features must be two different ones, got {features!r}.")
+        pair = [index_of(feature, names) for feature in features]
+        if pair[0] == pair[1]:
+            raise ValueError(f"features must be two different ones, got {features!r}.")
+        values = np.asarray(X.iloc[:, pair] if hasattr(X, "iloc") else X[:, pair])
+        if values.dtype.kind not in "biuf":
+            raise ValueError(f"features must be numbers, which {features!r} are not.")
+        values = values.astype(float)
         low, high = values.min(axis=0), values.max(axis=0)
         margin = np.where(high > low, MARGIN * (high - low), 1.0)
         (left, bottom), (right, top) = low - margin, high + margin
-        held = "" if len(names) == 2 else "\n(the other features at their mean)"
         return Plane(
             X=values,
             limits=(float(left), float(right), float(bottom), float(top)),
-            labels=(names[pair[0]] + held, names[pair[1]]),
+            labels=(names[pair[0]], names[pair[1]]),
+            note="" if len(names) == 2 else "the other features at their mean",
+            pair=pair,
             _whole=X,
-            _pair=pair,
         )
 
+    @property
+    def means(self) -> Array:
+        """Of every feature, (n_features,)."""
+        return np.asarray(np.asarray(self._whole, dtype=float).mean(axis=0))
+
     def at(self, x1: Array, x2: Array) -> Any:
-        """Samples with these values of the two features, the others held, of the type of X."""
+        """Samples with these values of the two features, the others held, of the type of X.
+
+        What is not a number is held at its most frequent value.
+        """
         X = self._whole
-        values = dict(zip(self._pair, (x1, x2), strict=True))
+        values = dict(zip(self.pair, (x1, x2), strict=True))
         if not hasattr(X, "iloc"):
             samples = np.tile(X.mean(axis=0), (len(x1), 1))
-            samples[:, self._pair] = np.column_stack([x1, x2])
+            samples[:, self.pair] = np.column_stack([x1, x2])
             return samples
         samples = X.iloc[np.zeros(len(x1), dtype=int)].reset_index(drop=True)
         for j, name in enumerate(X.columns):
@@ -104,52 +118,51 @@ class Frames:
     def __init__(
         self, found: Trained, plane: Plane, X: Any, y: Array | None, resolution: int
     ) -> None:
-        self.found, self.y = found, y
+        self.found, self.y, self._plane = found, y, plane
+        samples = found.transform(X)
+        self._samples = None if y is None else samples
         left, right, bottom, top = plane.limits
         x1, x2 = np.meshgrid(
             np.linspace(left, right, resolution), np.linspace(bottom, top, resolution)
         )
-        self._grid = self._features(plane.at(x1.ravel(), x2.ravel()))
-        self._samples = None if y is None else self._features(X)
-        self._shape = x1.shape
-
-    def _features(self, X: Any) -> Array:
-        """X as the classifier's weights take it."""
-        transformed = self.found.transform(X)
-        if sparse.issparse(transformed):
-            transformed = transformed.toarray()
-        return np.asarray(transformed, dtype=float)
+        self._shape, self._points = x1.shape, np.stack([x1.ravel(), x2.ravel()])
+        # Without a pipeline the logits are linear in both features: no grid of all is needed.
+        self._grid = found.transform(plane.at(*self._points)) if found.before else None
 
     def logits(self, step: int) -> Array:
         """Over the grid, (n_classes, resolution, resolution)."""
-        model = self.found.model(step)
-        coef, intercept = row_per_class(model.coef, model.intercept)
-        logits = coef @ self._grid.T + intercept[:, np.newaxis]
-        return np.asarray(logits.reshape(len(coef), *self._shape))
+        model, plane = self.found.model(step), self._plane
+        if self._grid is not None:
+            logits = model.decision_function(self._grid).T
+        else:
+            held = plane.means.copy()
+            held[plane.pair] = 0.0
+            at_held = model.coef @ held + model.intercept
+            logits = model.coef[:, plane.pair] @ self._points + at_held[:, np.newaxis]
+        return np.asarray(logits.reshape(-1, *self._shape))
 
     def title(self, step: int) -> str:
-        """Which step it is, and how accurate."""
-        last = self.found.classifier.n_iter_
-        title = (
-            f"step {step}" if hasattr(self.found.classifier, "coef_history_") else f"{last} steps"
-        )
+        """Which step it is, and how accurate on the samples, all their features considered."""
         if self.y is None:
-            return title
+            return f"step {step}"
         accuracy = np.mean(self.found.model(step).predict(self._samples) == self.y)
-        return f"{title}: accuracy {accuracy:.1%}"
+        return f"step {step}: accuracy {accuracy:.1%}"
 
     def some(self) -> list[int]:
         """At most 60 of the steps from the start to the end, close together at first."""
         last = self.found.classifier.n_iter_
-        later = np.geomspace(1, max(last, 1), MOST_FRAMES - 1).round().astype(int).tolist()
-        return self.chosen([0, *later])
+        later = np.geomspace(1, max(last, 1), MOST_FRAMES - 1).round().astype(int)
+        return self.chosen([0, *later.tolist()])
 
-    def chosen(self, iterations: Sequence[int] | None) -> list[int]:
+    def chosen(self, iterations: Any) -> list[int]:
         """The given steps, each once, those beyond the last as the last; None: the last."""
         last = self.found.classifier.n_iter_
         if iterations is None:
-            return [last]
+            return [int(last)]
         self.found.require_history("DecisionRegionsDisplay")
-        if len(iterations) == 0 or min(iterations) < 0:
-            raise ValueError(f"iterations must be numbers of steps, 0 or more, got {iterations}.")
-        return sorted({min(int(iteration), last) for iteration in iterations})
+        steps = np.asarray(iterations)
+        if steps.ndim != 1 or steps.dtype.kind not in "iu" or not len(steps) or steps.min() < 0:
+            raise ValueError(
+                f"iterations must be a sequence of numbers of steps, 0 or more, got {iterations!r}."
+            )
+        return list(dict.fromkeys(np.minimum(steps, last).tolist()))

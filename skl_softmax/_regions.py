@@ -13,9 +13,10 @@ import numpy as np
 
 from skl_softmax._model import softmax_block
 from skl_softmax._pictures import (
+    LONGEST_LEGEND,
     Drawn,
     class_colors,
-    class_handles,
+    class_legend,
     clear_spines,
     draw_samples,
     lighter,
@@ -23,8 +24,9 @@ from skl_softmax._pictures import (
 )
 from skl_softmax._plane import Frames, Plane
 from skl_softmax._rows import Array
-from skl_softmax._trained import check_choice, check_labels, trained
+from skl_softmax._trained import check_axes, check_choice, check_labels, trained
 
+LIKE_SCALES = 1.5  # of the features' ranges: then a unit is as long on one axis as on the other
 ALL_BOUNDARIES = 4  # classes: of more, the lines are drawn only where their two classes lead
 
 
@@ -45,6 +47,8 @@ class DecisionRegionsDisplay(Drawn):
         Labels.
     labels : tuple of str
         Of both axes.
+    note : str
+        What is said below them, if anything.
     X : ndarray of shape (n_samples, 2)
         The samples to draw.
     y : ndarray of shape (n_samples,) or None
@@ -56,6 +60,8 @@ class DecisionRegionsDisplay(Drawn):
         probability.
     boundaries : bool, default=True
         Whether to draw the lines on which two classes are equally probable.
+    legend : bool, default=True
+        Whether to say which class is which.
 
     Attributes
     ----------
@@ -88,22 +94,26 @@ class DecisionRegionsDisplay(Drawn):
         limits: tuple[float, float, float, float],
         classes: Array,
         labels: tuple[str, str],
+        note: str,
         X: Array,
         y: Array | None,
         frames: Frames,
         response_method: str = "predict",
         boundaries: bool = True,
+        legend: bool = True,
     ) -> None:
         self.logits = logits
         self.titles = titles
         self.limits = limits
         self.classes = classes
         self.labels = labels
+        self.note = note
         self.X = X
         self.y = y
         self.frames = frames
         self.response_method = response_method
         self.boundaries = boundaries
+        self.legend = legend
 
     @classmethod
     def from_estimator(
@@ -118,6 +128,7 @@ class DecisionRegionsDisplay(Drawn):
         boundaries: bool = True,
         grid_resolution: int = 200,
         feature_names: Sequence[str] | None = None,
+        legend: bool = True,
         ax: Any = None,
     ) -> Self:
         """Draw the regions of an estimator.
@@ -131,12 +142,13 @@ class DecisionRegionsDisplay(Drawn):
         y : array-like of shape (n_samples,), default=None
             Their classes. None: the samples are left out, and so is the accuracy.
         iterations : sequence of int, default=(1, 5, 30, 300)
-            After how many steps: a panel for each. Numbers beyond the last step mean the last.
-            Needs ``store_coef_history=True``; None, the final weights alone, does not.
+            After how many steps: a panel for each. Numbers beyond the last step mean the last, and
+            none is shown twice. Needs ``store_coef_history=True``; None, the final weights alone,
+            does not.
         features : two of str or int, default=None
             Which features the axes show, by name or number; every other one is held at its mean
             over X, or at its most frequent value if it is not a number. May be left out if there
-            are two.
+            are two. The accuracy in the titles is that on the samples as they are.
         response_method : {"predict", "predict_proba"}, default="predict"
             Whether the tint is the most probable class's, or every class's in proportion to its
             probability.
@@ -147,8 +159,11 @@ class DecisionRegionsDisplay(Drawn):
             Points along each axis.
         feature_names : sequence of str, default=None
             The names of the features of X. None: its columns', or x0, x1, …
+        legend : bool, default=True
+            Whether to say which class is which.
         ax : matplotlib Axes or array of them, default=None
-            Where to draw, one for each panel. None: in a new figure.
+            Where to draw, one for each panel; those that are left over are switched off. None: in
+            a new figure.
 
         Returns
         -------
@@ -160,19 +175,19 @@ class DecisionRegionsDisplay(Drawn):
             If the weights of the steps were not kept, and `iterations` is not None.
         ValueError
             If `features` are not two different ones of X, `iterations` is empty or has negative
-            numbers, `y` has another length than X or a class that was not fitted, or there is not
-            one `ax` for each panel.
+            numbers, `y` has another length than X or a class that was not fitted, or there are
+            fewer axes than panels.
         TypeError
             If X is sparse.
         """
         check_choice("response_method", response_method, ["predict", "predict_proba"])
-        if grid_resolution < 2:
-            raise ValueError(f"grid_resolution must be at least 2, got {grid_resolution}.")
+        if not isinstance(grid_resolution, int | np.integer) or grid_resolution < 2:
+            raise ValueError(f"grid_resolution must be an int, 2 or more, got {grid_resolution!r}.")
         found = trained(estimator)
         plane = Plane.of(X, features, feature_names)
-        if y is not None and len(y) != len(plane.X):
-            raise ValueError(f"y has {len(y)} labels for {len(plane.X)} samples.")
         labels = None if y is None else check_labels(y, found.classifier.classes_)
+        if labels is not None and len(labels) != len(plane.X):
+            raise ValueError(f"y has {len(labels)} labels for {len(plane.X)} samples.")
         frames = Frames(found, plane, X, labels, grid_resolution)
         steps = frames.chosen(iterations)
         display = cls(
@@ -181,11 +196,13 @@ class DecisionRegionsDisplay(Drawn):
             limits=plane.limits,
             classes=found.classifier.classes_,
             labels=plane.labels,
+            note=plane.note,
             X=plane.X,
             y=frames.y,
             frames=frames,
             response_method=response_method,
             boundaries=boundaries,
+            legend=legend,
         )
         return display.plot(ax=ax)
 
@@ -202,54 +219,50 @@ class DecisionRegionsDisplay(Drawn):
         display : DecisionRegionsDisplay
             The same.
         """
-        n_panels = len(self.logits)
         is_new = ax is None
-        if is_new:
-            n_columns = min(n_panels, 4)
-            n_rows = -(-n_panels // n_columns)
-            figure = new_figure(2.6 * n_columns + 1.0, 2.6 * n_rows + 0.3)
-            ax = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
-            for unused in ax.flat[n_panels:]:
-                unused.remove()
-            for last in ax.flat[max(0, n_panels - n_columns) : n_panels]:
-                last.xaxis.set_tick_params(labelbottom=True)
-            ax = ax.flat[:n_panels]
-        self.axes_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
-        if len(self.axes_) != n_panels:
-            raise ValueError(f"ax must be {n_panels} axes, one for each panel.")
+        axes = self._new_axes() if is_new else check_axes(ax, len(self.logits))
+        self.axes_ = axes[: len(self.logits)]
+        for unused in axes[len(self.logits) :]:
+            unused.set_axis_off()
         self.figure_ = self.axes_[0].figure
         self.images_, self.boundaries_ = [], []
         for panel, logits, title in zip(self.axes_, self.logits, self.titles, strict=True):
             self.images_.append(self._draw_image(panel, logits))
             self.boundaries_.append(self._draw_boundaries(panel, logits))
-            if self.y is not None:
-                draw_samples(panel, self.X, self.y, self.classes)
-            panel.set(title=title, xlim=self.limits[:2], ylim=self.limits[2:])
-            if is_new:
+            self._frame(panel)
+            panel.set_title(title)
+        for panel in self.axes_:
+            if len(panel.get_shared_x_axes().get_siblings(panel)) > 1:
                 panel.label_outer()
-        self._name_axes(is_new)
+        if is_new and self.note:
+            self.figure_.supxlabel(f"({self.note})", fontsize="small")
+        elif self.note:
+            self.axes_[0].set_xlabel(f"{self.labels[0]}\n({self.note})")
+        if self.legend and is_new:
+            place = {"loc": "outside right center", "frameon": False}
+            class_legend(self.figure_, self.classes, **place)
+        elif self.legend:
+            class_legend(self.axes_[-1], self.classes, loc="best", framealpha=0.8)
         return self
 
-    def _name_axes(self, is_new: bool) -> None:
-        """Label the panels at the edge, or all that are someone else's, and add the legend."""
-        n_columns = min(len(self.axes_), 4)
-        for i, panel in enumerate(self.axes_):
-            if not is_new or i + n_columns >= len(self.axes_):
-                panel.set_xlabel(self.labels[0])
-            if not is_new or i % n_columns == 0:
-                panel.set_ylabel(self.labels[1])
-        options = {"title": "class", "frameon": False}
-        if is_new:
-            self.figure_.legend(
-                handles=class_handles(self.classes), loc="outside right center", **options
-            )
-        else:
-            self.axes_[-1].legend(
-                handles=class_handles(self.classes),
-                loc="upper left",
-                bbox_to_anchor=(1.0, 1.0),
-                **options,
-            )
+    def _new_axes(self) -> Array:
+        """Axes in a new figure, in one row or, of more than four, in rows of equal length."""
+        n_panels = len(self.logits)
+        n_rows = -(-n_panels // 4)
+        n_columns = -(-n_panels // n_rows)
+        n_legend_columns = -(-len(self.classes) // LONGEST_LEGEND)
+        figure = new_figure(2.6 * n_columns + 0.9 * n_legend_columns, 2.6 * n_rows + 0.3)
+        axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+        return np.asarray(axes.ravel())
+
+    def _frame(self, ax: Any) -> None:
+        """Draw the samples, name the axes and set their limits."""
+        if self.y is not None:
+            draw_samples(ax, self.X, self.y, self.classes)
+        left, right, bottom, top = self.limits
+        ax.set(xlim=(left, right), ylim=(bottom, top), xlabel=self.labels[0], ylabel=self.labels[1])
+        if 1 / LIKE_SCALES < (right - left) / (top - bottom) < LIKE_SCALES:
+            ax.set_aspect("equal", adjustable="box")
 
     def _draw_image(self, ax: Any, logits: Array) -> Any:
         """Draw the tints: a pixel around each point of the grid."""
@@ -269,7 +282,9 @@ class DecisionRegionsDisplay(Drawn):
         """Colours (grid_resolution, grid_resolution, 3), light enough for the data on top."""
         colors = np.array(class_colors(len(logits)))
         if self.response_method == "predict":
-            return lighter(colors[logits.argmax(axis=0)], 0.7)
+            tints = lighter(colors[logits.argmax(axis=0)], 0.7)
+            tints[(logits == logits[0]).all(axis=0)] = 1.0  # no class leads: the zero weights
+            return tints
         proba = logits.reshape(len(logits), -1).copy()
         softmax_block(proba)
         return lighter((proba.T @ colors).reshape(*logits.shape[1:], 3), 0.55)
@@ -334,16 +349,14 @@ class DecisionRegionsDisplay(Drawn):
 
         steps = self.frames.some() if iterations is None else self.frames.chosen(iterations)
         losses = self.frames.found.classifier.loss_history_
-        figure = new_figure(8.0, 3.6)
+        figure = new_figure(8.8, 3.6)
         regions, curve = figure.subplots(1, 2)
         image = self._draw_image(regions, self.frames.logits(steps[0]))
-        if self.y is not None:
-            draw_samples(regions, self.X, self.y, self.classes)
-        (left, right, bottom, top), (xlabel, ylabel) = self.limits, self.labels
-        regions.set(xlim=(left, right), ylim=(bottom, top), xlabel=xlabel, ylabel=ylabel)
-        regions.legend(
-            handles=class_handles(self.classes), title="class", loc="upper right", framealpha=0.8
-        )
+        self._frame(regions)
+        if self.legend:
+            class_legend(figure, self.classes, loc="outside right center", frameon=False)
+        if self.note:
+            regions.set_xlabel(f"{self.labels[0]}\n({self.note})")
         curve.plot(losses, color="0.8")
         (past,) = curve.plot([], [], color="0.2")
         (now,) = curve.plot([], [], "o", color="0.2")

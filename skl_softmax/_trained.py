@@ -5,31 +5,48 @@ Knows pipelines and searches, no picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._model import SoftmaxModel
+from skl_softmax._model import SoftmaxModel, row_per_class
 from skl_softmax._rows import Array
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A fitted classifier, and what a pipeline does to X before it gets there.
+    """A fitted classifier, and what pipelines do to X before it gets there.
 
     Attributes
     ----------
     classifier : SoftmaxGDClassifier
-    transform : callable
-        From the X that the whole estimator takes to the classifier's.
+    before : tuple of Pipeline
+        The outermost first.
     """
 
     classifier: Any
-    transform: Callable[[Any], Any]
+    before: tuple[Pipeline, ...]
+
+    def transform(self, X: Any) -> Any:
+        """From the X that the whole estimator takes to the classifier's, checked."""
+        for steps in self.before:
+            X = steps.transform(X)
+        return self.classifier._check_X(X)
+
+    def feature_names(self) -> Any:
+        """What the classifier's features are called, or None."""
+        names = getattr(self.classifier, "feature_names_in_", None)
+        if names is None and self.before:
+            try:
+                names = self.before[-1].get_feature_names_out()
+            except (AttributeError, ValueError):  # not every transformer can tell
+                return None
+        return names
 
     def require_history(self, what: str) -> None:
         """Raise an AttributeError unless the weights of every step were kept."""
@@ -39,12 +56,12 @@ class Trained:
             )
 
     def model(self, iteration: int) -> SoftmaxModel:
-        """The model after that many steps."""
+        """The model after that many steps, with a row of weights for each class."""
         classifier = self.classifier
-        if iteration == classifier.n_iter_:
-            return SoftmaxModel(classifier.classes_, classifier.coef_, classifier.intercept_)
-        stage = classifier.coef_history_[iteration], classifier.intercept_history_[iteration]
-        return SoftmaxModel(classifier.classes_, *stage)
+        weights = classifier.coef_, classifier.intercept_
+        if iteration < classifier.n_iter_:
+            weights = classifier.coef_history_[iteration], classifier.intercept_history_[iteration]
+        return SoftmaxModel(classifier.classes_, *row_per_class(*weights))
 
 
 def trained(estimator: Any) -> Trained:
@@ -57,24 +74,24 @@ def trained(estimator: Any) -> Trained:
     TypeError
         If there is no classifier with a `loss_history_` in it.
     """
-    if hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    check_is_fitted(estimator)
-    classifier, transform = estimator, _unchanged
-    if isinstance(estimator, Pipeline):
-        classifier = estimator[-1]
-        if len(estimator) > 1:
-            transform = estimator[:-1].transform
-    if not hasattr(classifier, "loss_history_"):
+    before: list[Pipeline] = []
+    inner = estimator
+    while isinstance(inner, Pipeline) or hasattr(inner, "best_estimator_"):
+        if hasattr(inner, "best_estimator_"):
+            inner = inner.best_estimator_
+            continue
+        check_is_fitted(inner)
+        if len(inner) > 1:
+            before.append(inner[:-1])
+        inner = inner[-1]
+    if isinstance(inner, BaseEstimator):
+        check_is_fitted(inner)
+    if not hasattr(inner, "loss_history_"):
         raise TypeError(
-            "The display needs a fitted SoftmaxGDClassifier, or a Pipeline or search that ends in"
-            f" one, got {type(classifier).__name__}."
+            "The display needs a fitted SoftmaxGDClassifier, or a Pipeline or refitted search that"
+            f" ends in one, got {type(inner).__name__}."
         )
-    return Trained(classifier, transform)
-
-
-def _unchanged(X: Any) -> Any:
-    return X
+    return Trained(inner, tuple(before))
 
 
 def names_of(columns: Any, n_features: int, given: Sequence[str] | None = None) -> list[str]:
@@ -85,6 +102,8 @@ def names_of(columns: Any, n_features: int, given: Sequence[str] | None = None) 
         return [f"x{j}" for j in range(n_features)]
     if len(given) != n_features:
         raise ValueError(f"feature_names has {len(given)} names for {n_features} features.")
+    if len(set(given)) < n_features:
+        raise ValueError("Two features have the same name: give different feature_names.")
     return list(given)
 
 
@@ -93,7 +112,11 @@ def index_of(feature: str | int, names: Sequence[str]) -> int:
     if isinstance(feature, str):
         if feature in names:
             return list(names).index(feature)
-    elif isinstance(feature, int | np.integer) and 0 <= feature < len(names):
+    elif (
+        isinstance(feature, int | np.integer)
+        and not isinstance(feature, bool)
+        and 0 <= feature < len(names)
+    ):
         return int(feature)
     shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
     raise ValueError(
@@ -109,9 +132,20 @@ def check_choice(name: str, value: Any, allowed: Sequence[Any]) -> None:
         raise ValueError(f"{name} must be {choices}, got {value!r}.")
 
 
+def check_axes(ax: Any, n_axes: int) -> Array:
+    """Return the given axes as an array, if they are axes and at least so many."""
+    axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+    if len(axes) < n_axes or not all(hasattr(each, "imshow") for each in axes):
+        needed = "one matplotlib Axes" if n_axes == 1 else f"{n_axes} matplotlib Axes, one a panel"
+        raise ValueError(f"ax must be {needed}, got {len(axes)}: {type(ax).__name__}.")
+    return axes
+
+
 def check_labels(labels: Any, classes: Array) -> Array:
     """Return the labels as an array, if every one is a class."""
     chosen: Array = np.asarray(labels)
+    if chosen.ndim != 1:
+        raise ValueError(f"Labels must have one dimension, got {chosen.ndim}.")
     unknown = np.setdiff1d(chosen, classes).tolist()
     if unknown:
         raise ValueError(f"There is no class {unknown[0]!r} to draw: {classes.tolist()} are there.")

@@ -14,7 +14,12 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skl_softmax import CoefPathDisplay, LossCurveDisplay, SoftmaxGDClassifier
+from skl_softmax import (
+    CoefPathDisplay,
+    DecisionRegionsDisplay,
+    LossCurveDisplay,
+    SoftmaxGDClassifier,
+)
 from skl_softmax._pictures import LINE_STYLES, class_colors, class_markers
 
 
@@ -162,11 +167,64 @@ def test_no_intercept_has_no_path(lab):
     assert CoefPathDisplay.from_estimator(model, features=[1]).features == ["x1"]
 
 
-def test_more_features_than_line_styles_have_no_legend(rng):
+def test_of_many_features_those_that_moved_most_are_drawn(rng):
     X, y = rng.normal(size=(40, 20)), np.arange(40) % 3
     model = SoftmaxGDClassifier(store_coef_history=True).fit(X, y)
-    texts = CoefPathDisplay.from_estimator(model).ax_.get_legend().get_texts()
+    some = CoefPathDisplay.from_estimator(model)
+    assert some.features == CoefPathDisplay.from_estimator(model, top=6).features
+    every = CoefPathDisplay.from_estimator(model, top=21)
+    assert every.lines_.shape == (3, 21)
+    texts = every.ax_.get_legend().get_texts()  # more features than line styles
     assert [text.get_text() for text in texts] == ["class", "0", "1", "2"]
+
+
+def test_a_pipeline_names_the_features(iris):
+    X, y = iris
+    classifier = SoftmaxGDClassifier(store_coef_history=True)
+    pipeline = make_pipeline(StandardScaler(), classifier).fit(X, y)
+    assert CoefPathDisplay.from_estimator(pipeline).features == ["intercept", *X.columns]
+
+
+def test_nested_estimators(lab):
+    inner = GridSearchCV(SoftmaxGDClassifier(), {"alpha": [0.1]})
+    nested = make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), inner)).fit(*lab)
+    ((_, losses),) = curves(LossCurveDisplay.from_estimator(nested))
+    np.testing.assert_array_equal(losses, nested[-1][-1].best_estimator_.loss_history_)
+
+
+def test_the_excess_of_a_fold_is_over_its_own_least(lab):
+    model = SoftmaxGDClassifier()
+    results = cross_validate(model, *lab, cv=3, return_estimator=True)
+    display = LossCurveDisplay.from_cv_results(results, what="excess", log=False)
+    for (_, excess), fold in zip(curves(display), results["estimator"], strict=True):
+        np.testing.assert_allclose(excess, fold.loss_history_ - fold.loss_history_.min())
+
+
+def test_a_fit_without_steps_is_a_point(lab):
+    model = SoftmaxGDClassifier(warm_start=True, store_coef_history=True)
+    assert model.fit(*lab).fit(*lab).n_iter_ == 0
+    (line,) = LossCurveDisplay.from_estimator(model).lines_
+    assert line.get_marker() == "o"
+    for path in CoefPathDisplay.from_estimator(model).lines_.flat:
+        assert path.get_marker() == "o"
+
+
+def test_every_labelled_curve_is_in_the_legend(course, auto):
+    first = LossCurveDisplay.from_estimator(course, name="course")
+    LossCurveDisplay.from_estimator(auto, label="auto", ax=first.ax_)
+    texts = [text.get_text() for text in first.ax_.get_legend().get_texts()]
+    assert texts == ["course", "auto"]
+
+
+@pytest.mark.parametrize(("n_classes", "n_shown"), [(30, 30), (60, 36)])
+def test_a_long_legend_has_columns_and_an_end(rng, n_classes, n_shown):
+    X, y = rng.normal(size=(240, 2)), np.arange(240) % n_classes
+    model = SoftmaxGDClassifier(store_coef_history=True, max_iter=2, tol=0).fit(X, y)
+    display = DecisionRegionsDisplay.from_estimator(model, X, y, iterations=(2,))
+    texts = [text.get_text() for text in display.figure_.legends[0].get_texts()]
+    assert len(texts) == n_shown
+    assert texts[-1] == (str(n_classes - 1) if n_shown == n_classes else "…")
+    assert display.figure_.legends[0]._ncols == -(-n_shown // 12)
 
 
 def test_displays_draw_on_given_axes_without_touching_the_current_ones(course):
@@ -181,7 +239,7 @@ def test_displays_draw_on_given_axes_without_touching_the_current_ones(course):
 def test_notebooks_show_what_was_drawn(course):
     display = LossCurveDisplay.from_estimator(course)
     assert display._repr_html_().startswith('<img src="data:image/png;base64,iVBOR')
-    assert LossCurveDisplay(steps=[], losses=[], names=[])._repr_html_() is None
+    assert LossCurveDisplay(steps=[], losses=[], names=[], optima=[])._repr_html_() is None
 
 
 @pytest.mark.parametrize(
@@ -209,11 +267,26 @@ def test_notebooks_show_what_was_drawn(course):
         (lambda c: CoefPathDisplay.from_estimator(c, features=["x9"]), ValueError, "x0, x1"),
         (lambda c: CoefPathDisplay.from_estimator(c, features=[2]), ValueError, "from 0 to 1"),
         (lambda c: CoefPathDisplay.from_estimator(c, features=[-1]), ValueError, "no feature -1"),
-        (lambda c: CoefPathDisplay.from_estimator(c, top=0), ValueError, "at least 1, got 0"),
+        (lambda c: CoefPathDisplay.from_estimator(c, top=0), ValueError, "1 or more, got 0"),
+        (lambda c: CoefPathDisplay.from_estimator(c, top=1.5), ValueError, "an int, 1 or more"),
+        (lambda c: CoefPathDisplay.from_estimator(c, features=[]), ValueError, "no feature to"),
+        (lambda c: CoefPathDisplay.from_estimator(c, features="x0"), ValueError, "a sequence"),
+        (lambda c: CoefPathDisplay.from_estimator(c, classes=1), ValueError, "one dimension"),
+        (lambda c: CoefPathDisplay.from_estimator(c, ax=[1]), ValueError, "one matplotlib Axes"),
+        (
+            lambda c: LossCurveDisplay.from_estimator(c, what="excess", optimum=9.0),
+            ValueError,
+            "no more than the least loss",
+        ),
         (
             lambda c: CoefPathDisplay.from_estimator(c, feature_names=["a"]),
             ValueError,
             "1 names for 2 features",
+        ),
+        (
+            lambda c: CoefPathDisplay.from_estimator(c, feature_names=["a", "a"]),
+            ValueError,
+            "the same name",
         ),
     ],
 )
@@ -231,7 +304,7 @@ def test_classes_stay_apart():
     """By colour and marker, and the first seven by colour alone, also in print."""
     marks = list(zip(class_colors(90), class_markers(90), strict=True))
     assert len(set(marks)) == 90
-    assert len(set(class_colors(14))) == 14
+    assert len(set(class_colors(21))) == 21
     assert len(set(map(str, LINE_STYLES))) == len(LINE_STYLES)
     grey = sorted(np.dot(to_rgb(color), [0.299, 0.587, 0.114]) for color in class_colors(3))
     assert np.diff(grey).min() > 0.05

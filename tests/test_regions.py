@@ -1,6 +1,7 @@
 """The regions, by the data behind what is drawn."""
 
 import pickle
+import tracemalloc
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,6 +25,13 @@ def course(lab):
     return SoftmaxGDClassifier(
         learning_rate=0.5, alpha=0, max_iter=20, tol=0, store_coef_history=True
     ).fit(*lab)
+
+
+@pytest.fixture
+def iris_plane():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    X = X.iloc[:, 2:]
+    return X, y, SoftmaxGDClassifier(store_coef_history=True).fit(X, y)
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +128,53 @@ def test_boundaries_are_left_out_where_there_are_none_or_none_wanted(course, lab
     assert without.boundaries_ == [[], [], []]
 
 
+def test_without_weights_no_class_leads(course, lab):
+    display = DecisionRegionsDisplay.from_estimator(course, *lab, iterations=(0,))
+    assert (np.asarray(display.images_[0].get_array()) == 1.0).all()
+
+
+def test_columns_in_another_order_are_refused(iris_plane):
+    X, y, model = iris_plane
+    with pytest.raises(ValueError, match="feature names"):
+        DecisionRegionsDisplay.from_estimator(model, X[X.columns[::-1]], y)
+
+
+def test_many_features_need_little_memory(rng):
+    X, y = rng.normal(size=(30, 20_000)), np.arange(30) % 3
+    model = SoftmaxGDClassifier().fit(X, y)
+    tracemalloc.start()
+    display = DecisionRegionsDisplay.from_estimator(
+        model, X, y, iterations=None, features=[3, 7], grid_resolution=50
+    )
+    added = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert added < 4 * X.nbytes  # the grid alone would have 2500 rows
+    points = np.tile(X.mean(axis=0), (2, 1))
+    points[:, [3, 7]] = grid(display, 50)[[0, -1]]
+    np.testing.assert_allclose(
+        display.logits[0].reshape(3, -1)[:, [0, -1]].T, model.decision_function(points), atol=1e-9
+    )
+
+
+def test_axes_left_over_are_switched_off(course, lab):
+    axes = Figure().subplots(1, 4)
+    display = DecisionRegionsDisplay.from_estimator(course, *lab, ax=axes, legend=False)
+    assert len(display.axes_) == 3  # steps 1, 5, 20
+    assert not axes[3].axison
+    assert axes[2].get_legend() is None
+
+
+def test_units_are_as_long_on_both_axes_where_the_ranges_are_alike(course, lab):
+    X, y = lab
+    (ax,) = DecisionRegionsDisplay.from_estimator(course, X, y, iterations=(1,)).axes_
+    assert ax.get_aspect() == 1.0
+    stretched = SoftmaxGDClassifier().fit(X * [1.0, 50.0], y)
+    (ax,) = DecisionRegionsDisplay.from_estimator(
+        stretched, X * [1.0, 50.0], y, iterations=None
+    ).axes_
+    assert ax.get_aspect() == "auto"
+
+
 def test_steps_beyond_the_last_mean_the_last(course, lab):
     display = DecisionRegionsDisplay.from_estimator(course, lab[0])  # 1, 5, 30, 300
     assert [ax.get_title() for ax in display.axes_] == ["step 1", "step 5", "step 20"]
@@ -128,7 +183,7 @@ def test_steps_beyond_the_last_mean_the_last(course, lab):
 def test_the_final_model_needs_no_history(lab):
     model = SoftmaxGDClassifier(alpha=1e-2).fit(*lab)
     display = DecisionRegionsDisplay.from_estimator(model, *lab, iterations=None)
-    assert display.titles == [f"{model.n_iter_} steps: accuracy {model.score(*lab):.1%}"]
+    assert display.titles == [f"step {model.n_iter_}: accuracy {model.score(*lab):.1%}"]
     with pytest.raises(AttributeError, match="store_coef_history=True"):
         DecisionRegionsDisplay.from_estimator(model, *lab)
     with pytest.raises(AttributeError, match="store_coef_history=True"):
@@ -147,10 +202,8 @@ def test_other_features_are_held_at_their_mean():
     points[:, [3, 0]] = grid(display, 15)
     logits = pipeline.decision_function(pd.DataFrame(points, columns=X.columns))
     np.testing.assert_allclose(display.logits[0].reshape(3, -1).T, logits, atol=1e-9)
-    assert display.labels == (
-        "petal width (cm)\n(the other features at their mean)",
-        "sepal length (cm)",
-    )
+    assert display.labels == ("petal width (cm)", "sepal length (cm)")
+    assert display.figure_.get_supxlabel() == "(the other features at their mean)"
     np.testing.assert_array_equal(display.X, X.iloc[:, [3, 0]])
     as_array = make_pipeline(SoftmaxGDClassifier()).fit(X.to_numpy(), y)
     named = DecisionRegionsDisplay.from_estimator(
@@ -227,15 +280,22 @@ def test_nothing_is_fitted_again(course, lab, monkeypatch):
     [
         ({"iterations": ()}, ValueError, "numbers of steps, 0 or more, got"),
         ({"iterations": (-1,)}, ValueError, "0 or more, got"),
+        ({"iterations": 5}, ValueError, "a sequence of numbers of steps"),
+        ({"iterations": [1.5]}, ValueError, "a sequence of numbers of steps"),
+        ({"features": "x0"}, ValueError, "two different ones, got 'x0'"),
+        ({"X": np.zeros((0, 2))}, ValueError, "at least one, got shape"),
+        ({"X": np.zeros((9, 3)), "features": [0, 1]}, ValueError, "2 features"),
+        ({"y": ["0"] * 250}, ValueError, "no class '0' to draw"),
+        ({"y": np.zeros((250, 1))}, ValueError, "one dimension, got 2"),
         ({"features": [0]}, ValueError, "two different ones, got"),
         ({"features": [1, 1]}, ValueError, "two different ones, got"),
         ({"features": ["x0", "x7"]}, ValueError, "no feature 'x7'"),
         ({"response_method": "score"}, ValueError, "'predict' or 'predict_proba', got 'score'"),
-        ({"grid_resolution": 1}, ValueError, "at least 2, got 1"),
-        ({"ax": Figure().subplots()}, ValueError, "3 axes, one for each panel"),
+        ({"grid_resolution": 1}, ValueError, "an int, 2 or more, got 1"),
+        ({"ax": Figure().subplots()}, ValueError, "3 matplotlib Axes, one a panel, got 1"),
         ({"y": [0, 1]}, ValueError, "2 labels for 250 samples"),
         ({"y": [7] * 250}, ValueError, "no class 7 to draw"),
-        ({"X": np.zeros(3)}, ValueError, "two dimensions, got 1"),
+        ({"X": np.zeros(3)}, ValueError, "samples in rows"),
         ({"X": np.zeros((3, 4))}, ValueError, "4 features: name the two"),
         ({"X": sparse.csr_array(np.eye(2))}, TypeError, "dense X"),
     ],
