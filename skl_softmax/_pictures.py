@@ -97,7 +97,7 @@ def clear_spines(ax: Any) -> None:
 
     ax.spines[["top", "right"]].set_visible(False)
     if ax.get_xscale() == "linear":
-        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
 
 
 def point_marker(steps: Sequence[int] | Array) -> dict[str, Any]:

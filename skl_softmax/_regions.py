@@ -234,6 +234,11 @@ class DecisionRegionsDisplay(Drawn):
         for panel in self.axes_:
             if len(panel.get_shared_x_axes().get_siblings(panel)) > 1:
                 panel.label_outer()
+        if is_new:  # the lowest of each column, where the last row is not full
+            n_columns = axes[0].get_gridspec().ncols
+            for panel in self.axes_[-n_columns:]:
+                panel.set_xlabel(self.labels[0])
+                panel.tick_params(labelbottom=True)
         if is_new and self.note:
             self.figure_.supxlabel(f"({self.note})", fontsize="small")
         elif self.note:

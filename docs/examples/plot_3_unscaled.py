@@ -21,11 +21,11 @@ X, y = load_wine(return_X_y=True, as_frame=True)
 X.agg(["mean", "std"]).T.round(2)
 
 # %%
-# Three fits of the same function
-# -------------------------------
-# The objective does not change with the learning rate, so the losses can be compared. (On
-# scaled data the penalty acts on other weights: with ``alpha=1e-4`` that makes little
-# difference to the loss.)
+# Three fits
+# ----------
+# On scaled data the penalty acts on other weights, so that the second loss is not quite of the
+# same function; with ``alpha=1e-4`` that makes little difference. "auto" stops once ``tol`` is
+# reached; the others take all of their steps.
 
 fits = {
     "raw, learning_rate=1e-6": SoftmaxGDClassifier(learning_rate=1e-6, max_iter=1000, tol=0).fit(

@@ -22,8 +22,8 @@ X, y = load_digits(return_X_y=True)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)
     fits = {
-        "learning_rate=0.002": SoftmaxGDClassifier(learning_rate=0.002, max_iter=300).fit(X, y),
-        "learning_rate=0.01": SoftmaxGDClassifier(learning_rate=0.01, max_iter=300).fit(X, y),
+        "learning_rate=0.0003": SoftmaxGDClassifier(learning_rate=0.0003, max_iter=300).fit(X, y),
+        "learning_rate=0.001": SoftmaxGDClassifier(learning_rate=0.001, max_iter=300).fit(X, y),
         '"auto"': SoftmaxGDClassifier(tol=1e-8).fit(X, y),
     }
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
@@ -38,14 +38,16 @@ _ = LossCurveDisplay.from_estimators(fits, what="excess", ax=axes[1])
 # -----------------------
 
 for name, fit in fits.items():
-    print(f"{name:20s} {fit.n_iter_} steps, {fit.n_passes_} passes, stopped by {fit.stop_reason_}")
+    print(f"{name:22s} {fit.n_iter_} steps, {fit.n_passes_} passes, stopped by {fit.stop_reason_}")
 
 # %%
-# And the warning, if `tol` was not reached, says how far off it is and what would help:
+# And the warning, if ``tol`` was not reached, says how far off it is and what would help. Its
+# largest stable rate is the largest one with which the loss is sure to fall at every step,
+# whatever the weights.
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    SoftmaxGDClassifier(learning_rate=0.05, max_iter=300).fit(X, y)
+    SoftmaxGDClassifier(learning_rate=0.001, max_iter=300).fit(X, y)
 print(textwrap.fill(str(caught[0].message), 80))
 
 # %%
@@ -60,13 +62,14 @@ _ = LossCurveDisplay.from_estimators(fits, x="passes", what="excess", ax=ax)
 # %%
 # Too large a rate
 # ----------------
-# Above the largest stable rate nothing makes the loss fall: here it rises first, to fifty times
-# what it was at the start, and on other data it would not come back.
+# Above that rate nothing makes sure that the loss falls. It may, and then faster, where the loss
+# is less curved than it could be; it may rise first, as here with 0.05 and 0.2, and come back
+# once the weights are so large that it is nearly flat; or it may never come back.
 
 fits = {}
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)
-    for rate in (0.01, 0.05, 0.2):
+    for rate in (0.001, 0.01, 0.05, 0.2):
         fits[f"learning_rate={rate}"] = SoftmaxGDClassifier(learning_rate=rate, max_iter=60).fit(
             X, y
         )
