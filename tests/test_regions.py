@@ -59,6 +59,10 @@ def test_the_tint_is_the_predicted_class(lab, n_classes):
     for image, step in zip(display.images_, (1, 3), strict=True):
         expected = tints[stages[step]].reshape(30, 30, 3)
         np.testing.assert_allclose(np.asarray(image.get_array()), expected)
+        assert image.origin == "lower"
+        left, right, bottom, top = image.get_extent()  # half a pixel around the grid
+        np.testing.assert_allclose((left + (right - left) / 60), display.limits[0])
+        np.testing.assert_allclose((top - (top - bottom) / 60), display.limits[3])
 
 
 def test_panels_show_steps_and_samples(course, lab):
@@ -210,6 +214,17 @@ def test_other_features_are_held_at_their_mean():
         as_array, X.to_numpy(), iterations=None, features=["b", "d"], feature_names=list("abcd")
     )
     assert named.labels[1] == "d"
+
+
+def test_pipelines_in_pipelines_transform_in_turn(lab):
+    X, y = lab
+    inner = make_pipeline(PolynomialFeatures(2), SoftmaxGDClassifier())
+    nested = make_pipeline(StandardScaler(), inner).fit(X, y)
+    display = DecisionRegionsDisplay.from_estimator(
+        nested, X, y, iterations=None, grid_resolution=5
+    )
+    logits = nested.decision_function(grid(display, 5))
+    np.testing.assert_allclose(display.logits[0].reshape(3, -1).T, logits, atol=1e-9)
 
 
 def test_other_features_that_are_no_numbers_are_held_at_the_most_frequent(rng):
