@@ -190,8 +190,7 @@ class SoftmaxObjective:
                 if self.n_outputs == 1:
                     curvature = (proba * (1.0 - proba))[0]
                 else:
-                    curvature = 1.0 - np.einsum("ki,ki->i", proba, proba)
-                    curvature /= self.n_outputs - 1
+                    curvature = _curvature_of_softmax(proba) / (self.n_outputs - 1)
                 weights = self.weights[block.rows]
                 kept = _essential(curvature, weights, most=WORTH_COPYING)
                 rows = self._standardized(block.X, kept)
@@ -246,7 +245,7 @@ class SoftmaxObjective:
             diagonal, products = np.zeros((n_free, n_dof)), np.zeros((n_free, n_free))
             for block, proba in self._proba(run, params):
                 weights = self.weights[block.rows]
-                curvature = 1.0 - np.einsum("ki,ki->i", proba, proba)
+                curvature = _curvature_of_softmax(proba)
                 kept = _essential(curvature, weights, most=WORTH_COPYING)
                 rows = self._standardized(block.X, kept)
                 rows *= np.sqrt(weights.take(kept))
@@ -312,6 +311,14 @@ class SoftmaxObjective:
         rows[:n_features] *= self._inverse_scale
         rows[n_features:] = 1.0
         return rows
+
+
+def _curvature_of_softmax(proba: Array) -> Array:
+    """The trace of diag(p) - p pᵀ for each row, of probabilities (n_classes, rows).
+
+    Never negative, as rounding would have it where one is nearly one.
+    """
+    return np.maximum(1.0 - np.einsum("ki,ki->i", proba, proba), 0.0)
 
 
 def _essential(curvature: Array, weights: Array, *, most: float = 1.0) -> Array:
