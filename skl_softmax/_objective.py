@@ -316,9 +316,9 @@ class SoftmaxObjective:
 def _curvature_of_softmax(proba: Array) -> Array:
     """The trace of diag(p) - p pᵀ for each row, of probabilities (n_classes, rows).
 
-    Never negative, as rounding would have it where one is nearly one.
+    Never negative, whatever rounding does to the squares.
     """
-    return np.maximum(1.0 - np.einsum("ki,ki->i", proba, proba), 0.0)
+    return np.asarray(np.maximum(1.0 - np.einsum("ki,ki->i", proba, proba), 0.0))
 
 
 def _essential(curvature: Array, weights: Array, *, most: float = 1.0) -> Array:

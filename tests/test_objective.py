@@ -247,21 +247,6 @@ def test_rows_without_curvature_are_left_out_of_models(n_classes, kind, monkeypa
     assert few == len(X) if kind == "class" else few < 0.5 * len(X)
 
 
-@pytest.mark.parametrize("n_saturated", [10, 190])
-def test_saturated_rows_have_no_negative_curvature(n_saturated, rng):
-    """In float32 the squares of such probabilities sum to more than one by rounding."""
-    X = rng.normal(size=(200, 4)).astype(np.float32)
-    X[:n_saturated] *= rng.uniform(4.0, 9.0, size=(n_saturated, 1)).astype(np.float32)
-    y, weights = np.arange(200) % 5, np.full(200, 1.0 / 200)
-    with Workers() as workers:
-        objective = make_objective(X, y, weights, 5, workers)
-        params = rng.normal(size=objective.shape)
-        ((_, proba),) = objective._proba(objective.rows.runs[0], params)
-        assert (1.0 - np.einsum("ki,ki->i", proba, proba)).min() < 0.0
-        assert np.isfinite(objective.shared_hessian(params)).all()
-        assert np.isfinite(objective.full_hessian(params)).all()
-
-
 @every_kind
 def test_a_sample_is_an_objective_over_some_of_the_rows(n_classes, fit_intercept):
     X, y, weights, rng = make_problem(1, 50, 3, n_classes)
