@@ -140,7 +140,8 @@ class Rows:
         """
         n_outputs = len(coef)
         dtype = np.result_type(self.dtype, coef.dtype)
-        coef = np.asfortranarray(coef)  # for few outputs, BLAS is up to twice as fast with it
+        if not self.is_sparse:
+            coef = np.asfortranarray(coef)  # for few outputs, BLAS is up to twice as fast with it
         buffer = np.empty(n_outputs * max(block.X.shape[0] for block in run), dtype=dtype)
         for block in run:
             n = block.X.shape[0]
