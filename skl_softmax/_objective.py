@@ -192,7 +192,7 @@ class SoftmaxObjective:
                 else:
                     curvature = _curvature_of_softmax(proba) / (self.n_outputs - 1)
                 weights = self.weights[block.rows]
-                kept = _essential(curvature, weights, most=WORTH_COPYING)
+                kept = _essential(curvature, weights)
                 rows = self._standardized(block.X, kept)
                 rows *= np.sqrt((curvature * weights).take(kept))
                 gram += rows @ rows.T
@@ -214,7 +214,7 @@ class SoftmaxObjective:
                 weights = self.weights[block.rows]
                 proba *= 1.0 - proba
                 for gram, curvature in zip(grams, proba, strict=True):
-                    kept = _essential(curvature, weights, most=WORTH_COPYING)
+                    kept = _essential(curvature, weights)
                     weighted = buffer[: n_dof * len(kept)].reshape(n_dof, -1)
                     roots = np.sqrt(curvature * weights)
                     if len(kept) == len(roots):
@@ -246,7 +246,7 @@ class SoftmaxObjective:
             for block, proba in self._proba(run, params):
                 weights = self.weights[block.rows]
                 curvature = _curvature_of_softmax(proba)
-                kept = _essential(curvature, weights, most=WORTH_COPYING)
+                kept = _essential(curvature, weights)
                 rows = self._standardized(block.X, kept)
                 rows *= np.sqrt(weights.take(kept))
                 mixed = proba[:-1].take(kept, axis=1)[:, np.newaxis] * rows
@@ -321,15 +321,15 @@ def _curvature_of_softmax(proba: Array) -> Array:
     return np.asarray(np.maximum(1.0 - np.einsum("ki,ki->i", proba, proba), 0.0))
 
 
-def _essential(curvature: Array, weights: Array, *, most: float = 1.0) -> Array:
+def _essential(curvature: Array, weights: Array) -> Array:
     """Which rows of a block have a part in its curvature sums, given their curvature (rows,).
 
     Near separation few do. The others have less than a thousandth of the mean curvature each, and
-    so of the sum together: less than a model is off by after the next step. Where more than a
-    share `most` of the rows have a part, all are returned.
+    so of the sum together: less than a model is off by after the next step. Where so many rows
+    have a part that leaving out the others does not pay, all are returned.
     """
     has_part = curvature > NEGLIGIBLE * (weights @ curvature / weights.sum())
-    if np.count_nonzero(has_part) > most * len(has_part):
+    if np.count_nonzero(has_part) > WORTH_COPYING * len(has_part):
         return np.arange(len(has_part))
     return np.flatnonzero(has_part)
 

@@ -74,10 +74,11 @@ class Plane:
             _whole=X,
         )
 
-    @property
-    def means(self) -> Array:
-        """Of every feature, (n_features,)."""
-        return np.asarray(np.asarray(self._whole, dtype=float).mean(axis=0))
+    def held(self) -> Array:
+        """What every feature is held at, (n_features,), zero for the two of the plane."""
+        means = np.asarray(self._whole, dtype=float).mean(axis=0)
+        means[self.pair] = 0.0
+        return np.asarray(means)
 
     def at(self, x1: Array, x2: Array) -> Any:
         """Samples with these values of the two features, the others held, of the type of X.
@@ -118,7 +119,7 @@ class Frames:
     def __init__(
         self, found: Trained, plane: Plane, X: Any, y: Array | None, resolution: int
     ) -> None:
-        self.found, self.y, self._plane = found, y, plane
+        self.found, self.y, self._pair = found, y, plane.pair
         samples = found.transform(X)
         self._samples = None if y is None else samples
         left, right, bottom, top = plane.limits
@@ -127,18 +128,20 @@ class Frames:
         )
         self._shape, self._points = x1.shape, np.stack([x1.ravel(), x2.ravel()])
         # Without a pipeline the logits are linear in both features: no grid of all is needed.
-        self._grid = found.transform(plane.at(*self._points)) if found.before else None
+        self._grid, self._held = None, None
+        if found.before:
+            self._grid = found.transform(plane.at(*self._points))
+        else:
+            self._held = plane.held()
 
     def logits(self, step: int) -> Array:
         """Over the grid, (n_classes, resolution, resolution)."""
-        model, plane = self.found.model(step), self._plane
-        if self._grid is not None:
+        model = self.found.model(step)
+        if self._held is None:
             logits = model.decision_function(self._grid).T
         else:
-            held = plane.means.copy()
-            held[plane.pair] = 0.0
-            at_held = model.coef @ held + model.intercept
-            logits = model.coef[:, plane.pair] @ self._points + at_held[:, np.newaxis]
+            at_held = model.coef @ self._held + model.intercept
+            logits = model.coef[:, self._pair] @ self._points + at_held[:, np.newaxis]
         return np.asarray(logits.reshape(-1, *self._shape))
 
     def title(self, step: int) -> str:

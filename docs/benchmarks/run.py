@@ -38,7 +38,7 @@ def main() -> None:
     if not arguments.parts:
         names = arguments.datasets or (QUICK if arguments.quick else [d.name for d in DATASETS])
         alphas = arguments.alphas or ([1e-4] if arguments.quick else ALPHAS)
-        compare_all(names, alphas, keep_results=not arguments.quick)
+        compare_all(names, alphas, quick=arguments.quick)
     if arguments.parts or not (arguments.quick or arguments.datasets):
         print("passes, predictions, memory, small fits …", flush=True)
         keep(
@@ -52,8 +52,8 @@ def main() -> None:
         )
 
 
-def compare_all(names: Sequence[str], alphas: Sequence[float], *, keep_results: bool) -> None:
-    """Compare on every data set of these names, at each alpha."""
+def compare_all(names: Sequence[str], alphas: Sequence[float], *, quick: bool) -> None:
+    """Compare on every data set of these names, at each alpha; keep what was not quick."""
     found, missing = solvers()
     if missing:
         print(f"not installed, left out: {', '.join(missing)}")
@@ -71,10 +71,10 @@ def compare_all(names: Sequence[str], alphas: Sequence[float], *, keep_results: 
                 alpha,
                 able + record,
                 repeats=5 if X.shape[0] < 10_000 else 3,
-                patience=PATIENCE,
+                patience=1.0 if quick else PATIENCE,
             )
             print(row(f"{dataset.name}, alpha {alpha:g}", results), flush=True)
-            if keep_results:
+            if not quick:
                 problem = {"optimum": best, "results": [asdict(result) for result in results]}
                 keep("problems", {f"{dataset.name}|{alpha:g}": problem})
 
