@@ -23,7 +23,7 @@ from skl_softmax._rows import Array, Rows
 
 Solve: TypeAlias = Callable[[Array], Array]
 
-LARGEST = 2**22  # entries of a model's matrices: 32 MB
+LARGEST = 2**22  # entries of a matrix: 32 MB
 DEAREST_FIRST = 10.0  # steps that a model may cost before there is any
 FIRST_SAMPLE = 64  # rows for each free coefficient of a class
 
@@ -123,7 +123,7 @@ def curvature_kinds(objective: SoftmaxObjective) -> list[Curvature]:
     kinds = []
     if _has_gram_matrix(objective.rows):
         kinds.append(Curvature(shared, cost["shared"], is_hessian=n_outputs == 1))
-        if n_outputs > 1 and n_outputs * n_dof**2 <= LARGEST:
+        if n_outputs > 1 and n_outputs * n_dof**2 <= 2 * LARGEST:
             kinds.append(Curvature(per_class, cost["per class"], share=sample.share))
         if n_outputs > 1 and 4 * ((n_outputs - 1) * n_dof) ** 2 <= LARGEST:  # measured in several
             kinds.append(Curvature(full, cost["full"], is_hessian=True, share=sample.share))
