@@ -1,74 +1,44 @@
 """`SoftmaxGDClassifier`: the careful shell around the descent.
 
-Checks what comes in, owns the loop over the steps (when to stop, what to keep, what to print) and
-warns. Knows no formula of the loss and no rule for a step.
+Checks what comes in, decides what is descended and how, keeps what comes out, and warns. Knows no
+formula of the loss and no rule for a step.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import validate_data
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.validation import check_is_fitted
 
+from skl_softmax._callbacks import Callbacks
+from skl_softmax._compat import CallbackSupportMixin, with_callbacks
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, constant_descent, matrix_descent
-from skl_softmax._model import row_per_class
+from skl_softmax._export import logistic_regression
+from skl_softmax._loop import Run, complaint, follow
+from skl_softmax._model import start_weights
 from skl_softmax._predictions import PredictionMixin
-from skl_softmax._problem import (
-    RawProblem,
-    StandardizedProblem,
-    Task,
-    largest_stable_learning_rate,
-)
+from skl_softmax._problem import RawProblem, StandardizedProblem, Task
 from skl_softmax._rows import Array, Matrix
+from skl_softmax._samples import Given, check_samples
 from skl_softmax._threads import Workers
-from skl_softmax._validation import (
-    check_measured,
-    check_parameters,
-    combine_weights,
-    encode_labels,
-    fixed_width,
-)
+from skl_softmax._validation import check_measured, check_parameters
 
 
-class _Run(NamedTuple):
-    """What a descent passed through, from its start to `last`, and why it stopped there."""
-
-    last: State
-    losses: list[float]
-    passes: list[int]  # over the data, up to every step
-    path: list[tuple[Array, Array]]  # (coef, intercept) of every step, if they are to be kept
-    stop_reason: str
-
-
-def _is_as_exact_as_rounding(precision: float, size: float) -> bool:
-    """Whether a largest derivative of `size` is all that rounding leaves to be had.
-
-    Where the loss is flat to its relative `precision`, derivatives are of the order of its root.
-    """
-    return precision <= 1e-3 and size <= precision**0.5
-
-
-def _print_step(problem: RawProblem | StandardizedProblem, state: State) -> int:
-    """Print where the descent stands, and return the step."""
-    size = problem.gradient_size(state.gradient)
-    print(f"step {state.iteration:5d}  loss {state.loss:.9g}  gradient {size:.2e}")
-    return state.iteration
-
-
-def _is_printed(step: int, verbose: int) -> bool:
-    """Whether `verbose` shows this step: every one, or 0, 1, …, 10, 20, …, 100, 200 and so on."""
-    return verbose > 1 or step % 10 ** (len(str(step)) - 1) == 0
-
-
-class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class SoftmaxGDClassifier(
+    PredictionMixin,
+    CallbackSupportMixin,  # type: ignore[misc]
+    ClassifierMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
     r"""Softmax (multinomial logistic) regression by full-batch gradient descent.
 
     Minimises, over the coefficients :math:`W` and the intercepts :math:`b`,
@@ -107,14 +77,25 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
     class_weight : dict, "balanced" or None, default=None
         Factors ``{class: weight}`` on the weights of each class's samples, 1 for those not named.
         ``"balanced"`` gives every class the same total weight.
+    early_stopping : bool, default=False
+        Whether to stop when the loss on a validation set has not fallen below its least for
+        `n_iter_no_change` steps, and to keep the weights of the step where it was least. The
+        validation set is `X_val` and `y_val` of `fit`, or else held out of the training data.
+    n_iter_no_change : int, default=10
+        How many steps early stopping waits for a lower validation loss.
+    validation_fraction : float, default=0.1
+        Share of the training data, between 0 and 1, that early stopping holds out, of every class
+        alike, where `fit` gets no validation set.
+    random_state : int, RandomState instance or None, default=None
+        Decides which samples early stopping holds out; an int makes it the same ones every time.
     warm_start : bool, default=False
         Start from the weights of the previous fit, matched by class label; classes that it did not
         know start from zero. Features are matched by position, and their number must be the same.
     store_coef_history : bool, default=False
         Keep the weights after every step in `coef_history_` and `intercept_history_`.
     verbose : int, default=0
-        1 prints the loss and the gradient at steps 0, 1, …, 10, 20, …, 100, 200, … and at the
-        last; 2 prints every step.
+        1 prints the loss (that on the validation set too, if there is one) and the gradient at
+        steps 0, 1, …, 10, 20, …, 100, 200, … and at the last; 2 prints every step.
 
     Attributes
     ----------
@@ -131,21 +112,28 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         Their names, where all are strings.
     n_iter_ : int
         Number of steps taken.
+    best_iter_ : int
+        The step whose weights the fit ended with: `n_iter_`, or with ``early_stopping=True`` the
+        one of the least validation loss.
     n_passes_ : int
         Number of passes over the data, for gradients, curvature and scale alike.
     loss_ : float
-        F at the fitted weights, in nats per sample.
+        F at the fitted weights, in nats per sample: ``loss_history_[best_iter_]``.
     loss_history_ : ndarray of shape (`n_iter_` + 1,)
         F after 0, 1, …, `n_iter_` steps; from zero weights, the first is log(n_classes). In
         ``"auto"`` it never rises: a rise that is within its rounding is not recorded.
     passes_history_ : ndarray of shape (`n_iter_` + 1,)
         How many passes over the data it took to get to each of these losses; models measured on a
         sample of the rows are not counted.
+    validation_loss_history_ : ndarray of shape (`n_iter_` + 1,)
+        The mean cross-entropy on the validation set, without the penalty, under its sample weights
+        and the classes' factors in training; only if there is a validation set.
     converged_ : bool
         Whether `tol` was reached, or the loss could fall no further.
     stop_reason_ : str
         Why the fit stopped: ``"tol"`` (reached), ``"precision"`` (the loss can fall no further at
-        the precision of its numbers), ``"max_iter"`` or ``"diverged"``.
+        the precision of its numbers), ``"max_iter"``, ``"early_stopping"``, ``"callback"`` (one
+        asked for it), ``"interrupted"`` (by Ctrl-C) or ``"diverged"``.
     coef_history_ : ndarray of shape (`n_iter_` + 1, n_classes or 1, n_features)
         The coefficients after every step; only with ``store_coef_history=True``.
     intercept_history_ : ndarray of shape (`n_iter_` + 1, n_classes or 1)
@@ -192,6 +180,12 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
     array([1.0986, 1.0964, 1.0942, 1.0922])
     """
 
+    # Where scikit-learn's HTML representation leads.
+    _doc_link_module = "skl_softmax"
+    _doc_link_template = (
+        "https://skl-softmax.readthedocs.io/en/stable/generated/skl_softmax.{estimator_name}.html"
+    )
+
     def __init__(
         self,
         *,
@@ -201,6 +195,10 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         max_iter: int = 1000,
         tol: float = 1e-4,
         class_weight: dict[Any, float] | str | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        validation_fraction: float = 0.1,
+        random_state: Any = None,
         warm_start: bool = False,
         store_coef_history: bool = False,
         verbose: int = 0,
@@ -211,6 +209,10 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         self.max_iter = max_iter
         self.tol = tol
         self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
         self.warm_start = warm_start
         self.store_coef_history = store_coef_history
         self.verbose = verbose
@@ -222,8 +224,16 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         tags.classifier_tags.poor_score = not self.fit_intercept
         return tags
 
+    @with_callbacks
     def fit(
-        self, X: ArrayLike | Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike | Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | Matrix | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Fit the weights.
 
@@ -237,6 +247,13 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
             Class labels of any sortable type, two classes at least.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; only their ratios matter. None: all equal.
+        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
+            A validation set: the loss on it is recorded at every step, and early stopping goes by
+            it. ``Pipeline(…, transform_input=["X_val"])`` transforms it as it does `X`.
+        y_val : array-like of shape (n_val,), default=None
+            Its labels, none that is not in `y`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Its weights, as `sample_weight`.
 
         Returns
         -------
@@ -247,6 +264,8 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
         ------
         ValueError, TypeError
             If a parameter or an input is not allowed; an earlier fit stays as it was.
+        KeyboardInterrupt
+            On Ctrl-C; if there was a first loss, the estimator is fitted up to the last step.
 
         Warns
         -----
@@ -256,57 +275,135 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
             and has the same effect, is not noticed); or if a constant learning rate diverged: then
             the last weights with a finite loss are kept.
         """
+        callbacks = Callbacks(self, X, y, sample_weight)
+        given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        return self._fit_or_restore(given, callbacks)
+
+    @with_callbacks
+    def fit_proba(
+        self,
+        X: ArrayLike | Matrix,
+        P: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        classes: ArrayLike | None = None,
+        X_val: ArrayLike | Matrix | None = None,
+        P_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the weights to probabilities of the classes instead of labels.
+
+        Such soft targets are the votes of several annotators, or what another model predicts. A
+        sample counts as one of each class would, each weighted by its probability.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, as in `fit`.
+        P : array-like of shape (n_samples, n_classes)
+            The probability of each class: numbers >= 0, a sum of one in each row.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`.
+        classes : array-like of shape (n_classes,), default=None
+            The label of each column of `P`; `classes_` has them sorted. None: 0, 1, 2, …
+        X_val, P_val, sample_weight_val : as `X`, `P` and `sample_weight`, default=None
+            A validation set, as in `fit`.
+
+        Returns
+        -------
+        self : SoftmaxGDClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyboardInterrupt
+            As `fit`.
+
+        Warns
+        -----
+        ConvergenceWarning
+            As `fit`.
+
+        Examples
+        --------
+        >>> from skl_softmax import SoftmaxGDClassifier
+        >>> X, votes = [[0.0], [1.0], [2.0]], [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
+        >>> classifier = SoftmaxGDClassifier().fit_proba(X, votes, classes=["cat", "dog"])
+        >>> classifier.predict([[0.4], [1.6]])
+        array(['cat', 'dog'], dtype='<U3')
+        """
+        callbacks = Callbacks(self, X, None, sample_weight)  # no scorer takes P for labels
+        given = Given(
+            X, P, sample_weight, X_val, P_val, sample_weight_val, is_proba=True, classes=classes
+        )
+        return self._fit_or_restore(given, callbacks)
+
+    def to_sklearn(self) -> LogisticRegression:
+        """Return scikit-learn's `LogisticRegression`, fitted, with these weights.
+
+        For tools that know no other classifier: converters to ONNX, explainers, model stores. It
+        predicts the same labels and probabilities. Its `C` is the default one, which matters only
+        if it is fitted again: the same optimum then needs ``1 / (alpha * sum of weights)``.
+
+        Returns
+        -------
+        classifier : sklearn.linear_model.LogisticRegression
+            It shares no memory with this one.
+
+        Raises
+        ------
+        NotFittedError
+            If there are no weights yet.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skl_softmax import SoftmaxGDClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> SoftmaxGDClassifier().fit(X, y).to_sklearn().score(X, y)
+        0.98
+        """
+        check_is_fitted(self)
+        return logistic_regression(self)
+
+    def _fit_or_restore(self, given: Given, callbacks: Callbacks) -> Self:
+        """Fit; if that fails, put back what an earlier fit left."""
         before = self.__dict__.copy()  # checking the input already sets attributes
         try:
-            warning = self._fit(X, y, sample_weight)
+            warning = self._fit(given, callbacks)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
+        if self.stop_reason_ == "interrupted":
+            raise KeyboardInterrupt
         if warning is not None:
-            warnings.warn(warning, ConvergenceWarning, stacklevel=2)
+            warnings.warn(warning, ConvergenceWarning, stacklevel=4)
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> str | None:
+    def _fit(self, given: Given, callbacks: Callbacks) -> str | None:
         """Fit, and return what there is to warn of."""
         check_parameters(self)
-        X, y = validate_data(
-            self,
-            X,
-            fixed_width(y),
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            ensure_all_finite=sparse.issparse(X) or not self._measures_scale(),
+        classes, train, held_out = check_samples(
+            self, given, all_finite=sparse.issparse(given.X) or not self._measures_scale()
         )
-        classes, codes = encode_labels(y)
-        weights = combine_weights(sample_weight, self.class_weight, classes, codes)
-        coef, intercept = self._start_weights(classes, X.shape[1])
-        task = Task(X, codes, weights, len(coef), float(self.alpha), bool(self.fit_intercept))
+        before = self._model() if self.warm_start and hasattr(self, "coef_") else None
+        coef, intercept = start_weights(before, classes, train.X.shape[1])
+        self.classes_ = classes  # callbacks may predict before there are weights of this fit
+        task = Task(*train, len(coef), float(self.alpha), bool(self.fit_intercept))
         with Workers() as workers, np.errstate(all="ignore"):
             problem, descent = self._descent(task, workers, coef, intercept)
-            run = self._follow(problem, descent)
-            self.coef_, self.intercept_ = problem.coef(run.last.params)
-            size = problem.gradient_size(run.last.gradient)
-            self.converged_ = run.stop_reason == "tol" or (
-                run.stop_reason == "precision"
-                and _is_as_exact_as_rounding(problem.objective.precision, size)
-            )
+            validation_loss = None if held_out is None else task.cross_entropy(*held_out, workers)
+            run = follow(self, problem, descent, validation_loss, callbacks)
+            self.coef_, self.intercept_ = problem.coef(run.kept.params)
             is_separable = (
                 self.alpha == 0 and self.tol > 0 and problem.objective.separates(run.last.params)
             )
             self.n_passes_ = problem.n_passes
-            complaint = self._complaint(run, size, is_separable, task, workers)
-        self.classes_ = classes
-        self.n_iter_ = run.last.iteration
-        self.loss_, self.loss_history_ = run.losses[-1], np.array(run.losses)
-        self.passes_history_ = np.array(run.passes)
-        self.stop_reason_ = run.stop_reason
-        for name in ("coef_history_", "intercept_history_"):
-            self.__dict__.pop(name, None)  # an earlier fit's
-        if self.store_coef_history:
-            self.coef_history_ = np.array([coef for coef, _ in run.path])
-            self.intercept_history_ = np.array([intercept for _, intercept in run.path])
-        return complaint
+            warning = complaint(self, run, is_separable=is_separable, task=task, workers=workers)
+        self._keep(run, has_validation=held_out is not None)
+        callbacks.end()
+        return warning
 
     def _measures_scale(self) -> bool:
         """Whether features are measured: then `check_measured` sees those that are not finite."""
@@ -328,85 +425,17 @@ class SoftmaxGDClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):  # t
             problem.objective, params, curvature_kinds(problem.objective)
         )
 
-    def _follow(self, problem: RawProblem | StandardizedProblem, descent: Iterator[State]) -> _Run:
-        """Follow the descent until there is a reason to stop; keep what it passes through."""
-        losses: list[float] = []
-        passes: list[int] = []
-        path: list[tuple[Array, Array]] = []
-        reason, printed = "", -1
-        for state in descent:
-            if not np.isfinite(state.loss) and losses:
-                reason = "diverged"
-                break
-            last = state
-            losses.append(state.loss)
-            passes.append(problem.n_passes)
-            if self.store_coef_history:
-                path.append(problem.coef(state.params))
-            if self.tol > 0 and problem.gradient_size(state.gradient) <= self.tol:
-                reason = "tol"
-            elif state.iteration == self.max_iter:
-                reason = "max_iter"
-            if self.verbose and _is_printed(state.iteration, self.verbose):
-                printed = _print_step(problem, state)
-            if reason:
-                break
-        if self.verbose and printed < last.iteration:
-            _print_step(problem, last)
-        return _Run(last, losses, passes, path, reason or "precision")
-
-    def _complaint(
-        self, run: _Run, size: float, is_separable: bool, task: Task, workers: Workers
-    ) -> str | None:
-        """What the user should know of a run that ended with a largest derivative of `size`."""
-        separable = (
-            "The classes can be separated, and alpha=0 does not penalise large weights: the loss"
-            " has no minimum, and the weights grow until the fit stops. Set alpha > 0."
-        )
-        if run.stop_reason == "diverged":
-            complaint = (
-                f"Diverged: at step {run.last.iteration + 1} the loss was no longer finite; the"
-                f" weights after step {run.last.iteration} are kept."
-            )
-        elif self.tol == 0 or self.converged_:
-            return separable if is_separable else None
-        elif run.stop_reason == "max_iter":
-            complaint = (
-                f"Not converged: after max_iter={self.max_iter} steps the largest derivative is"
-                f" {size:.2g}, above tol={float(self.tol):g}. Raise max_iter or tol."
-            )
-            if is_separable:
-                return f"{complaint} {separable}"
-        else:
-            single = "float64, " if task.X.dtype == np.float32 else ""
-            return (
-                "Not converged: the loss falls no further at the precision of its numbers, but the"
-                f" largest derivative is {size:.2g}. Use {single}a larger alpha, or subtract the"
-                " means of columns that are far larger than their spread."
-            )
-        if isinstance(self.learning_rate, str):
-            return complaint
-        stable = largest_stable_learning_rate(task, workers)
-        return complaint + (
-            f" The largest learning rate that is stable for this data is {stable:.3g} (now"
-            f" {float(self.learning_rate):g}); learning_rate='auto' needs none."
-        )
-
-    def _start_weights(self, classes: Array, n_features: int) -> tuple[Array, Array]:
-        """Where to start: coef (n_outputs, n_features) and intercept (n_outputs,)."""
-        n_classes = len(classes)
-        coef, intercept = np.zeros((n_classes, n_features)), np.zeros(n_classes)
-        if self.warm_start and hasattr(self, "coef_"):
-            if self.coef_.shape[1] != n_features:
-                raise ValueError(
-                    f"warm_start=True needs the {self.coef_.shape[1]} features of the previous fit,"
-                    f" got X with {n_features} features."
-                )
-            rows = row_per_class(self.coef_, self.intercept_)
-            known = dict(zip(self.classes_.tolist(), zip(*rows, strict=True), strict=True))
-            for k, label in enumerate(classes.tolist()):
-                if label in known:
-                    coef[k], intercept[k] = known[label]
-        if n_classes == 2:
-            return coef[1:] - coef[:1], intercept[1:] - intercept[:1]
-        return coef, intercept
+    def _keep(self, run: Run, *, has_validation: bool) -> None:
+        """Set what is known of the way to the fitted weights."""
+        self.n_iter_, self.best_iter_ = run.last.iteration, run.kept.iteration
+        self.converged_, self.stop_reason_ = run.converged, run.stop_reason
+        losses, passes, validation_losses, weights = zip(*run.steps, strict=True)
+        self.loss_history_, self.passes_history_ = np.array(losses), np.array(passes)
+        self.loss_ = losses[run.kept.iteration]
+        for name in ("coef_history_", "intercept_history_", "validation_loss_history_"):
+            self.__dict__.pop(name, None)  # an earlier fit's
+        if has_validation:
+            self.validation_loss_history_ = np.array(validation_losses)
+        if self.store_coef_history:
+            coefs, intercepts = zip(*weights, strict=True)
+            self.coef_history_, self.intercept_history_ = np.array(coefs), np.array(intercepts)

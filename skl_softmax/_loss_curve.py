@@ -44,13 +44,16 @@ class LossCurveDisplay(Drawn):
         Whether to draw the losses or what they exceed the `optimum` by.
     optima : list of float
         The least loss there is, for each curve.
+    validation_losses : list of (ndarray of shape (n_iter + 1,) or None), default=None
+        Each fit's losses on its validation set, if it had one: drawn as a dashed line in the same
+        colour, but not with ``what="excess"``, since they have another optimum.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
-    lines_ : list of matplotlib Line2D
-        One for each curve.
+    lines_, validation_lines_ : list of matplotlib Line2D
+        One for each curve, and one for each validation set drawn.
 
     Examples
     --------
@@ -71,7 +74,9 @@ class LossCurveDisplay(Drawn):
         x: str = "iteration",
         what: str = "loss",
         optima: Sequence[float],
+        validation_losses: Sequence[Array | None] | None = None,
     ) -> None:
+        self.validation_losses = validation_losses
         self.steps = steps
         self.losses = losses
         self.names = names
@@ -236,7 +241,17 @@ class LossCurveDisplay(Drawn):
             classifier.passes_history_ if x == "passes" else np.arange(len(loss))
             for classifier, loss in zip(classifiers, losses, strict=True)
         ]
-        display = cls(steps=steps, losses=losses, names=names, x=x, what=what, optima=least)
+        display = cls(
+            steps=steps,
+            losses=losses,
+            names=names,
+            x=x,
+            what=what,
+            optima=least,
+            validation_losses=[
+                getattr(classifier, "validation_loss_history_", None) for classifier in classifiers
+            ],
+        )
         return display.plot(ax=ax, log=log, **line_kw)
 
     def plot(self, ax: Any = None, *, log: bool | None = None, **line_kw: Any) -> Self:
@@ -263,15 +278,22 @@ class LossCurveDisplay(Drawn):
             self.ax_.set_yscale("log")
         n_before = sum(line.get_gid() == CURVE for line in self.ax_.lines)
         colors = class_colors(n_before + len(self.losses))[n_before:]
-        self.lines_ = []
-        for steps, losses, optimum, name, color in zip(
-            self.steps, self.losses, self.optima, self.names, colors, strict=True
+        self.lines_, self.validation_lines_ = [], []
+        validation_losses = self.validation_losses or len(self.losses) * [None]
+        for steps, losses, validation, optimum, name, color in zip(
+            self.steps, self.losses, validation_losses, self.optima, self.names, colors, strict=True
         ):
             values = losses - optimum if is_excess else losses
             if self.ax_.get_yscale() == "log":
                 values = np.where(values > 0.0, values, np.nan)
-            options = {"color": color, "label": name, "gid": CURVE, **point_marker(steps)}
-            self.lines_ += self.ax_.plot(steps, values, **options | line_kw)
+            has_both = validation is not None and not is_excess
+            label = "training" if has_both and name is None else name
+            options = {"color": color, "label": label, **point_marker(steps)} | line_kw
+            self.lines_ += self.ax_.plot(steps, values, gid=CURVE, **options)
+            if has_both:
+                label = "validation" if name is None else f"{name}, validation"
+                options |= {"label": label, "linestyle": "--"}
+                self.validation_lines_ += self.ax_.plot(steps, validation, **options)
         self.ax_.set(
             xlabel="step" if self.x == "iteration" else "passes over the data",
             ylabel=f"{'excess ' if is_excess else ''}loss [nats per sample]",

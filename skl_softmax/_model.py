@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite
 
+from skl_softmax._kernels import log_softmax_block, softmax_block
 from skl_softmax._rows import Array, Block, Matrix, Rows
 from skl_softmax._threads import Workers
 
@@ -63,17 +64,28 @@ class SoftmaxModel:
         return _map_logits(X, *row_per_class(self.coef, self.intercept), log_softmax_block)
 
 
-def softmax_block(logits: Array) -> None:
-    """Turn logits (n_classes, rows) into probabilities, in place."""
-    logits -= logits.max(axis=0)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=0)
+def start_weights(
+    before: SoftmaxModel | None, classes: Array, n_features: int
+) -> tuple[Array, Array]:
+    """Where a fit starts: coef (n_outputs, n_features) and intercept (n_outputs,).
 
-
-def log_softmax_block(logits: Array) -> None:
-    """Turn logits (n_classes, rows) into log-probabilities, in place."""
-    logits -= logits.max(axis=0)
-    logits -= np.log(np.exp(logits).sum(axis=0))
+    From an earlier model's weights, matched by label; all others are zero.
+    """
+    coef, intercept = np.zeros((len(classes), n_features)), np.zeros(len(classes))
+    if before is not None:
+        if before.coef.shape[1] != n_features:
+            raise ValueError(
+                f"warm_start=True needs the {before.coef.shape[1]} features of the previous fit,"
+                f" got X with {n_features} features."
+            )
+        rows = row_per_class(before.coef, before.intercept)
+        known = dict(zip(before.classes.tolist(), zip(*rows, strict=True), strict=True))
+        for k, label in enumerate(classes.tolist()):
+            if label in known:
+                coef[k], intercept[k] = known[label]
+    if len(classes) == 2:
+        return coef[1:] - coef[:1], intercept[1:] - intercept[:1]
+    return coef, intercept
 
 
 def _map_logits(

@@ -15,8 +15,7 @@ coef : (n_outputs, n_features); intercept : (n_outputs,), zeros without an inter
 params : (n_outputs, n_dof), n_dof = n_features + fit_intercept, intercept last; float64, in the
     coordinates  w~ = w * scale,  b~ = b + w @ center,  which give every feature mean zero and
     variance one without touching X. center = 0 and scale = 1 are the raw coordinates.
-logits, proba : (n_outputs, rows of a block). NumPy adds up along the first axis with SIMD; sums
-    along short rows of a (rows, n_outputs) array take two to three times as long.
+logits, proba : (n_outputs, rows of a block).
 
 Knows nothing of steps, convergence or estimators; validates nothing.
 """
@@ -28,7 +27,7 @@ from copy import copy
 
 import numpy as np
 
-from skl_softmax._model import softmax_block
+from skl_softmax._kernels import block_loss, sigmoid_block, softmax_block
 from skl_softmax._rows import Array, Block, Rows
 
 LARGEST_PENALTY = 1e300  # on a coefficient
@@ -42,8 +41,9 @@ class SoftmaxObjective:
     Parameters
     ----------
     rows : Rows
-    y : ndarray of integers, (n_samples,)
-        Codes 0 … n_classes - 1.
+    y : ndarray, (n_samples,) or (n_samples, n_classes)
+        Codes 0 … n_classes - 1, or each sample's probabilities of the classes: CE is then their
+        mean over the classes, with those as weights.
     weights : ndarray of float64, (n_samples,)
         Non-negative, summing to one; may be a broadcast scalar.
     alpha, n_outputs, fit_intercept
@@ -82,8 +82,8 @@ class SoftmaxObjective:
         self.penalty[: rows.n_features] = np.minimum(alpha / scale**2, LARGEST_PENALTY)
         # Relative, of a computed loss: a logit loses what it is smaller than its terms.
         self.precision = float(np.finfo(rows.dtype).eps * (1.0 + np.max(np.abs(center) / scale)))
-        # Labels as the block kernels want them.
-        self._labels = y if n_outputs > 1 else np.array([1, -1], rows.dtype)[y]
+        self._has_labels = y.ndim == 1
+        self._block_loss, self._targets = block_loss(y, n_outputs, rows.dtype)
 
     def sample(self, n_samples: int) -> SoftmaxObjective:
         """The same function of a random sample of the rows, always the same one, copied."""
@@ -94,7 +94,7 @@ class SoftmaxObjective:
             return self
         sample = copy(self)
         sample.rows = self.rows.take(chosen)
-        sample.weights, sample._labels = weights / weights.sum(), self._labels[chosen]
+        sample.weights, sample._targets = weights / weights.sum(), self._targets[..., chosen]
         return sample
 
     def coef(self, params: Array) -> tuple[Array, Array]:
@@ -122,14 +122,12 @@ class SoftmaxObjective:
     def value_and_gradient(self, params: Array) -> tuple[float, Array]:
         """Return F and its gradient (n_outputs, n_dof), both with respect to `params`."""
         coef, intercept = self.coef(params)
-        block_pass = _two_class_block if self.n_outputs == 1 else _softmax_block
 
         def run_pass(run: list[Block]) -> tuple[float, Array, Array]:
             loss = 0.0
             gradient, sums = np.zeros(coef.shape), np.zeros(self.n_outputs)
             for block, logits in self.rows.linear(run, coef, intercept):
-                labels, weights = self._labels[block.rows], self.weights[block.rows]
-                loss += block_pass(logits, labels, weights)  # logits: now residuals
+                loss += self._loss_of(block, logits)  # logits: now residuals
                 gradient += logits @ block.X
                 sums += logits.sum(axis=1, dtype=np.float64)
             return loss, gradient, sums
@@ -144,12 +142,27 @@ class SoftmaxObjective:
         gradient += penalized
         return float(loss + 0.5 * np.vdot(penalized, params)), gradient
 
+    def cross_entropy(self, coef: Array, intercept: Array) -> float:
+        """The mean cross-entropy of given weights, without the penalty."""
+
+        def run_loss(run: list[Block]) -> tuple[float]:
+            blocks = self.rows.linear(run, coef, intercept)
+            return (sum(self._loss_of(block, logits) for block, logits in blocks),)
+
+        return float(self.rows.sum(run_loss)[0])
+
+    def _loss_of(self, block: Block, logits: Array) -> float:
+        """A block's part of the loss; its logits (n_outputs, rows) become residuals s (p - y)."""
+        return self._block_loss(logits, self._targets[..., block.rows], self.weights[block.rows])
+
     def separates(self, params: Array) -> bool:
         """Whether each sample's own class has the largest logit: those of weight zero aside."""
+        if not self._has_labels:
+            return False
 
         def run_separates(run: list[Block]) -> bool:
             for block, logits in self.rows.linear(run, *self.coef(params)):
-                labels = self._labels[block.rows]
+                labels = self._targets[block.rows]
                 if self.n_outputs == 1:
                     lead = -labels * logits[0]
                 else:
@@ -164,7 +177,7 @@ class SoftmaxObjective:
 
     def _proba(self, run: list[Block], params: Array) -> Iterator[tuple[Block, Array]]:
         """Yield each block and its probabilities (n_outputs, rows); of two, the second's."""
-        to_proba = _sigmoid_block if self.n_outputs == 1 else softmax_block
+        to_proba = sigmoid_block if self.n_outputs == 1 else softmax_block
         for block, logits in self.rows.linear(run, *self.coef(params)):
             to_proba(logits)
             yield block, logits
@@ -342,41 +355,3 @@ def standardize_gradient(gradient: Array, sums: Array, center: Array, scale: Arr
     features = gradient[:, : len(scale)]
     features -= sums[:, np.newaxis] * center
     features /= scale
-
-
-def _sigmoid_block(logits: Array) -> None:
-    """Turn logits (1, rows) into the probability of the second class, in place."""
-    logits *= 0.5
-    np.tanh(logits, out=logits)  # several times as fast as scipy.special.expit
-    logits *= 0.5
-    logits += 0.5
-
-
-def _softmax_block(logits: Array, y: Array, weights: Array) -> float:
-    """Return the block's loss, and turn logits (n_classes, rows) into residuals s (p - y)."""
-    n = len(y)
-    flat = logits.reshape(-1)
-    labelled = y.astype(np.intp) * n + np.arange(n)  # where each row's own class stands
-    logits -= logits.max(axis=0)
-    own = flat.take(labelled)
-    np.exp(logits, out=logits)
-    total = logits.sum(axis=0)
-    logits *= (weights / total).astype(logits.dtype, copy=False)
-    flat[labelled] -= weights
-    return float(weights @ (np.log(total) - own))
-
-
-def _two_class_block(logits: Array, signs: Array, weights: Array) -> float:
-    """The same for the one row of logits (1, rows) of two classes; signs are 1 and -1.
-
-    A sample loses log(1 + exp(m)), m its logit times its sign.
-    """
-    m = logits[0]
-    m *= signs
-    tail = np.exp(-np.abs(m))
-    loss = np.log1p(tail)
-    loss += np.maximum(m, 0.0)
-    np.divide(np.where(m > 0.0, 1.0, tail), 1.0 + tail, out=m)
-    m *= signs
-    m *= weights
-    return float(weights @ loss)

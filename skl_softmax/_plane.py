@@ -158,14 +158,14 @@ class Frames:
         return self.chosen([0, *later.tolist()])
 
     def chosen(self, iterations: Any) -> list[int]:
-        """The given steps, each once, those beyond the last as the last; None: the last."""
-        last = self.found.classifier.n_iter_
+        """The given steps, each once, those beyond the last as the last; None: the fitted one."""
         if iterations is None:
-            return [int(last)]
+            return [int(self.found.classifier.best_iter_)]
         self.found.require_history("DecisionRegionsDisplay")
         steps = np.asarray(iterations)
         if steps.ndim != 1 or steps.dtype.kind not in "iu" or not len(steps) or steps.min() < 0:
             raise ValueError(
                 f"iterations must be a sequence of numbers of steps, 0 or more, got {iterations!r}."
             )
+        last = self.found.classifier.n_iter_
         return list(dict.fromkeys(np.minimum(steps, last).tolist()))

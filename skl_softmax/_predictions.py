@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skl_softmax._model import SoftmaxModel
 from skl_softmax._rows import Array, Matrix
+from skl_softmax._validation import check_columns
 
 
 class PredictionMixin:
@@ -97,6 +98,7 @@ class PredictionMixin:
     def _check_X(self, X: Any, *, ensure_all_finite: bool = False) -> Any:
         """Return X as the model takes it, which checks for itself, block by block, for NaN."""
         check_is_fitted(self)
+        check_columns(X)
         return validate_data(
             self,
             X,

@@ -9,7 +9,8 @@ Knows nothing of estimators; takes no steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
@@ -28,7 +29,7 @@ class Task:
     Attributes
     ----------
     X : ndarray or CSR (n_samples, n_features)
-    y : ndarray of integers (n_samples,)
+    y : ndarray of integers (n_samples,), or of probabilities (n_samples, n_classes)
     weights : ndarray (n_samples,), summing to one
     """
 
@@ -54,6 +55,13 @@ class Task:
             scale=scale,
             gram=gram,
         )
+
+    def cross_entropy(
+        self, X: Matrix, y: Array, weights: Array, workers: Workers
+    ) -> Callable[[Array, Array], float]:
+        """The mean loss on other samples, without the penalty, of given coef and intercept."""
+        task = replace(self, X=X, y=y, weights=weights)
+        return RawProblem(task, workers, measure_scale=False).objective.cross_entropy
 
 
 class RawProblem:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from skl_softmax._model import softmax_block
+from skl_softmax._kernels import softmax_block
 from skl_softmax._pictures import (
     LONGEST_LEGEND,
     Drawn,

@@ -59,7 +59,7 @@ class Trained:
         """The model after that many steps, with a row of weights for each class."""
         classifier = self.classifier
         weights = classifier.coef_, classifier.intercept_
-        if iteration < classifier.n_iter_:
+        if iteration != classifier.best_iter_:
             weights = classifier.coef_history_[iteration], classifier.intercept_history_[iteration]
         return SoftmaxModel(classifier.classes_, *row_per_class(*weights))
 

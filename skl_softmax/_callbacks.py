@@ -1,0 +1,60 @@
+"""What scikit-learn's callbacks get to know of a fit: that it begins, every step, that it ends.
+
+Without callbacks there is nothing to do, and nothing is done. Knows no step, and no loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from skl_softmax._compat import has_callbacks
+
+
+class Callbacks:
+    """The callbacks set on an estimator, for the length of one fit.
+
+    Parameters
+    ----------
+    estimator : estimator
+        It must be inside scikit-learn's `with_callbacks`, which ends what begins here.
+    X, y : array-like
+        As the user gave them: names of features, labels and all.
+    sample_weight : array-like or None
+    """
+
+    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
+        self._context: Any = None
+        self._step: Any = None
+        if not has_callbacks(estimator):
+            return
+        self._given = {
+            "estimator": estimator,
+            "X": X,
+            "y": y,
+            "metadata": {} if sample_weight is None else {"sample_weight": sample_weight},
+        }
+        self._context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+        self._context.call_on_fit_task_begin(**self._given)
+
+    def begin_step(self) -> None:
+        """A step is about to be taken."""
+        if self._context is not None:
+            self._step = self._context.subcontext(task_name="step")
+            self._step.call_on_fit_task_begin(**self._given)
+
+    def end_step(self, attributes: Callable[[], dict[str, Any]] | None) -> bool:
+        """It has been taken; return whether a callback asks to stop.
+
+        `attributes` gives what an estimator fitted until here would have, if someone asks for
+        that. None: there was no step left to take.
+        """
+        if self._step is None:
+            return False
+        given = self._given if attributes else {"estimator": self._given["estimator"]}
+        return bool(self._step.call_on_fit_task_end(**given, reconstruction_attributes=attributes))
+
+    def end(self) -> None:
+        """The estimator is fitted."""
+        if self._context is not None:
+            self._context.call_on_fit_task_end(**self._given, reconstruction_attributes={})

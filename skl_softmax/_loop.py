@@ -1,0 +1,230 @@
+"""The loop over a descent's steps: when to stop, what to keep, what to say of how it ended.
+
+Reads an estimator's parameters and sets nothing on it. Knows no formula of the loss and no rule for
+a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skl_softmax._callbacks import Callbacks
+from skl_softmax._descent import State
+from skl_softmax._problem import RawProblem, StandardizedProblem, Task, largest_stable_learning_rate
+from skl_softmax._rows import Array
+from skl_softmax._threads import Workers
+
+
+class Step(NamedTuple):
+    """What is kept of every step."""
+
+    loss: float
+    n_passes: int  # over the data, so far
+    validation_loss: float  # not a number without a validation set
+    weights: tuple[Array, Array] | None  # coef and intercept, if they are to be kept
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a descent passed through, and why it stopped there.
+
+    Attributes
+    ----------
+    steps : list of Step
+        From its start to `last`.
+    last, kept : State
+        The last one, and the one whose weights are the fit's: the same without early stopping.
+    stop_reason : str
+    size : float
+        The largest derivative at `last`, as `tol` means it.
+    converged : bool
+    """
+
+    steps: list[Step]
+    last: State
+    kept: State
+    stop_reason: str
+    size: float
+    converged: bool
+
+
+def follow(
+    estimator: Any,
+    problem: RawProblem | StandardizedProblem,
+    descent: Iterator[State],
+    validation_loss: Callable[[Array, Array], float] | None,
+    callbacks: Callbacks,
+) -> Run:
+    """Follow the descent until there is a reason to stop: Ctrl-C is one, from the first state on.
+
+    ``validation_loss(coef, intercept)`` is what early stopping goes by, if there is any.
+    """
+    watch = _Watch(estimator, problem, validation_loss)
+    reason = ""
+    try:
+        watch.take(next(descent))
+        reason = watch.reason()
+        while not reason:
+            callbacks.begin_step()
+            state = next(descent, None)
+            if state is None or not np.isfinite(state.loss):
+                reason = "precision" if state is None else "diverged"
+                callbacks.end_step(None)
+                break
+            watch.take(state)
+            is_asked = callbacks.end_step(watch.fitted)
+            reason = watch.reason() or ("callback" if is_asked else "")
+            if not reason and state.iteration == estimator.max_iter:
+                reason = "max_iter"
+    except KeyboardInterrupt:
+        if watch.last is None:
+            raise
+        reason = "interrupted"
+    return watch.run(reason)
+
+
+class _Watch:
+    """Looks at every state, keeps what is to be kept of it, and prints what is to be printed."""
+
+    def __init__(
+        self,
+        estimator: Any,
+        problem: RawProblem | StandardizedProblem,
+        validation_loss: Callable[[Array, Array], float] | None,
+    ) -> None:
+        self._estimator, self._problem = estimator, problem
+        self._validation_loss = validation_loss
+        self._steps: list[Step] = []
+        self._best: State | None = None  # of the least validation loss
+        self._least = np.inf
+        self._printed: State | None = None
+        self.last: State | None = None
+
+    def take(self, state: State) -> None:
+        """Keep what is to be kept of the next state."""
+        weights, validation_loss = None, np.nan
+        if self._validation_loss or self._estimator.store_coef_history:
+            weights = self._problem.coef(state.params)
+        if self._validation_loss and weights:
+            validation_loss = self._validation_loss(*weights)
+            if self._best is None or validation_loss < self._least:
+                self._best, self._least = state, validation_loss
+        if not self._estimator.store_coef_history:
+            weights = None
+        self._steps.append(Step(state.loss, self._problem.n_passes, validation_loss, weights))
+        self.last = state
+        verbose = self._estimator.verbose
+        if verbose > 1 or (verbose and _is_shown(state.iteration)):
+            self._print()
+
+    def reason(self) -> str:
+        """Why to stop at the last state, or nothing."""
+        assert self.last is not None
+        if self._size() <= self._estimator.tol > 0.0:
+            return "tol"
+        if self._estimator.early_stopping and self._best is not None:
+            idle = self.last.iteration - self._best.iteration
+            if idle >= self._estimator.n_iter_no_change:
+                return "early_stopping"
+        return ""
+
+    def fitted(self) -> dict[str, Any]:
+        """What an estimator that stops here has of its own."""
+        assert self.last is not None
+        coef, intercept = self._problem.coef(self.last.params)
+        losses = np.array([step.loss for step in self._steps])
+        return {
+            "coef_": coef,
+            "intercept_": intercept,
+            "n_iter_": self.last.iteration,
+            "loss_": self.last.loss,
+            "loss_history_": losses,
+        }
+
+    def run(self, stop_reason: str) -> Run:
+        """The whole of it, up to the last state."""
+        assert self.last is not None
+        if self._estimator.verbose and self._printed is not self.last:
+            self._print()
+        size = self._size()
+        precision = self._problem.objective.precision
+        return Run(
+            steps=self._steps[: self.last.iteration + 1],  # Ctrl-C may have come between the two
+            last=self.last,
+            kept=self._best if self._estimator.early_stopping and self._best else self.last,
+            stop_reason=stop_reason,
+            size=size,
+            converged=stop_reason == "tol"
+            or (stop_reason == "precision" and _is_as_exact_as_rounding(precision, size)),
+        )
+
+    def _size(self) -> float:
+        """The largest derivative at the last state."""
+        assert self.last is not None
+        return self._problem.gradient_size(self.last.gradient)
+
+    def _print(self) -> None:
+        """Print where the descent stands."""
+        assert self.last is not None
+        line = f"step {self.last.iteration:5d}  loss {self.last.loss:.9g}"
+        if self._validation_loss:
+            line += f"  validation {self._steps[-1].validation_loss:.9g}"
+        print(f"{line}  gradient {self._size():.2e}")
+        self._printed = self.last
+
+
+def _is_shown(step: int) -> bool:
+    """Whether it is one of 0, 1, …, 10, 20, …, 100, 200 and so on."""
+    return bool(step % 10 ** (len(str(step)) - 1) == 0)
+
+
+def _is_as_exact_as_rounding(precision: float, size: float) -> bool:
+    """Whether a largest derivative of `size` is all that rounding leaves to be had.
+
+    Where the loss is flat to its relative `precision`, derivatives are of the order of its root.
+    """
+    return precision <= 1e-3 and bool(size <= precision**0.5)
+
+
+def complaint(
+    estimator: Any, run: Run, *, is_separable: bool, task: Task, workers: Workers
+) -> str | None:
+    """What the user should know of how a run ended: nothing, if it is what was asked for."""
+    separable = (
+        "The classes can be separated, and alpha=0 does not penalise large weights: the loss"
+        " has no minimum, and the weights grow until the fit stops. Set alpha > 0."
+    )
+    if run.stop_reason == "diverged":
+        message = (
+            f"Diverged: at step {run.last.iteration + 1} the loss was no longer finite; the"
+            f" weights after step {run.last.iteration} are kept."
+        )
+    elif run.stop_reason in ("callback", "early_stopping", "interrupted"):
+        return None
+    elif estimator.tol == 0 or run.converged:
+        return separable if is_separable else None
+    elif run.stop_reason == "max_iter":
+        message = (
+            f"Not converged: after max_iter={estimator.max_iter} steps the largest derivative is"
+            f" {run.size:.2g}, above tol={float(estimator.tol):g}. Raise max_iter or tol."
+        )
+        if is_separable:
+            return f"{message} {separable}"
+    else:
+        single = "float64, " if task.X.dtype == np.float32 else ""
+        return (
+            "Not converged: the loss falls no further at the precision of its numbers, but the"
+            f" largest derivative is {run.size:.2g}. Use {single}a larger alpha, or subtract the"
+            " means of columns that are far larger than their spread."
+        )
+    if isinstance(estimator.learning_rate, str):
+        return message
+    stable = largest_stable_learning_rate(task, workers)
+    return message + (
+        f" The largest learning rate that is stable for this data is {stable:.3g} (now"
+        f" {float(estimator.learning_rate):g}); learning_rate='auto' needs none."
+    )
