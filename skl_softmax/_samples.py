@@ -104,7 +104,8 @@ def _check_validation(estimator: Any, given: Given, classes: Array) -> Samples |
     except ValueError as error:
         raise ValueError(f"X_val cannot be used: {error}") from error
     if given.is_proba:
-        _, y = _check_proba(given.y_val, X, given.classes, y_name)
+        labels = classes if given.classes is None else given.classes
+        _, y = _check_proba(given.y_val, X, labels, y_name)
     else:
         y = _encode_known_labels(given.y_val, classes)
         check_consistent_length(X, y)
@@ -262,26 +263,31 @@ def _weigh(samples: Samples, factors: Array, name: str) -> Samples:
 
 
 def _hold_out(samples: Samples, fraction: float, random_state: Any) -> tuple[Samples, Samples]:
-    """Return the samples to fit and those to validate on: as many of each class, where it is known.
+    """Return the samples to fit and those to validate on: of every class alike, if it is known.
 
     Both copied.
     """
-    has_labels = samples.y.ndim == 1
+    y = samples.y if samples.y.ndim == 1 else None
     try:
-        X, X_val, y, y_val, weights, weights_val = train_test_split(
-            *samples,
-            test_size=fraction,
-            random_state=random_state,
-            stratify=samples.y if has_labels else None,
+        fitted, held_out = train_test_split(
+            np.arange(len(samples.y)), test_size=fraction, random_state=random_state, stratify=y
         )
-        if has_labels and len(np.unique(y)) < len(np.unique(samples.y)):
+        if y is not None and len(np.unique(y[fitted])) < len(np.unique(y)):
             raise ValueError("Not a sample of some class would be left.")
     except ValueError as error:
         raise ValueError(
             f"early_stopping=True holds out validation_fraction={fraction} of each class's"
             f" samples, or else needs X_val and y_val. {error}"
         ) from error
-    return Samples(X, y, weights), Samples(X_val, y_val, weights_val)
+    return _take(samples, fitted), _take(samples, held_out)
+
+
+def _take(samples: Samples, rows: Array) -> Samples:
+    """Some of the samples; weights that are all one still take no memory."""
+    X, y, weights = samples
+    are_one = weights.strides == (0,)
+    weights = np.broadcast_to(1.0, len(rows)) if are_one else weights[rows]
+    return Samples(X[rows], y[rows], weights)
 
 
 def _relative(weights: Array) -> Array:

@@ -2,10 +2,13 @@
 
 import io
 import pickle
+import tomllib
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -17,6 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._objective import SoftmaxObjective
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -145,15 +151,85 @@ def test_saved_and_loaded(iris, dump):
         np.ndarray.tolist,
         pd.DataFrame,
         lambda X: pd.DataFrame(X).convert_dtypes(),
+        lambda X: pd.DataFrame(X.astype(int)).astype("Int16"),
+        lambda X: pd.DataFrame(X, dtype=object),
+        lambda X: pd.DataFrame(X).astype(pd.SparseDtype(float, 0.0)),
+        lambda X: pl.DataFrame(X, schema=list("abcd")),
+        lambda X: pl.DataFrame(X.astype(int), schema=list("abcd")),
         np.asfortranarray,
     ],
 )
 def test_inputs_that_mean_the_same(iris, convert):
     X, y = np.rint(iris[0]), iris[1]
-    expected = SoftmaxGDClassifier().fit(X, y)
-    for labels in (y, list(y), pd.Series(y, index=np.arange(150) + 7)):
-        model = SoftmaxGDClassifier().fit(convert(X), labels, pd.Series(np.ones(150)))
-        np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-9)
+    expected = SoftmaxGDClassifier(tol=1e-9).fit(X, y)
+    for labels in (y, list(y), pd.Series(y, index=np.arange(150) + 7), pl.Series(y)):
+        model = SoftmaxGDClassifier(tol=1e-9).fit(convert(X), labels, pd.Series(np.ones(150)))
+        np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-6)
+        np.testing.assert_array_equal(model.predict(convert(X)), expected.predict(X))
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        list,
+        lambda names: np.array(names, dtype=object),
+        lambda names: np.array(names, dtype=np.dtypes.StringDType()),
+        pd.Series,
+        lambda names: pd.Series(names, dtype="string"),
+        lambda names: pd.Series(names, dtype="category"),
+        pl.Series,
+        lambda names: pl.Series(names, dtype=pl.Categorical),
+    ],
+)
+def test_labels_that_mean_the_same(iris, convert):
+    X, y = iris
+    names = ["setosa", "versicolor", "virginica"]
+    labels = [names[k] for k in y]
+    model = SoftmaxGDClassifier().fit(X, convert(labels), X_val=X[::9], y_val=convert(labels[::9]))
+    assert model.classes_.tolist() == names
+    assert model.predict(X).tolist() == [
+        names[k] for k in SoftmaxGDClassifier().fit(X, y).predict(X)
+    ]
+
+
+def test_names_of_a_polars_frame(iris):
+    names = ["a", "b", "c", "d"]
+    X = pl.DataFrame(iris[0], schema=names)
+    model = SoftmaxGDClassifier().fit(X, iris[1])
+    assert model.feature_names_in_.tolist() == names
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(X.rename({"a": "z"}))
+
+
+@pytest.mark.parametrize(
+    ("column", "dtype"),
+    [
+        (pd.Categorical(["red", "blue"] * 75), "category"),
+        (pd.Categorical([1, 2] * 75), "category"),
+        (pd.Series(["red", "blue"] * 75, dtype="string"), "string"),
+        (pd.date_range("2020-01-01", periods=150), "datetime64"),
+        (pd.timedelta_range("1D", periods=150), "timedelta64"),
+        (pl.Series(["red", "blue"] * 75), "String"),
+        (pl.Series(["red", "blue"] * 75, dtype=pl.Categorical), "Categorical"),
+        (pl.Series(["red", "blue"] * 75, dtype=pl.Enum(["red", "blue"])), "Enum"),
+        (pl.Series(pd.date_range("2020-01-01", periods=150)), "Datetime"),
+    ],
+)
+def test_columns_that_are_not_numbers_are_named(iris, column, dtype):
+    if isinstance(column, pl.Series):
+        X = pl.DataFrame(iris[0], schema=list("abcd"))
+        bad = X.with_columns(column.alias("other"))
+    else:
+        X = pd.DataFrame(iris[0], columns=list("abcd"))
+        bad = X.assign(other=column)
+    message = rf"has columns that are not numbers: 'other' \({dtype}.*OneHotEncoder"
+    model = SoftmaxGDClassifier()
+    with pytest.raises(ValueError, match=f"Input X {message}"):
+        model.fit(bad, iris[1])
+    with pytest.raises(ValueError, match=f"Input X_val {message}"):
+        model.fit(X, iris[1], X_val=bad, y_val=iris[1])
+    with pytest.raises(ValueError, match=f"Input X {message}"):
+        model.fit(X, iris[1]).predict(bad)
 
 
 @pytest.mark.parametrize("dtype", [bool, np.int8, np.int64, np.uint16, np.float16])
@@ -163,3 +239,39 @@ def test_numbers_of_other_types(iris, dtype):
     expected = SoftmaxGDClassifier().fit(X.astype(dtype).astype(float), iris[1])
     np.testing.assert_array_equal(model.coef_, expected.coef_)
     assert model.coef_.dtype == np.float64
+
+
+@pytest.mark.parametrize("learning_rate", ["auto", 0.01])
+def test_ctrl_c_leaves_what_was_reached(iris, learning_rate, monkeypatch):
+    params = {"learning_rate": learning_rate, "store_coef_history": True}
+    model = SoftmaxGDClassifier(**params)
+    evaluate = SoftmaxObjective.value_and_gradient
+    calls = []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(SoftmaxObjective, "value_and_gradient", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*iris)
+    assert (model.stop_reason_, model.converged_) == ("interrupted", False)
+    assert len(model.loss_history_) == len(model.coef_history_) == model.n_iter_ + 1
+    expected = SoftmaxGDClassifier(**params, max_iter=model.n_iter_, tol=0).fit(*iris)
+    np.testing.assert_array_equal(model.predict_proba(iris[0]), expected.predict_proba(iris[0]))
+    fitted = model.coef_
+    calls[:] = [1, 1, 1]
+    with pytest.raises(KeyboardInterrupt):  # before there is anything new
+        model.fit(*iris)
+    assert model.coef_ is fitted
+
+
+def test_the_page_that_scikit_learn_links_to():
+    """The one place in pyproject says where the site is; its reference has a page of that name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    url = SoftmaxGDClassifier()._get_doc_link()
+    page = "en/stable/generated/skl_softmax.SoftmaxGDClassifier.html"
+    assert url == f"{project['urls']['Documentation']}/{page}"
+    assert url in SoftmaxGDClassifier()._repr_html_()

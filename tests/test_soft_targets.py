@@ -1,0 +1,166 @@
+"""Probabilities in the place of labels: each sample stands for one of every class."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from scipy.special import log_softmax, softmax
+from sklearn.datasets import load_iris
+
+from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._problem import RawProblem, Task
+from skl_softmax._threads import Workers
+
+X, y = load_iris(return_X_y=True)
+
+
+def soft_targets(rng, n_samples, n_classes):
+    """Some rows certain, some with classes that are impossible, all different."""
+    P = softmax(3.0 * rng.standard_normal((n_samples, n_classes)), axis=1)
+    P[P < 0.05] = 0.0
+    P[::7] = np.eye(n_classes)[0]
+    return P / P.sum(axis=1, keepdims=True)
+
+
+def repeated(X, P, weights):
+    """Every sample once for each class, weighted by its probability."""
+    n_samples, n_classes = P.shape
+    rows = np.repeat(np.arange(n_samples), n_classes)
+    return X[rows], np.tile(np.arange(n_classes), n_samples), (P * weights[:, np.newaxis]).ravel()
+
+
+@given(
+    st.integers(2, 4),
+    st.integers(0, 1000),
+    st.sampled_from(["auto", 0.1]),
+    st.sampled_from([None, "balanced", {0: 0.5, 1: 3.0}]),
+    st.booleans(),
+)
+def test_probabilities_are_weighted_repetition(
+    n_classes, seed, learning_rate, class_weight, is_sparse
+):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((60, 3))
+    P, weights = soft_targets(rng, 60, n_classes), rng.uniform(0.0, 1.0, 60)
+    params = {"learning_rate": learning_rate, "class_weight": class_weight, "max_iter": 10}
+    X_repeated, labels, weights_repeated = repeated(X, P, weights)
+    if is_sparse:
+        X, X_repeated = sparse.csr_array(X), sparse.csr_array(X_repeated)
+    soft = SoftmaxGDClassifier(**params, tol=0).fit_proba(X, P, weights)
+    hard = SoftmaxGDClassifier(**params, tol=0).fit(X_repeated, labels, weights_repeated)
+    n = min(len(soft.loss_history_), len(hard.loss_history_))
+    np.testing.assert_allclose(soft.loss_history_[:n], hard.loss_history_[:n], rtol=1e-9)
+    np.testing.assert_allclose(soft.coef_, hard.coef_, atol=1e-6)
+    np.testing.assert_array_equal(soft.classes_, np.arange(n_classes))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_loss_and_gradient(rng, n_classes, dtype):
+    """The formula, and its finite differences."""
+    X = rng.standard_normal((50, 4))
+    P, weights = soft_targets(rng, 50, n_classes), np.full(50, 1 / 50)
+    n_outputs = 1 if n_classes == 2 else n_classes
+    with Workers() as workers:
+        task = Task(X.astype(dtype), P, weights, n_outputs, alpha=0.1, fit_intercept=True)
+        objective = RawProblem(task, workers, measure_scale=False).objective
+        params = rng.standard_normal(objective.shape)
+        loss, gradient = objective.value_and_gradient(params)
+        coef, intercept = params[:, :-1], params[:, -1]
+        logits = X @ coef.T + intercept
+        logits = np.hstack([np.zeros((50, 1)), logits]) if n_classes == 2 else logits
+        cross_entropy = -(P * log_softmax(logits, axis=1)).sum(axis=1).mean()
+        rtol = 1e-5 if dtype is np.float32 else 1e-12
+        assert loss == pytest.approx(cross_entropy + 0.05 * (coef**2).sum(), rel=rtol)
+        assert objective.cross_entropy(coef, intercept) == pytest.approx(cross_entropy, rel=rtol)
+        if dtype is np.float64:
+            for i in np.ndindex(params.shape):
+                step = np.zeros_like(params)
+                step[i] = 1e-6
+                ends = [objective.value_and_gradient(params + s * step)[0] for s in (1, -1)]
+                assert gradient[i] == pytest.approx((ends[0] - ends[1]) / 2e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("coef", "losses"),
+    [
+        ([[1.0]], [0.0, 0.0, 5e3]),
+        ([[0.0], [1.0], [-2.0]], [2e4, 0.0, 5e3]),  # where x < 0, the third class is the likeliest
+    ],
+)
+def test_large_logits_lose_what_they_should(coef, losses):
+    X, P = np.array([[-1e4], [1e4], [1e4]]), np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
+    n_outputs = len(coef)
+    P = np.hstack([P, np.zeros((3, max(n_outputs - 2, 0)))])
+    with Workers() as workers:
+        task = Task(X, P, np.full(3, 1 / 3), n_outputs, alpha=0.0, fit_intercept=False)
+        objective = RawProblem(task, workers, measure_scale=False).objective
+        loss = objective.cross_entropy(np.array(coef), np.zeros(n_outputs))
+    assert loss == pytest.approx(np.mean(losses), rel=1e-12)
+
+
+def test_certain_rows_are_labels():
+    by_label = SoftmaxGDClassifier().fit(X, y)
+    by_proba = SoftmaxGDClassifier().fit_proba(X, np.eye(3)[y])
+    np.testing.assert_array_equal(by_proba.coef_, by_label.coef_)
+    separable = SoftmaxGDClassifier(alpha=0, tol=1e-3)
+    with pytest.warns(match="The classes can be separated"):
+        separable.fit_proba(X[:100], np.eye(2)[y[:100]])
+    uncertain = np.eye(2)[y[:100]] * 0.8 + 0.1
+    assert separable.fit_proba(X[:100], uncertain).converged_  # there is a minimum now
+
+
+def test_distillation_finds_the_teacher():
+    """The probabilities of a softmax model are matched by no other weights."""
+    teacher = SoftmaxGDClassifier(alpha=0.01, tol=1e-9).fit(X, y)
+    student = SoftmaxGDClassifier(alpha=0, tol=1e-10).fit_proba(X, teacher.predict_proba(X))
+    np.testing.assert_allclose(student.coef_, teacher.coef_, atol=1e-6)
+
+
+def test_classes_label_the_columns():
+    P = np.eye(3)[y] * 0.7 + 0.1
+    names = np.array(["setosa", "versicolor", "virginica"])
+    plain = SoftmaxGDClassifier().fit_proba(X, P)
+    named = SoftmaxGDClassifier().fit_proba(X, P[:, [2, 0, 1]], classes=names[[2, 0, 1]])
+    np.testing.assert_array_equal(named.classes_, names)
+    np.testing.assert_allclose(named.coef_, plain.coef_, atol=1e-12)
+
+
+def test_a_validation_set_of_probabilities():
+    P = soft_targets(np.random.default_rng(0), len(X), 3)
+    model = SoftmaxGDClassifier(early_stopping=True, n_iter_no_change=2)
+    model.fit_proba(X[::2], P[::2], X_val=X[1::2], P_val=P[1::2])
+    loss = -(P[1::2] * model.predict_log_proba(X[1::2])).sum(axis=1).mean()
+    assert model.validation_loss_history_[model.best_iter_] == pytest.approx(loss, rel=1e-12)
+    model.set_params(random_state=0).fit_proba(X, P)
+    assert len(model.validation_loss_history_) == model.n_iter_ + 1
+
+
+P = np.full((150, 3), 1 / 3)
+BAD = [
+    ((X, P[:, 0]), {}, "Expected 2D array, got 1D array"),
+    ((X, P[:, :1]), {}, "P must have a column for each of two classes or more, got one"),
+    ((X, P[:-1]), {}, "inconsistent numbers of samples: [150, 149]"),
+    ((X, P * np.nan), {}, "Input P contains NaN"),
+    ((X, P * [-1, 2, 2]), {}, "P must hold numbers >= 0 whose sum over each row is one, got -0.3"),
+    ((X, P * 2), {}, "whose sum over each row is one, got a sum of 2 in row 0"),
+    ((X, P), {"classes": ["a", "b"]}, "a different label for each of the 3 columns of P"),
+    ((X, P), {"classes": ["a", "b", "a"]}, "a different label for each of the 3 columns of P"),
+    ((X * np.nan, P), {}, "Input X contains NaN"),
+    ((X, P, np.zeros(150)), {}, "weights are zero"),
+    ((X, P), {"X_val": X, "P_val": P[:, :2] * 1.5}, "each of the 2 columns of P_val"),
+    ((X, P), {"X_val": X}, "P_val is missing"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "options", "message"), BAD)
+def test_bad_input(arguments, options, message):
+    model = SoftmaxGDClassifier().fit(X, y)
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.fit_proba(*arguments, **options)
+    assert vars(model).keys() == before.keys()
+    assert all(vars(model)[name] is value for name, value in before.items())
