@@ -30,6 +30,7 @@ autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings say more
 numpydoc_show_class_members = False  # autodoc lists them
 
+html_baseurl = "https://skl-softmax.readthedocs.io/en/stable/"
 html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "skl_softmax"

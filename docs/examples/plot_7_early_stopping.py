@@ -1,0 +1,52 @@
+"""
+Early stopping
+==============
+
+Watch the loss on other data while the weights are fitted, and keep those that were best there.
+"""
+
+# %%
+# Ninety images and no penalty: after some steps the fit learns them by heart. The loss on them
+# keeps falling, the one on other images rises again.
+
+import matplotlib.pyplot as plt
+from sklearn.datasets import load_digits
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+
+from skl_softmax import LossCurveDisplay, SoftmaxGDClassifier
+
+X, y = load_digits(return_X_y=True)
+X_train, X_other, y_train, y_other = train_test_split(
+    X, y, train_size=90, random_state=0, stratify=y
+)
+X_val, X_test, y_val, y_test = train_test_split(X_other, y_other, test_size=0.5, random_state=0)
+data = {"X": X_train, "y": y_train, "X_val": X_val, "y_val": y_val}
+
+course = SoftmaxGDClassifier(learning_rate=0.01, alpha=0, max_iter=2000, tol=0).fit(**data)
+fig, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
+_ = LossCurveDisplay.from_estimator(course, log=True, ax=ax)
+
+# %%
+# That is what ``early_stopping=True`` is for: it stops when the validation loss has not fallen
+# below its least for ``n_iter_no_change`` steps, and goes back to the weights that were best.
+
+stopped = SoftmaxGDClassifier(learning_rate=0.01, alpha=0, early_stopping=True).fit(**data)
+print(f"{stopped.n_iter_} steps, the weights of step {stopped.best_iter_}")
+fig, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
+_ = LossCurveDisplay.from_estimator(stopped, log=True, ax=ax)
+
+# %%
+# Or a penalty
+# ------------
+# A penalty keeps the weights from learning by heart too. What it leads to does not depend on the
+# way there, so the fit may take the short one; but each strength to try is a fit of its own.
+
+fits = {
+    f"alpha={alpha:g}": SoftmaxGDClassifier(alpha=alpha).fit(**data)
+    for alpha in (1e-2, 1e-1, 1.0, 10.0)
+}
+best = min(fits, key=lambda name: fits[name].validation_loss_history_[-1])
+for name, fit in {"early stopping": stopped, best: fits[best]}.items():
+    loss = log_loss(y_test, fit.predict_proba(X_test))
+    print(f"{name:15s} {fit.n_iter_:4d} steps, loss on images that neither has seen {loss:.3f}")

@@ -1,0 +1,112 @@
+"""`to_sklearn`, and what other projects make of it and of the classifier itself.
+
+The other projects are the extra `interop`; without it, their tests are skipped.
+"""
+
+import io
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skl_softmax import SoftmaxGDClassifier
+
+X, y = load_iris(return_X_y=True, as_frame=True)
+NAMES = np.array(["setosa", "versicolor", "virginica"])
+
+
+@pytest.fixture(params=[2, 3], ids=["two classes", "three classes"])
+def fitted(request):
+    """A classifier and its data."""
+    rows = y < request.param
+    rows[80:100] = False  # so that two classes do not have the same number of samples
+    return SoftmaxGDClassifier(alpha=0.01).fit(X[rows], NAMES[y[rows]]), X[rows]
+
+
+def test_the_same_predictions(fitted):
+    model, X = fitted
+    exported = model.to_sklearn()
+    assert type(exported) is LogisticRegression
+    np.testing.assert_array_equal(exported.predict(X), model.predict(X))
+    np.testing.assert_allclose(exported.predict_proba(X), model.predict_proba(X), rtol=1e-12)
+    np.testing.assert_array_equal(exported.decision_function(X), model.decision_function(X))
+    np.testing.assert_array_equal(exported.feature_names_in_, model.feature_names_in_)
+    np.testing.assert_array_equal(exported.n_iter_, [model.n_iter_])
+    exported.coef_ += 1.0
+    assert np.abs(exported.coef_ - model.coef_ - 1.0).max() < 1e-12
+
+
+def test_parameters_that_mean_the_same(fitted):
+    model, X = fitted
+    labels = model.predict(X)
+    model.set_params(fit_intercept=False, class_weight="balanced").fit(X, labels)
+    exported = model.to_sklearn()
+    assert (exported.fit_intercept, exported.class_weight) == (False, "balanced")
+    np.testing.assert_array_equal(exported.intercept_, 0.0)
+
+
+def test_unfitted():
+    with pytest.raises(NotFittedError):
+        SoftmaxGDClassifier().to_sklearn()
+
+
+def test_joblib_and_pickle_of_the_export(fitted):
+    model, X = fitted
+    file = io.BytesIO()
+    joblib.dump(model.to_sklearn(), file)
+    file.seek(0)
+    for copy in (joblib.load(file), pickle.loads(pickle.dumps(model.to_sklearn()))):
+        np.testing.assert_allclose(copy.predict_proba(X), model.predict_proba(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("with_scaler", [False, True])
+def test_onnx(fitted, with_scaler):
+    reason = "the extra interop is not installed"
+    skl2onnx = pytest.importorskip("skl2onnx", reason=reason)
+    onnxruntime = pytest.importorskip("onnxruntime", reason=reason)
+    model, X = fitted
+    if with_scaler:
+        scaler = StandardScaler().fit(X.to_numpy())
+        model.fit(scaler.transform(X.to_numpy()), model.predict(X))
+        exported = make_pipeline(scaler, model.to_sklearn())
+        expected = model.predict_proba(scaler.transform(X.to_numpy()))
+    else:
+        exported, expected = model.to_sklearn(), model.predict_proba(X)
+    samples = X.to_numpy(np.float32)
+    graph = skl2onnx.to_onnx(exported, samples[:1], options={"zipmap": False})
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    labels, proba = session.run(None, {session.get_inputs()[0].name: samples})
+    np.testing.assert_allclose(proba, expected, atol=1e-5)
+    np.testing.assert_array_equal(labels, model.classes_[expected.argmax(axis=1)])
+
+
+def test_skops(fitted):
+    io_ = pytest.importorskip("skops.io", reason="the extra interop is not installed")
+    model, X = fitted
+    loaded = io_.loads(io_.dumps(model.to_sklearn()))  # nothing that needs trust
+    np.testing.assert_allclose(loaded.predict_proba(X), model.predict_proba(X), rtol=1e-12)
+    stored = io_.dumps(model)
+    trusted = ["skl_softmax._classifier.SoftmaxGDClassifier"]  # the list of the user guide
+    assert io_.get_untrusted_types(data=stored) == trusted
+    copy = io_.loads(stored, trusted=trusted)
+    np.testing.assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
+    assert vars(copy).keys() == vars(model).keys()
+    np.testing.assert_array_equal(copy.loss_history_, model.loss_history_)
+
+
+def test_shap(fitted):
+    """Shapley values of a linear model: what each feature adds to the logits at the mean."""
+    shap = pytest.importorskip("shap", reason="the extra interop is not installed")
+    model, X = fitted
+    explainer = shap.LinearExplainer(model.to_sklearn(), X)
+    values = explainer(X).values.reshape(len(X), X.shape[1], -1)
+    centered = X.to_numpy() - explainer.masker.data.mean(axis=0)
+    np.testing.assert_allclose(
+        values, centered[:, :, np.newaxis] * model.coef_.T[np.newaxis], atol=1e-8
+    )
