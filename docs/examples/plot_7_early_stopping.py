@@ -25,7 +25,8 @@ data = {"X": X_train, "y": y_train, "X_val": X_val, "y_val": y_val}
 
 course = SoftmaxGDClassifier(learning_rate=0.01, alpha=0, max_iter=2000, tol=0).fit(**data)
 fig, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
-_ = LossCurveDisplay.from_estimator(course, log=True, ax=ax)
+LossCurveDisplay.from_estimator(course, ax=ax)
+_ = ax.set_ylim(0.0, 0.8)
 
 # %%
 # That is what ``early_stopping=True`` is for: it stops when the validation loss has not fallen
@@ -34,7 +35,9 @@ _ = LossCurveDisplay.from_estimator(course, log=True, ax=ax)
 stopped = SoftmaxGDClassifier(learning_rate=0.01, alpha=0, early_stopping=True).fit(**data)
 print(f"{stopped.n_iter_} steps, the weights of step {stopped.best_iter_}")
 fig, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
-_ = LossCurveDisplay.from_estimator(stopped, log=True, ax=ax)
+LossCurveDisplay.from_estimator(stopped, ax=ax)
+ax.axvline(stopped.best_iter_, color="0.6", linewidth=1.0)
+_ = ax.set_ylim(0.0, 0.8)
 
 # %%
 # Or a penalty
