@@ -384,8 +384,10 @@ class SoftmaxGDClassifier(
     def _fit(self, given: Given, callbacks: Callbacks) -> str | None:
         """Fit, and return what there is to warn of."""
         check_parameters(self)
+        # Measuring the scale of what is fitted sees the numbers in it that are not finite.
+        is_measured = self._measures_scale() and not self.early_stopping
         classes, train, held_out = check_samples(
-            self, given, all_finite=sparse.issparse(given.X) or not self._measures_scale()
+            self, given, all_finite=sparse.issparse(given.X) or not is_measured
         )
         before = self._model() if self.warm_start and hasattr(self, "coef_") else None
         coef, intercept = start_weights(before, classes, train.X.shape[1])

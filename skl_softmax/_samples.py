@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -267,10 +268,14 @@ def _hold_out(samples: Samples, fraction: float, random_state: Any) -> tuple[Sam
 
     Both copied.
     """
+    n_samples = len(samples.y)
+    n_held_out = ceil(fraction * n_samples)
     y = samples.y if samples.y.ndim == 1 else None
+    if y is not None:
+        n_held_out = max(n_held_out, len(np.unique(y)))
     try:
         fitted, held_out = train_test_split(
-            np.arange(len(samples.y)), test_size=fraction, random_state=random_state, stratify=y
+            np.arange(n_samples), test_size=n_held_out, random_state=random_state, stratify=y
         )
         if y is not None and len(np.unique(y[fitted])) < len(np.unique(y)):
             raise ValueError("Not a sample of some class would be left.")

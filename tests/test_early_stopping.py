@@ -147,9 +147,36 @@ def test_a_class_too_small_to_hold_out():
     labels[0] = "only one"
     with pytest.raises(ValueError, match=r"validation_fraction=0.1 .*needs X_val and y_val"):
         SoftmaxGDClassifier(early_stopping=True).fit(X, labels)
-    labels = LABELS[:100]
-    with pytest.raises(ValueError, match=r"early_stopping=True holds out"):
-        SoftmaxGDClassifier(early_stopping=True, validation_fraction=0.99).fit(X[:100], labels)
+    with pytest.raises(ValueError, match=r"early_stopping=True holds out .*=0.99"):
+        SoftmaxGDClassifier(early_stopping=True, validation_fraction=0.99).fit(X[:99], LABELS[:99])
+
+
+def test_one_of_each_class_is_held_out_at_least():
+    rows = [np.flatnonzero(y == k)[i] for k in range(10) for i in range(3)]
+    model = SoftmaxGDClassifier(early_stopping=True, random_state=0).fit(X[rows], y[rows])
+    chosen = train_test_split(X[rows], y[rows], test_size=10, random_state=0, stratify=y[rows])
+    loss = log_loss(chosen[3], model.predict_proba(chosen[1]))
+    assert model.validation_loss_history_[model.best_iter_] == pytest.approx(loss, rel=1e-10)
+
+
+def test_numbers_that_are_not_finite_are_seen_on_either_side():
+    for i in range(0, 100, 7):
+        bad = X[:100].copy()
+        bad[i, 3] = np.inf
+        with pytest.raises(ValueError, match="Input X contains infinity"):
+            SoftmaxGDClassifier(early_stopping=True, random_state=0).fit(bad, y[:100])
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_verbose_shows_both_losses(capsys, verbose):
+    model = SoftmaxGDClassifier(verbose=verbose)
+    model.fit(X_train, y_train, X_val=X_val, y_val=y_val)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == (0 if verbose == 0 else len({*range(11), model.n_iter_}))
+    for line, step in zip(lines, [*range(11), model.n_iter_], strict=False):
+        loss, validation = model.loss_history_[step], model.validation_loss_history_[step]
+        shown = f"step {step:5d}  loss {loss:.9g}  validation {validation:.9g}  gradient "
+        assert line.startswith(shown)
 
 
 def test_a_pipeline_transforms_the_validation_set():

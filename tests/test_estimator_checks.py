@@ -25,3 +25,15 @@ def test_scikit_learn_checks(estimator, check):
 def test_scikit_learn_checks_of_fits_that_warn(estimator, check):
     """A constant step need not reach `tol`, nor has separable data an optimum; both say so."""
     check(estimator)
+
+
+@parametrize_with_checks(
+    [SoftmaxGDClassifier(early_stopping=True, random_state=0)],
+    expected_failed_checks=lambda _: {
+        f"check_sample_weight_equivalence_on_{kind}_data": "what is held out is drawn by number,"
+        " so a sample that is there twice may be on both sides; one of weight two is on one"
+        for kind in ("dense", "sparse")
+    },
+)
+def test_scikit_learn_checks_of_early_stopping(estimator, check):
+    check(estimator)
