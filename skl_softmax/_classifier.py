@@ -15,17 +15,14 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.utils.validation import check_is_fitted
 
 from skl_softmax._callbacks import Callbacks
 from skl_softmax._compat import CallbackSupportMixin, with_callbacks
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, constant_descent, matrix_descent
-from skl_softmax._export import logistic_regression
+from skl_softmax._fitted import FittedMixin
 from skl_softmax._loop import Run, complaint, follow
 from skl_softmax._model import start_weights
-from skl_softmax._predictions import PredictionMixin
 from skl_softmax._problem import RawProblem, StandardizedProblem, Task
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._samples import Given, check_samples
@@ -34,7 +31,7 @@ from skl_softmax._validation import check_measured, check_parameters
 
 
 class SoftmaxGDClassifier(
-    PredictionMixin,
+    FittedMixin,
     CallbackSupportMixin,  # type: ignore[misc]
     ClassifierMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
@@ -74,6 +71,10 @@ class SoftmaxGDClassifier(
         coefficient of the standardised feature, so that the data's units do not matter. ``0``:
         take all `max_iter` steps, without a warning (``"auto"`` stops before, when the loss can
         fall no further at the precision of its numbers).
+    gap_tol : float, default=None
+        In the place of `tol`: stop when a certificate says that the loss is at most that many nats
+        per sample above its minimum (`duality_gap` tells how). Needs ``alpha > 0``; wide data take
+        longer.
     class_weight : dict, "balanced" or None, default=None
         Factors ``{class: weight}`` on the weights of each class's samples, 1 for those not named.
         ``"balanced"`` gives every class the same total weight.
@@ -128,12 +129,14 @@ class SoftmaxGDClassifier(
     validation_loss_history_ : ndarray of shape (`n_iter_` + 1,)
         The mean cross-entropy on the validation set, without the penalty, under its sample weights
         and the classes' factors in training; only if there is a validation set.
+    gap_ : float
+        How far `loss_` is above the minimum at most; only with `gap_tol`.
     converged_ : bool
-        Whether `tol` was reached, or the loss could fall no further.
+        Whether `tol` or `gap_tol` was reached, or the loss could fall no further.
     stop_reason_ : str
-        Why the fit stopped: ``"tol"`` (reached), ``"precision"`` (the loss can fall no further at
-        the precision of its numbers), ``"max_iter"``, ``"early_stopping"``, ``"callback"`` (one
-        asked for it), ``"interrupted"`` (by Ctrl-C) or ``"diverged"``.
+        Why the fit stopped: ``"tol"`` or ``"gap_tol"`` (reached), ``"precision"`` (the loss can
+        fall no further at the precision of its numbers), ``"max_iter"``, ``"early_stopping"``,
+        ``"callback"`` (one asked for it), ``"interrupted"`` (by Ctrl-C) or ``"diverged"``.
     coef_history_ : ndarray of shape (`n_iter_` + 1, n_classes or 1, n_features)
         The coefficients after every step; only with ``store_coef_history=True``.
     intercept_history_ : ndarray of shape (`n_iter_` + 1, n_classes or 1)
@@ -194,6 +197,7 @@ class SoftmaxGDClassifier(
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-4,
+        gap_tol: float | None = None,
         class_weight: dict[Any, float] | str | None = None,
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
@@ -208,6 +212,7 @@ class SoftmaxGDClassifier(
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
+        self.gap_tol = gap_tol
         self.class_weight = class_weight
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
@@ -270,10 +275,10 @@ class SoftmaxGDClassifier(
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` steps did not reach `tol` > 0; if the weights separate the classes and
-            ``alpha=0``, so that the loss has no minimum (that some of the classes can be separated,
-            and has the same effect, is not noticed); or if a constant learning rate diverged: then
-            the last weights with a finite loss are kept.
+            If `max_iter` steps did not reach `tol` > 0, or `gap_tol`; if the weights separate the
+            classes and ``alpha=0``, so that the loss has no minimum (that some of the classes can
+            be separated, and has the same effect, is not noticed); or if a constant learning rate
+            diverged: then the last weights with a finite loss are kept.
         """
         callbacks = Callbacks(self, X, y, sample_weight)
         given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val)
@@ -338,34 +343,6 @@ class SoftmaxGDClassifier(
         )
         return self._fit_or_restore(given, callbacks)
 
-    def to_sklearn(self) -> LogisticRegression:
-        """Return scikit-learn's `LogisticRegression`, fitted, with these weights.
-
-        For tools that know no other classifier: converters to ONNX, explainers, model stores. It
-        predicts the same labels and probabilities. Its `C` is the default one, which matters only
-        if it is fitted again: the same optimum then needs ``1 / (alpha * sum of weights)``.
-
-        Returns
-        -------
-        classifier : sklearn.linear_model.LogisticRegression
-            It shares no memory with this one.
-
-        Raises
-        ------
-        NotFittedError
-            If there are no weights yet.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_iris
-        >>> from skl_softmax import SoftmaxGDClassifier
-        >>> X, y = load_iris(return_X_y=True)
-        >>> SoftmaxGDClassifier().fit(X, y).to_sklearn().score(X, y)
-        0.98
-        """
-        check_is_fitted(self)
-        return logistic_regression(self)
-
     def _fit_or_restore(self, given: Given, callbacks: Callbacks) -> Self:
         """Fit; if that fails, put back what an earlier fit left."""
         before = self.__dict__.copy()  # checking the input already sets attributes
@@ -409,7 +386,8 @@ class SoftmaxGDClassifier(
 
     def _measures_scale(self) -> bool:
         """Whether features are measured: then `check_measured` sees those that are not finite."""
-        return isinstance(self.learning_rate, str) or self.tol > 0
+        is_asked = self.tol > 0 or self.gap_tol is not None
+        return isinstance(self.learning_rate, str) or is_asked
 
     def _descent(
         self, task: Task, workers: Workers, coef: Array, intercept: Array
@@ -420,7 +398,7 @@ class SoftmaxGDClassifier(
             check_measured(task.X, raw.scale, self)
             params = raw.params(coef, intercept)
             return raw, constant_descent(raw.objective, params, float(self.learning_rate))
-        problem = StandardizedProblem(task, workers)
+        problem = StandardizedProblem(task, workers, may_reduce=self.gap_tol is None)
         check_measured(task.X, problem.scale, self)
         params = problem.start(coef, intercept, np.log(max(2, task.n_outputs)))
         return problem, matrix_descent(
@@ -434,8 +412,10 @@ class SoftmaxGDClassifier(
         losses, passes, validation_losses, weights = zip(*run.steps, strict=True)
         self.loss_history_, self.passes_history_ = np.array(losses), np.array(passes)
         self.loss_ = losses[run.kept.iteration]
-        for name in ("coef_history_", "intercept_history_", "validation_loss_history_"):
+        for name in ("coef_history_", "intercept_history_", "validation_loss_history_", "gap_"):
             self.__dict__.pop(name, None)  # an earlier fit's
+        if run.gap is not None:
+            self.gap_ = run.gap
         if has_validation:
             self.validation_loss_history_ = np.array(validation_losses)
         if self.store_coef_history:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from skl_softmax._rows import Array
 
@@ -40,7 +41,7 @@ def sigmoid_block(logits: Array) -> None:
     logits += 0.5
 
 
-def block_loss(y: Array, n_outputs: int, dtype: type) -> tuple[BlockLoss, Array]:
+def block_loss(y: Array, n_outputs: int, dtype: DTypeLike) -> tuple[BlockLoss, Array]:
     """Return what computes a block's loss, and the targets (…, n_samples) in the form it takes.
 
     y : codes of the classes (n_samples,), or their probabilities (n_samples, n_classes)

@@ -41,6 +41,8 @@ class Run:
     stop_reason : str
     size : float
         The largest derivative at `last`, as `tol` means it.
+    gap : float or None
+        How far the loss of `kept` is above the minimum at most, if that was asked for.
     converged : bool
     """
 
@@ -49,6 +51,7 @@ class Run:
     kept: State
     stop_reason: str
     size: float
+    gap: float | None
     converged: bool
 
 
@@ -98,6 +101,7 @@ class _Watch:
     ) -> None:
         self._estimator, self._problem = estimator, problem
         self._validation_loss = validation_loss
+        self._certificate = None if estimator.gap_tol is None else problem.certificate()
         self._steps: list[Step] = []
         self._best: State | None = None  # of the least validation loss
         self._least = np.inf
@@ -124,7 +128,10 @@ class _Watch:
     def reason(self) -> str:
         """Why to stop at the last state, or nothing."""
         assert self.last is not None
-        if self._size() <= self._estimator.tol > 0.0:
+        gap = self._gap(self.last)
+        if gap is not None and gap <= self._estimator.gap_tol:
+            return "gap_tol"
+        if gap is None and self._size() <= self._estimator.tol > 0.0:
             return "tol"
         if self._estimator.early_stopping and self._best is not None:
             idle = self.last.iteration - self._best.iteration
@@ -152,15 +159,23 @@ class _Watch:
             self._print()
         size = self._size()
         precision = self._problem.objective.precision
+        kept = self._best if self._estimator.early_stopping and self._best else self.last
         return Run(
             steps=self._steps[: self.last.iteration + 1],  # Ctrl-C may have come between the two
             last=self.last,
-            kept=self._best if self._estimator.early_stopping and self._best else self.last,
+            kept=kept,
             stop_reason=stop_reason,
             size=size,
-            converged=stop_reason == "tol"
+            gap=self._gap(kept),
+            converged=stop_reason in ("tol", "gap_tol")
             or (stop_reason == "precision" and _is_as_exact_as_rounding(precision, size)),
         )
+
+    def _gap(self, state: State) -> float | None:
+        """How far its loss is above the minimum at most, if that is asked for."""
+        if self._certificate is None:
+            return None
+        return self._certificate(state.params, state.loss, state.gradient)
 
     def _size(self) -> float:
         """The largest derivative at the last state."""
@@ -205,12 +220,15 @@ def complaint(
         )
     elif run.stop_reason in ("callback", "early_stopping", "interrupted"):
         return None
-    elif estimator.tol == 0 or run.converged:
+    elif run.converged or (estimator.tol == 0 and run.gap is None):
         return separable if is_separable else None
     elif run.stop_reason == "max_iter":
+        left, name = f"the largest derivative is {run.size:.2g}", "tol"
+        if run.gap is not None:
+            left, name = f"the loss may be {run.gap:.2g} above its minimum", "gap_tol"
         message = (
-            f"Not converged: after max_iter={estimator.max_iter} steps the largest derivative is"
-            f" {run.size:.2g}, above tol={float(estimator.tol):g}. Raise max_iter or tol."
+            f"Not converged: after max_iter={estimator.max_iter} steps {left}, above"
+            f" {name}={float(getattr(estimator, name)):g}. Raise max_iter or {name}."
         )
         if is_separable:
             return f"{message} {separable}"

@@ -11,15 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from skl_softmax._curvature import starts_from_gram_matrix
+from skl_softmax._duality import Certificate
 from skl_softmax._objective import SoftmaxObjective, standardize_gradient
 from skl_softmax._row_space import RowSpace, is_wide, row_space
 from skl_softmax._rows import Array, Block, Matrix, Rows
 from skl_softmax._threads import Workers
+
+Gap: TypeAlias = Callable[[Array, float, Array], float]  # of params, loss and gradient
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ class RawProblem:
             self.center, self.scale, _ = _standardization(self._rows, task)
         self.coef = self.objective.coef
         self.params = self.objective.params
+        self._task = task
 
     @property
     def n_passes(self) -> int:
@@ -87,19 +93,49 @@ class RawProblem:
 
     def gradient_size(self, gradient: Array) -> float:
         """The largest derivative in absolute value, for standardised features."""
+        return float(np.abs(self._standardized(gradient)).max())
+
+    def _standardized(self, gradient: Array) -> Array:
         gradient = gradient.copy()
         sums = gradient[:, -1] if self.objective.fit_intercept else np.zeros(len(gradient))
         standardize_gradient(gradient, sums, self.center, self.scale)
-        return float(np.abs(gradient).max())
+        return gradient
+
+    def certificate(self) -> Gap:
+        """Return what bounds how far above the minimum a loss is; takes a pass."""
+        task = self._task
+        standardized = task.objective(self._rows, self.center, self.scale)
+        _, at_zero = self.objective.value_and_gradient(np.zeros(self.objective.shape))
+        certificate = Certificate(standardized, self._standardized(at_zero))
+
+        def gap(params: Array, loss: float, gradient: Array) -> float:
+            coef, intercept = self.coef(params)
+            # A constant feature's weight is better left to the intercept.
+            spared = 0.5 * task.alpha * float((coef[:, ~np.isfinite(self.scale)] ** 2).sum())
+            params = standardized.params(coef, intercept)
+            return spared + certificate.gap(params, loss - spared, self._standardized(gradient))
+
+        return gap
 
 
 class StandardizedProblem:
-    """Coordinates in which every feature has mean zero and variance one, or in the row space."""
+    """Coordinates in which every feature has mean zero and variance one, or in the row space.
 
-    def __init__(self, task: Task, workers: Workers) -> None:
-        rows = Rows(task.X, task.n_outputs, workers)
+    The row space only if `may_reduce`: what rounding hides of it is no one's to vouch for. And
+    computed in `dtype` at least.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        workers: Workers,
+        *,
+        may_reduce: bool = True,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        rows = Rows(task.X, task.n_outputs, workers, dtype=dtype)
         self._all_rows = [rows]
-        self._is_wide = is_wide(rows)
+        self._is_wide = may_reduce and is_wide(rows)
         self._space: RowSpace | None = None
         if self._is_wide:
             self._space = row_space(task.X, task.weights, workers, fit_intercept=task.fit_intercept)
@@ -155,6 +191,11 @@ class StandardizedProblem:
             if not loss < loss_at_zero:
                 return np.zeros_like(params)
         return params
+
+    def certificate(self) -> Gap:
+        """Return what bounds how far above the minimum a loss is; takes a pass."""
+        _, at_zero = self.objective.value_and_gradient(np.zeros(self.objective.shape))
+        return Certificate(self.objective, at_zero).gap
 
     def gradient_size(self, gradient: Array) -> float:
         """The largest derivative in absolute value, for standardised features.

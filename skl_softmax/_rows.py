@@ -13,7 +13,7 @@ from math import isqrt
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
@@ -44,13 +44,17 @@ class Rows:
     n_outputs : int
         Logits per row: with `X` they decide how many rows make a block.
     workers : Workers
+    dtype : dtype, default=None
+        What is computed in, at least; None: X's.
     """
 
-    def __init__(self, X: Matrix, n_outputs: int, workers: Workers) -> None:
+    def __init__(
+        self, X: Matrix, n_outputs: int, workers: Workers, *, dtype: DTypeLike | None = None
+    ) -> None:
         self.X, self.n_outputs = X, n_outputs
         self.n_samples, self.n_features = X.shape
         self.is_sparse = sparse.issparse(X)
-        self.dtype = X.dtype
+        self.dtype = np.dtype(dtype or X.dtype)
         self.n_passes = 0  # over all rows
         self._workers = workers
         n_entries = X.nnz if self.is_sparse else X.size
@@ -71,7 +75,7 @@ class Rows:
 
     def take(self, chosen: Array) -> Rows:
         """Return a copy of the chosen rows."""
-        return Rows(self.X[chosen], self.n_outputs, self._workers)
+        return Rows(self.X[chosen], self.n_outputs, self._workers, dtype=self.dtype)
 
     def _cut(self, block_rows: int, run_rows: int) -> list[list[Block]]:
         """Cut the rows into runs of blocks."""
@@ -98,7 +102,7 @@ class Rows:
         if not self.is_sparse:
             return self.X[start:stop]
         first, last = self.X.indptr[start], self.X.indptr[stop]
-        view = type(self.X)((stop - start, self.n_features), dtype=self.dtype)
+        view = type(self.X)((stop - start, self.n_features), dtype=self.X.dtype)
         view.data, view.indices = self.X.data[first:last], self.X.indices[first:last]
         # Of one integer type: SciPy allows two, scikit-learn does not.
         view.indptr = (self.X.indptr[start : stop + 1] - first).astype(view.indices.dtype)

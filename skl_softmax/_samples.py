@@ -108,9 +108,25 @@ def _check_validation(estimator: Any, given: Given, classes: Array) -> Samples |
         labels = classes if given.classes is None else given.classes
         _, y = _check_proba(given.y_val, X, labels, y_name)
     else:
-        y = _encode_known_labels(given.y_val, classes)
-        check_consistent_length(X, y)
+        y = _encode_known_labels(given.y_val, X, classes, y_name)
     return Samples(X, y, _check_sample_weight(given.sample_weight_val, len(y), "sample_weight_val"))
+
+
+def check_known_samples(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Samples:
+    """Return samples of a fitted estimator's classes, with weights that sum to one.
+
+    y : labels (n_samples,), or probabilities (n_samples, n_classes) in the order of `classes_`
+    """
+    check_columns(X)
+    X = validate_data(estimator, X, reset=False, **X_OPTIONS)
+    classes = estimator.classes_
+    if np.ndim(y) == 2:
+        _, y = _check_proba(y, X, classes, "y")
+    else:
+        y = _encode_known_labels(y, X, classes, "y")
+    weights = _check_sample_weight(sample_weight, len(y), "sample_weight")
+    factors = class_factors(estimator.class_weight, classes, y, weights)
+    return _weigh(Samples(X, y, weights), factors, "sample_weight")
 
 
 def _fixed_width(y: Any) -> Any:
@@ -158,15 +174,16 @@ def _unique_integers(y: Array) -> tuple[Array, Array]:
     return classes, place.astype(np.min_scalar_type(len(classes)))[offsets]
 
 
-def _encode_known_labels(y: Any, classes: Array) -> Array:
-    """Return the place of each label of a validation set among the classes, (n_samples,)."""
+def _encode_known_labels(y: Any, X: Any, classes: Array, name: str) -> Array:
+    """Return the place of each label among the classes of a fit, (n_samples,)."""
     labels = column_or_1d(_fixed_width(y), warn=True).tolist()
     known = {label: k for k, label in enumerate(classes.tolist())}
     unknown = list(dict.fromkeys(label for label in labels if label not in known))
     if unknown:
         raise ValueError(
-            f"y_val has labels {unknown} that are not in y: it has {classes.tolist()}."
+            f"{name} has labels {unknown} that were not fitted: those are {classes.tolist()}."
         )
+    check_consistent_length(X, labels)
     return np.array([known[label] for label in labels])
 
 

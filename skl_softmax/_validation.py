@@ -25,6 +25,10 @@ def check_parameters(estimator: Any) -> None:
         check_number("learning_rate", rate, above=0.0, allowed=allowed)
     check_number("alpha", estimator.alpha, at_least=0.0, allowed="a finite number >= 0")
     check_number("tol", estimator.tol, at_least=0.0, allowed="a finite number >= 0")
+    if estimator.gap_tol is not None:
+        check_number("gap_tol", estimator.gap_tol, above=0.0, allowed="None or a finite number > 0")
+        if estimator.alpha == 0:
+            raise ValueError("gap_tol needs alpha > 0: without a penalty there is no certificate.")
     _check_integer("max_iter", estimator.max_iter, at_least=1)
     _check_integer("verbose", estimator.verbose, at_least=0)
     _check_integer("n_iter_no_change", estimator.n_iter_no_change, at_least=1)

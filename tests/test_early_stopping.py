@@ -121,8 +121,11 @@ BAD = [
     ({"X_val": X_val * np.nan, "y_val": y_val}, "X_val cannot be used: Input X_val contains NaN"),
     ({"X_val": X_val[:, 0], "y_val": y_val}, "X_val cannot be used: Expected 2D array"),
     ({"X_val": X_val, "y_val": y_val[:-1]}, "inconsistent numbers of samples: [1618, 1617]"),
-    ({"X_val": X_val, "y_val": ["digit 11"] * 1618}, "y_val has labels ['digit 11'] that are not"),
-    ({"X_val": X_val, "y_val": np.zeros(1618)}, "y_val has labels [0.0] that are not in y"),
+    (
+        {"X_val": X_val, "y_val": ["digit 11"] * 1618},
+        "y_val has labels ['digit 11'] that were not fitted",
+    ),
+    ({"X_val": X_val, "y_val": np.zeros(1618)}, "y_val has labels [0.0] that were not fitted"),
     (
         {"X_val": X_val, "y_val": y_val, "sample_weight_val": -np.ones(1618)},
         "sample_weight_val must be a number or a 1D array of finite numbers >= 0",

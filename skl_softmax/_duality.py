@@ -1,0 +1,109 @@
+r"""A certificate: how far a loss is above the minimum at most, by Fenchel duality.
+
+With :math:`t_i` the labels as probabilities, :math:`q_i` any probabilities in their place that have
+the same mean (the dual's constraint, since the intercept is free), and features of mean zero, no
+loss is below
+
+.. math::
+
+    D(q) = -\sum_i s_i \sum_k q_{ik} \log q_{ik}
+           - \frac{1}{2 \alpha} \Bigl\lVert \sum_i s_i (q_i - t_i) x_i^\top \Bigr\rVert_F^2 .
+
+The probabilities p of a model have nearly that mean. What they miss it by, :math:`\delta`, is made
+up for by a share :math:`\varepsilon` of constant probabilities c,
+:math:`q_i = (1 - \varepsilon) p_i + \varepsilon c`; and since the entropy is concave,
+:math:`\sum q \log q` is at most that mixture of those of p and c. All that is needed then is the
+loss, its gradient, and the gradient at zero weights: no pass over the data.
+
+Knows an objective's coordinates and penalty; takes no steps.
+
+References
+----------
+R. T. Rockafellar, Convex Analysis, Princeton University Press, 1970, section 31. S. Boyd and
+L. Vandenberghe, Convex Optimization, Cambridge University Press, 2004, sections 5.1 and 5.7.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import xlogy
+
+from skl_softmax._objective import SoftmaxObjective
+from skl_softmax._rows import Array
+
+
+class Certificate:
+    """Bounds what is left to gain, in the coordinates that give every feature mean zero.
+
+    Parameters
+    ----------
+    objective : SoftmaxObjective
+        In those coordinates. Without an intercept the means do not matter.
+    at_zero : ndarray (n_outputs, n_dof)
+        Its gradient at zero params: it holds the classes' shares, and their sums of features.
+    """
+
+    def __init__(self, objective: SoftmaxObjective, at_zero: Array) -> None:
+        self._objective = objective
+        n_features = objective.rows.n_features
+        self._n_features = n_features
+        self._sums = -at_zero[:, :n_features]  # sum_i s_i t_i x_iᵀ
+        self._shares = _of_all_classes(1.0 / max(2, len(at_zero)) - at_zero[:, n_features:], 1.0)
+        penalty = objective.penalty[:n_features]
+        with np.errstate(divide="ignore"):
+            # A constant feature has no penalty, and no gradient.
+            self._inverse = np.where(np.isfinite(objective.scale), 1.0 / penalty, 0.0)
+
+    def gap(self, params: Array, loss: float, gradient: Array) -> float:
+        r"""How far the loss at `params` is above the least at most: F - D(q), term by term.
+
+        With g the gradient for the coefficients W, A its part without the penalty and
+        :math:`T = \sum_i s_i t_i x_i^\top`, so that nothing has to be subtracted from its like:
+
+        .. math::
+
+            \frac{\lVert g \rVert^2}{2 \alpha} + (1 - \varepsilon) \langle \delta, b \rangle
+            + \varepsilon \Bigl(L + \sum_k c_k \log c_k + \langle W, T \rangle
+            - \frac{\langle g, A + T \rangle}{\alpha} \Bigr)
+            + \frac{\varepsilon^2 \lVert A + T \rVert^2}{2 \alpha}
+
+        where L is the loss without the penalty. Rounding is added, not left to chance.
+        """
+        coef, g = params[:, : self._n_features], gradient[:, : self._n_features]
+        noise = self._objective.precision * (1.0 + float(np.abs(coef).sum(axis=1).max()))
+        gap = 0.5 * float(((np.abs(g) + noise) ** 2 * self._inverse).sum())
+        if self._objective.fit_intercept:
+            intercept, delta = params[:, self._n_features :], gradient[:, self._n_features :]
+            share, entropy = self._mixture(_of_all_classes(delta, 0.0))
+            penalized = self._objective.penalty[: self._n_features] * coef
+            data_loss = loss - 0.5 * float(np.vdot(penalized, coef))
+            moved = g - penalized + self._sums
+            first_order = (
+                data_loss
+                + entropy
+                + float(np.vdot(coef, self._sums))
+                - float((g * moved * self._inverse).sum())
+            )
+            gap += (1.0 - share) * float(np.vdot(delta, intercept)) + share * first_order
+            gap += 0.5 * share**2 * float((moved**2 * self._inverse).sum())
+            rarest = self._shares[self._shares > 0.0].min()
+            gap += noise * (float(np.abs(intercept).sum()) + abs(first_order) / rarest)
+        return gap + noise * abs(loss)
+
+    def _mixture(self, delta: Array) -> tuple[float, float]:
+        """The least share of constant probabilities that makes up for `delta`, and sum c log c.
+
+        delta : (n_classes,), by how much the mean probabilities are above the classes' shares
+        """
+        means = self._shares + delta
+        share = float(np.max(np.where(delta > 0.0, delta / np.where(means > 0.0, means, 1.0), 0.0)))
+        if share == 0.0:
+            return 0.0, 0.0
+        constant = np.maximum(self._shares - (1.0 - share) * delta / share, 0.0)
+        return share, float(xlogy(constant, constant).sum())
+
+
+def _of_all_classes(column: Array, total: float) -> Array:
+    """Numbers that sum to the total, (n_classes,), from (n_outputs, 1): two classes have one."""
+    values = column[:, 0] if column.shape[1] else np.zeros(len(column))
+    return np.array([total - values[0], values[0]]) if len(values) == 1 else values

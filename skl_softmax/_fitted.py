@@ -1,0 +1,157 @@
+"""What a fitted classifier tells beside its predictions: how good it is, and how others read it.
+
+Needs a fit's attributes and parameters; changes nothing.
+"""
+
+from __future__ import annotations
+
+import warnings
+from copy import deepcopy
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.validation import check_is_fitted
+
+from skl_softmax._curvature import curvature_kinds
+from skl_softmax._descent import matrix_descent
+from skl_softmax._predictions import PredictionMixin
+from skl_softmax._problem import StandardizedProblem, Task
+from skl_softmax._rows import Array, Matrix
+from skl_softmax._samples import check_known_samples
+from skl_softmax._threads import Workers
+from skl_softmax._validation import check_measured
+
+STEPS = 1000  # towards the minimum; a bound that is still far off then is returned as it is
+
+
+class FittedMixin(PredictionMixin):
+    """The methods."""
+
+    alpha: float
+    fit_intercept: bool
+    class_weight: Any
+    n_iter_: int
+
+    def duality_gap(
+        self,
+        X: ArrayLike | Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        r"""Return how far the loss of these weights is above its minimum at most.
+
+        A certificate, whatever way the weights were found: by Fenchel duality, no weights have a
+        loss on these samples that is lower by more. It takes steps of its own towards the minimum
+        until the bound is at most twice the true excess, which takes as long as a fit that starts
+        from these weights; computed in float64, with a margin for rounding.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples: those of the fit, to judge the fit.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Their labels, or the probabilities of `classes_`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights. None: all equal.
+
+        Returns
+        -------
+        gap : float
+            In nats per sample; infinite for ``alpha=0``.
+
+        Raises
+        ------
+        NotFittedError
+            If there are no weights yet.
+        ValueError, TypeError
+            If an input is not allowed; labels that were not fitted are not.
+
+        Warns
+        -----
+        UserWarning
+            If ``alpha=0``: without a penalty there need not be a minimum.
+
+        References
+        ----------
+        S. Boyd and L. Vandenberghe, Convex Optimization, Cambridge University Press, 2004, sections
+        5.5.1 and 5.7.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_wine
+        >>> from skl_softmax import SoftmaxGDClassifier
+        >>> X, y = load_wine(return_X_y=True)
+        >>> SoftmaxGDClassifier().fit(X, y).duality_gap(X, y) < 1e-3
+        True
+        """
+        check_is_fitted(self)
+        if self.alpha == 0:
+            warnings.warn(
+                "With alpha=0 the gap is infinite: without a penalty there need not be a minimum,"
+                " and weights of any size may have a lower loss.",
+                UserWarning,
+                stacklevel=2,
+            )
+            return np.inf
+        samples = check_known_samples(self, X, y, sample_weight)
+        task = Task(*samples, len(self.coef_), float(self.alpha), bool(self.fit_intercept))
+        with Workers() as workers, np.errstate(all="ignore"):
+            problem = StandardizedProblem(task, workers, may_reduce=False, dtype=np.float64)
+            check_measured(samples.X, problem.scale, self)
+            coef, intercept = self.coef_.astype(np.float64), self.intercept_.astype(np.float64)
+            loss = task.cross_entropy(*samples, workers)(coef, intercept)
+            loss += 0.5 * self.alpha * float(np.vdot(coef, coef))
+            return _excess(problem, problem.params(coef, intercept), loss)
+
+    def to_sklearn(self) -> LogisticRegression:
+        """Return scikit-learn's `LogisticRegression`, fitted, with these weights.
+
+        For tools that know no other classifier: converters to ONNX, explainers, model stores. It
+        predicts the same labels and probabilities. Its `C` is the default one, which matters only
+        if it is fitted again: the same optimum then needs ``1 / (alpha * sum of weights)``.
+
+        Returns
+        -------
+        classifier : sklearn.linear_model.LogisticRegression
+            It shares no memory with this one.
+
+        Raises
+        ------
+        NotFittedError
+            If there are no weights yet.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skl_softmax import SoftmaxGDClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> SoftmaxGDClassifier().fit(X, y).to_sklearn().score(X, y)
+        0.98
+        """
+        check_is_fitted(self)
+        exported = LogisticRegression(
+            fit_intercept=self.fit_intercept, class_weight=self.class_weight
+        )
+        for name in ("classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(exported, name, deepcopy(getattr(self, name)))
+        exported.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
+        return exported
+
+
+def _excess(problem: StandardizedProblem, params: Array, loss: float) -> float:
+    """How far a loss is above the minimum at most, given params whose loss is no higher.
+
+    What the loss is seen to fall by, and what it can still fall by: until that is no more.
+    """
+    gap, bound = problem.certificate(), np.inf
+    objective = problem.objective
+    for state in islice(matrix_descent(objective, params, curvature_kinds(objective)), STEPS):
+        fallen, left = max(loss - state.loss, 0.0), gap(state.params, state.loss, state.gradient)
+        bound = min(bound, fallen + left)
+        if left <= fallen:
+            break
+    return float(bound)

@@ -1,0 +1,230 @@
+"""The certificate: never below the true excess, and not far above it."""
+
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.special import expit, softmax
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import log_loss
+from sklearn.preprocessing import StandardScaler
+
+from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._curvature import curvature_kinds
+from skl_softmax._descent import constant_descent, matrix_descent
+from skl_softmax._problem import RawProblem, StandardizedProblem, Task
+from skl_softmax._threads import Workers
+
+
+class Problem(NamedTuple):
+    """X, targets as probabilities (n_samples, n_classes), weights, alpha, fit_intercept, y."""
+
+    X: np.ndarray
+    P: np.ndarray
+    weights: np.ndarray
+    alpha: float
+    fit_intercept: bool
+    y: np.ndarray
+
+    def task(self):
+        K = self.P.shape[1]
+        n_outputs = 1 if K == 2 else K
+        return Task(self.X, self.y, self.weights, n_outputs, self.alpha, self.fit_intercept)
+
+    def loss(self, coef, intercept):
+        """F in extended precision, from its definition."""
+        X, coef, intercept = (np.asarray(a, np.longdouble) for a in (self.X, coef, intercept))
+        logits = X @ coef.T + intercept
+        if len(coef) == 1:
+            logits = np.hstack([np.zeros((len(X), 1), np.longdouble), logits])
+        logits -= logits.max(axis=1, keepdims=True)
+        each = np.log(np.exp(logits).sum(axis=1)) - (self.P * logits).sum(axis=1)
+        weights = self.weights.astype(np.longdouble)
+        mean = (weights @ each) / weights.sum()
+        return mean + np.longdouble(self.alpha) / 2 * (coef**2).sum()
+
+
+def draw(seed):
+    """A problem of any kind: badly scaled, weighted, soft, with a constant, without intercept."""
+    rng = np.random.default_rng(seed)
+    n, d, K = rng.integers(6, 60), rng.integers(1, 7), rng.integers(2, 6)
+    X = rng.standard_normal((n, d)) * 10.0 ** rng.uniform(-2, 2, d) + rng.choice([0, 0, 30], d)
+    if rng.random() < 0.1:
+        X[:, 0] = 3.0
+    logits = X / X.std(axis=0).clip(1e-3) @ rng.standard_normal((d, K)) * rng.choice([0.3, 1, 5])
+    y = (logits + rng.gumbel(size=(n, K))).argmax(axis=1)
+    y[:K] = np.arange(K)
+    P = np.eye(K)[y]
+    if rng.random() < 0.3:
+        P = 0.9 * P + 0.1 * rng.dirichlet(np.ones(K), n)
+        y = P
+    weights = rng.uniform(0.1, 1.0, n) * (rng.random(n) < 0.9) if rng.random() < 0.5 else np.ones(n)
+    weights[:K] = 1.0
+    alpha = 10.0 ** rng.uniform(-6, 0)
+    return Problem(X, P, weights / weights.sum(), alpha, bool(rng.random() < 0.8), y)
+
+
+def least_loss(problem):
+    """The minimum: a descent to the end, judged in extended precision."""
+    with Workers() as workers, np.errstate(all="ignore"):
+        ours = StandardizedProblem(problem.task(), workers, may_reduce=False)
+        zeros = np.zeros(ours.objective.shape)
+        descent = matrix_descent(ours.objective, zeros, curvature_kinds(ours.objective))
+        return min(
+            problem.loss(*ours.coef(state.params)) for state in list(islice(descent, 300))[-2:]
+        )
+
+
+@pytest.mark.parametrize("first", range(0, 2000, 100))
+def test_never_below_the_true_excess(first):
+    """Two thousand problems, at every step of the way, and with a constant rate."""
+    ratios = []
+    for seed in range(first, first + 100):
+        problem = draw(seed)
+        least = least_loss(problem)
+        with Workers() as workers, np.errstate(all="ignore"):
+            auto = StandardizedProblem(problem.task(), workers, may_reduce=False)
+            raw = RawProblem(problem.task(), workers, measure_scale=True)
+            zeros = np.zeros(auto.objective.shape)
+            kinds = curvature_kinds(auto.objective)
+            descents = [
+                (auto, matrix_descent(auto.objective, zeros, kinds)),
+                (raw, constant_descent(raw.objective, zeros, 0.1 / (problem.X**2).sum(1).mean())),
+            ]
+            for ours, descent in descents:
+                gap = ours.certificate()
+                for state in islice(descent, 40):
+                    excess = float(problem.loss(*ours.coef(state.params)) - least)
+                    bound = gap(state.params, state.loss, state.gradient)
+                    assert bound >= excess, (seed, state.iteration)
+                    ratios.append((excess, bound))
+    assert len(ratios) > 3000
+
+
+def exact_loss(X, y, alpha, weights=None):
+    """The minimum, from a fit to the end."""
+    return SoftmaxGDClassifier(alpha=alpha, tol=0).fit(X, y, weights).loss_
+
+
+@pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer])
+@pytest.mark.parametrize("alpha", [1.0, 1e-2, 1e-5])
+@pytest.mark.parametrize("convert", [np.asarray, np.float32, sparse.csr_array])
+def test_the_gap_of_a_fit(load, alpha, convert):
+    """Raw data; at most twice the excess, but for rounding."""
+    X, y = load(return_X_y=True)
+    X = convert(X)
+    model = SoftmaxGDClassifier(alpha=alpha, tol=1e-3).fit(X, y)
+    least = exact_loss(X.astype(np.float64), y, alpha)
+    gap = model.duality_gap(X, y)
+    coef = model.coef_.astype(float)
+    proba = softmax_of(X @ coef.T + model.intercept_.astype(float))
+    excess = log_loss(y, proba) + alpha / 2 * (coef**2).sum() - least
+    assert excess <= gap <= 2.0 * excess + 1e-8
+
+
+def softmax_of(logits):
+    return (
+        np.hstack([1 - expit(logits), expit(logits)])
+        if logits.shape[1] == 1
+        else softmax(logits, axis=1)
+    )
+
+
+def test_the_gap_of_any_weights():
+    """Those of a fit that was stopped early, and those that someone made up."""
+    X, y = load_digits(return_X_y=True)
+    weights = np.linspace(0.0, 1.0, len(y))
+    least = exact_loss(X, y, 1e-2, weights)
+    model = SoftmaxGDClassifier(alpha=1e-2, learning_rate=1e-3, max_iter=5, tol=0)
+    model.fit(X, y, weights)
+    assert model.loss_ - least <= model.duality_gap(X, y, weights) <= 2 * (model.loss_ - least)
+    model.coef_ = np.random.default_rng(0).standard_normal((10, 64)) * 0.1
+    model.intercept_ = np.ones(10)
+    loss = log_loss(y, model.predict_proba(X), sample_weight=weights)
+    excess = loss + 0.005 * (model.coef_**2).sum() - least
+    assert excess <= model.duality_gap(X, y, weights) <= 2 * excess
+
+
+def test_class_weights_and_probabilities():
+    X, y = load_iris(return_X_y=True)
+    P = 0.8 * np.eye(3)[y] + 0.1 * np.eye(3)[(y + 1) % 3] + 0.1 * np.eye(3)[0]
+    params = {"alpha": 1e-3, "class_weight": {0: 3.0, 1: 0.5}}
+    model = SoftmaxGDClassifier(**params, tol=1e-3).fit_proba(X, P)
+    excess = model.loss_ - SoftmaxGDClassifier(**params, tol=0).fit_proba(X, P).loss_
+    assert excess <= model.duality_gap(X, P) <= 2 * excess + 1e-12
+    assert model.duality_gap(X, y) > 10 * excess  # another objective
+
+
+def test_the_optimum_has_next_to_no_gap():
+    X, y = load_wine(return_X_y=True)
+    assert SoftmaxGDClassifier(alpha=1e-2, tol=0).fit(X, y).duality_gap(X, y) < 1e-11
+
+
+def test_without_a_penalty_there_is_no_bound():
+    X, y = load_iris(return_X_y=True)
+    model = SoftmaxGDClassifier(alpha=0, max_iter=3, tol=0).fit(X, y)
+    with pytest.warns(UserWarning, match="With alpha=0 the gap is infinite"):
+        assert model.duality_gap(X, y) == np.inf
+
+
+@pytest.mark.parametrize("gap_tol", [1e-2, 1e-7])
+@pytest.mark.parametrize(
+    "params", [{}, {"fit_intercept": False}, {"learning_rate": 1.0, "max_iter": 10_000}]
+)
+def test_a_fit_that_stops_by_the_certificate(gap_tol, params):
+    X, y = load_iris(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    model = SoftmaxGDClassifier(alpha=1e-2, gap_tol=gap_tol, tol=0, **params).fit(X, y)
+    params = {name: value for name, value in params.items() if name == "fit_intercept"}
+    least = SoftmaxGDClassifier(alpha=1e-2, tol=0, **params).fit(X, y).loss_
+    assert (model.stop_reason_, model.converged_) == ("gap_tol", True)
+    assert model.loss_ - least <= model.gap_ <= gap_tol
+    model.set_params(gap_tol=None, max_iter=2).fit(X, y)
+    assert not hasattr(model, "gap_")
+
+
+def test_wide_data():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 400)), np.arange(40) % 3
+    model = SoftmaxGDClassifier(alpha=0.1, gap_tol=1e-8).fit(X, y)
+    assert model.loss_ - exact_loss(X, y, 0.1) <= model.gap_ <= 1e-8
+
+
+def test_a_gap_that_is_not_reached():
+    X, y = load_wine(return_X_y=True)
+    with pytest.warns(
+        match=r"max_iter=2 steps the loss may be .* above gap_tol=1e-09\. Raise max_iter"
+    ):
+        SoftmaxGDClassifier(gap_tol=1e-9, max_iter=2).fit(X, y)
+
+
+def test_an_absent_class_still_has_a_bound():
+    X, y = load_iris(return_X_y=True)
+    model = SoftmaxGDClassifier(alpha=0.1).fit(X, y)
+    some = y < 2
+    gap = model.duality_gap(X[some], y[some])
+    two = SoftmaxGDClassifier(alpha=0.1, tol=0).fit_proba(X[some], np.eye(3)[y[some]])
+    loss = log_loss(y[some], model.predict_proba(X[some]), labels=[0, 1, 2])
+    excess = loss + 0.05 * (model.coef_**2).sum() - two.loss_
+    assert np.isfinite(gap)
+    assert gap >= excess
+
+
+def test_bad_input():
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(NotFittedError):
+        SoftmaxGDClassifier().duality_gap(X, y)
+    model = SoftmaxGDClassifier().fit(X, y)
+    for arguments, message in [
+        ((X[:, :3], y), "X has 3 features"),
+        ((X, y[:-1]), "inconsistent numbers of samples"),
+        ((X, y + 1), r"y has labels \[3\] that were not fitted: those are \[0, 1, 2\]"),
+        ((X, y, -np.ones(150)), "sample_weight must be"),
+        ((X * np.nan, y), "contains NaN"),
+        ((X * 1e160, y), "too large to be squared"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            model.duality_gap(*arguments)
