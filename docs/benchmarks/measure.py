@@ -8,8 +8,10 @@ one process.
 
 from __future__ import annotations
 
+import signal
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -22,6 +24,7 @@ from threadpoolctl import threadpool_limits
 EXCESS = 1e-6  # nats per sample
 TIGHT = 1e-9  # tol of the run that starts the search for the optimum
 PATIENCE = 10  # times our fit
+LITTLE_PATIENCE = 3  # the same, where our fit is long
 LONG = 10.0  # seconds of fits: enough to know how long one takes
 ROWS = 20_000  # of logits at a time
 
@@ -65,19 +68,38 @@ def timed(solver: Solver, X: Any, y: Any, alpha: float, tol: float, limit: int |
         return time.perf_counter() - start, weights
 
 
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Raise a TimeoutError in what is inside, once it has taken so long: between two iterations."""
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.0 if np.isinf(seconds) else seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def compare(
     X: Any, y: Any, alpha: float, solvers: list[Solver], *, repeats: int, patience: float
 ) -> tuple[float, list[Result]]:
     """Return the optimum and every solver's result, ours first.
 
     A solver's sweep ends within the excess, or once it has taken `patience` seconds and
-    `PATIENCE` times as long as our fit.
+    `PATIENCE` times as long as our fit; where that is long, `LITTLE_PATIENCE` times.
     """
     ours = solvers[0]
     best = loss(X, y, *timed(ours, X, y, alpha, TIGHT, None)[1], alpha)
     results: list[Result] = []
     for solver in solvers:
-        allowed = max(patience, PATIENCE * results[0].runs[-1][1]) if results else np.inf
+        allowed = np.inf
+        if results:
+            our_time = results[0].runs[-1][1]
+            allowed = max(patience, (PATIENCE if our_time < LONG else LITTLE_PATIENCE) * our_time)
         result = sweep(solver, X, y, alpha, best, allowed)
         best = min(best, *(run[2] for run in result.runs))
         results.append(result)
@@ -121,11 +143,17 @@ def sweep(solver: Solver, X: Any, y: Any, alpha: float, best: float, allowed: fl
     result = Result(solver.name)
     few = slice(None, None, max(1, len(y) // 500))
     timed(solver, X[few], y[few], alpha, 1.0, 1)  # what a first call loads and compiles
+    is_enough, spent = False, 0.0
     for tol in solver.tols:
-        seconds, weights = timed(solver, X, y, alpha, tol, 1)
+        try:
+            with at_most(allowed - spent):
+                seconds, weights = timed(solver, X, y, alpha, tol, 1)
+        except TimeoutError:
+            result.runs.append((tol, allowed, np.inf))
+            break
         result.runs.append((tol, seconds, loss(X, y, *weights, alpha)))
-        is_enough = result.runs[-1][2] - best <= EXCESS
-        if is_enough or sum(run[1] for run in result.runs) > allowed:
+        is_enough, spent = result.runs[-1][2] - best <= EXCESS, spent + seconds
+        if is_enough or spent >= allowed:
             break
     result.tol = tol if is_enough else None
     return result
