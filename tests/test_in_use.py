@@ -114,7 +114,7 @@ def test_clone_copies_parameters_and_no_fit(iris):
         "fit_intercept": False,
         "max_iter": 7,
         "tol": 0.0,
-        "gap_tol": 1e-3,
+        "gap_tol": 100.0,
         "class_weight": "balanced",
         "early_stopping": True,
         "n_iter_no_change": 3,

@@ -178,7 +178,8 @@ def main() -> None:
         f"Made by `python docs/benchmarks/run.py` on {kept['machine']}; what is measured, and how,",
         "stands in [the overview](index.md). Times are multiples of ours: above 1, ours is faster.",
         "A dash: not within 1e-6 of the optimum at any `tol`, or not in ten times our time (three"
-        " times, where that is more than ten seconds) and five seconds. There, the mean over lbfgs counts its last run, which was not good enough yet.",
+        " times, where that is more than ten seconds) and five seconds. There, the mean over lbfgs"
+        " counts its last run, which was not good enough yet.",
         *not_measured(results),
         "",
         *summary(results),
