@@ -5,12 +5,14 @@ from importlib.metadata import version
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._coef_path import CoefPathDisplay
 from skl_softmax._loss_curve import LossCurveDisplay
+from skl_softmax._outcome import SeparationWarning
 from skl_softmax._regions import DecisionRegionsDisplay
 
 __all__ = [
     "CoefPathDisplay",
     "DecisionRegionsDisplay",
     "LossCurveDisplay",
+    "SeparationWarning",
     "SoftmaxGDClassifier",
     "__version__",
 ]

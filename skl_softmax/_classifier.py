@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 
 from skl_softmax._callbacks import Callbacks
 from skl_softmax._compat import CallbackSupportMixin, with_callbacks
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, constant_descent, matrix_descent
 from skl_softmax._fitted import FittedMixin
-from skl_softmax._loop import Run, complaint, follow
+from skl_softmax._loop import Run, follow
 from skl_softmax._model import start_weights
+from skl_softmax._outcome import outcome
 from skl_softmax._problem import RawProblem, StandardizedProblem, Task
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._samples import Given, check_samples
@@ -135,8 +135,9 @@ class SoftmaxGDClassifier(
         Whether `tol` or `gap_tol` was reached, or the loss could fall no further.
     stop_reason_ : str
         Why the fit stopped: ``"tol"`` or ``"gap_tol"`` (reached), ``"precision"`` (the loss can
-        fall no further at the precision of its numbers), ``"max_iter"``, ``"early_stopping"``,
-        ``"callback"`` (one asked for it), ``"interrupted"`` (by Ctrl-C) or ``"diverged"``.
+        fall no further at the precision of its numbers), ``"separation"`` (there is no minimum),
+        ``"max_iter"``, ``"early_stopping"``, ``"callback"`` (one asked for it), ``"interrupted"``
+        (by Ctrl-C) or ``"diverged"``.
     coef_history_ : ndarray of shape (`n_iter_` + 1, n_classes or 1, n_features)
         The coefficients after every step; only with ``store_coef_history=True``.
     intercept_history_ : ndarray of shape (`n_iter_` + 1, n_classes or 1)
@@ -275,10 +276,12 @@ class SoftmaxGDClassifier(
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` steps did not reach `tol` > 0, or `gap_tol`; if the weights separate the
-            classes and ``alpha=0``, so that the loss has no minimum (that some of the classes can
-            be separated, and has the same effect, is not noticed); or if a constant learning rate
-            diverged: then the last weights with a finite loss are kept.
+            If `max_iter` steps did not reach `tol` > 0, or `gap_tol`; if ``alpha=0`` and further
+            steps would change the weights without end; or if a constant learning rate diverged:
+            then the last weights with a finite loss are kept.
+        SeparationWarning
+            If ``alpha=0`` and the classes can be separated, so that the loss has no minimum: a
+            ConvergenceWarning too. The fit stops at the first weights seen to separate them.
         """
         callbacks = Callbacks(self, X, y, sample_weight)
         given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val)
@@ -355,10 +358,10 @@ class SoftmaxGDClassifier(
         if self.stop_reason_ == "interrupted":
             raise KeyboardInterrupt
         if warning is not None:
-            warnings.warn(warning, ConvergenceWarning, stacklevel=4)
+            warnings.warn(warning, stacklevel=4)
         return self
 
-    def _fit(self, given: Given, callbacks: Callbacks) -> str | None:
+    def _fit(self, given: Given, callbacks: Callbacks) -> Warning | None:
         """Fit, and return what there is to warn of."""
         check_parameters(self)
         # Measuring the scale of what is fitted sees the numbers in it that are not finite.
@@ -375,11 +378,8 @@ class SoftmaxGDClassifier(
             validation_loss = None if held_out is None else task.cross_entropy(*held_out, workers)
             run = follow(self, problem, descent, validation_loss, callbacks)
             self.coef_, self.intercept_ = problem.coef(run.kept.params)
-            is_separable = (
-                self.alpha == 0 and self.tol > 0 and problem.objective.separates(run.last.params)
-            )
+            warning = outcome(self, run, problem, task, workers)
             self.n_passes_ = problem.n_passes
-            warning = complaint(self, run, is_separable=is_separable, task=task, workers=workers)
         self._keep(run, has_validation=held_out is not None)
         callbacks.end()
         return warning

@@ -1,4 +1,4 @@
-"""The loop over a descent's steps: when to stop, what to keep, what to say of how it ended.
+"""The loop over a descent's steps: when to stop, and what to keep.
 
 Reads an estimator's parameters and sets nothing on it. Knows no formula of the loss and no rule for
 a step.
@@ -14,9 +14,8 @@ import numpy as np
 
 from skl_softmax._callbacks import Callbacks
 from skl_softmax._descent import State
-from skl_softmax._problem import RawProblem, StandardizedProblem, Task, largest_stable_learning_rate
+from skl_softmax._problem import RawProblem, StandardizedProblem
 from skl_softmax._rows import Array
-from skl_softmax._threads import Workers
 
 
 class Step(NamedTuple):
@@ -106,6 +105,7 @@ class _Watch:
         self._best: State | None = None  # of the least validation loss
         self._least = np.inf
         self._printed: State | None = None
+        self._tested_loss = np.inf  # the last that was tested for separation
         self.last: State | None = None
 
     def take(self, state: State) -> None:
@@ -128,6 +128,8 @@ class _Watch:
     def reason(self) -> str:
         """Why to stop at the last state, or nothing."""
         assert self.last is not None
+        if self._is_separated():
+            return "separation"
         gap = self._gap(self.last)
         if gap is not None and gap <= self._estimator.gap_tol:
             return "gap_tol"
@@ -171,6 +173,20 @@ class _Watch:
             or (stop_reason == "precision" and _is_as_exact_as_rounding(precision, size)),
         )
 
+    def _is_separated(self) -> bool:
+        """Whether the last state shows that there is no minimum: tested when the loss has halved.
+
+        Without a penalty, unless every step is to be taken or other data say when to stop.
+        """
+        assert self.last is not None
+        estimator = self._estimator
+        if estimator.alpha > 0 or estimator.tol == 0 or estimator.early_stopping:
+            return False
+        if self.last.loss > 0.5 * self._tested_loss:
+            return False
+        self._tested_loss = self.last.loss
+        return self._problem.objective.separates(self.last.params)
+
     def _gap(self, state: State) -> float | None:
         """How far its loss is above the minimum at most, if that is asked for."""
         if self._certificate is None:
@@ -203,46 +219,3 @@ def _is_as_exact_as_rounding(precision: float, size: float) -> bool:
     Where the loss is flat to its relative `precision`, derivatives are of the order of its root.
     """
     return precision <= 1e-3 and bool(size <= precision**0.5)
-
-
-def complaint(
-    estimator: Any, run: Run, *, is_separable: bool, task: Task, workers: Workers
-) -> str | None:
-    """What the user should know of how a run ended: nothing, if it is what was asked for."""
-    separable = (
-        "The classes can be separated, and alpha=0 does not penalise large weights: the loss"
-        " has no minimum, and the weights grow until the fit stops. Set alpha > 0."
-    )
-    if run.stop_reason == "diverged":
-        message = (
-            f"Diverged: at step {run.last.iteration + 1} the loss was no longer finite; the"
-            f" weights after step {run.last.iteration} are kept."
-        )
-    elif run.stop_reason in ("callback", "early_stopping", "interrupted"):
-        return None
-    elif run.converged or (estimator.tol == 0 and run.gap is None):
-        return separable if is_separable else None
-    elif run.stop_reason == "max_iter":
-        left, name = f"the largest derivative is {run.size:.2g}", "tol"
-        if run.gap is not None:
-            left, name = f"the loss may be {run.gap:.2g} above its minimum", "gap_tol"
-        message = (
-            f"Not converged: after max_iter={estimator.max_iter} steps {left}, above"
-            f" {name}={float(getattr(estimator, name)):g}. Raise max_iter or {name}."
-        )
-        if is_separable:
-            return f"{message} {separable}"
-    else:
-        single = "float64, " if task.X.dtype == np.float32 else ""
-        return (
-            "Not converged: the loss falls no further at the precision of its numbers, but the"
-            f" largest derivative is {run.size:.2g}. Use {single}a larger alpha, or subtract the"
-            " means of columns that are far larger than their spread."
-        )
-    if isinstance(estimator.learning_rate, str):
-        return message
-    stable = largest_stable_learning_rate(task, workers)
-    return message + (
-        f" The largest learning rate that is stable for this data is {stable:.3g} (now"
-        f" {float(estimator.learning_rate):g}); learning_rate='auto' needs none."
-    )

@@ -175,6 +175,15 @@ class SoftmaxObjective:
 
         return all(self.rows.map(run_separates))
 
+    def largest_logit(self, params: Array) -> float:
+        """The largest logit in absolute value."""
+
+        def run_largest(run: list[Block]) -> float:
+            blocks = self.rows.linear(run, *self.coef(params))
+            return max(float(np.abs(logits).max()) for _, logits in blocks)
+
+        return float(max(self.rows.map(run_largest)))
+
     def _proba(self, run: list[Block], params: Array) -> Iterator[tuple[Block, Array]]:
         """Yield each block and its probabilities (n_outputs, rows); of two, the second's."""
         to_proba = sigmoid_block if self.n_outputs == 1 else softmax_block

@@ -1,0 +1,115 @@
+"""What the user should know of how a descent ended.
+
+Reads an estimator's parameters and sets nothing on it; whoever calls warns.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skl_softmax._curvature import curvature_kinds
+from skl_softmax._descent import matrix_descent
+from skl_softmax._loop import Run
+from skl_softmax._problem import (
+    RawProblem,
+    StandardizedProblem,
+    Task,
+    largest_stable_learning_rate,
+)
+from skl_softmax._threads import Workers
+
+SETTLED = 0.1  # by how much further steps may change a logit
+FURTHER = 20  # steps with the Hessian as model: half as many arrive at a minimum
+
+
+class SeparationWarning(ConvergenceWarning):  # type: ignore[misc]
+    """The classes can be separated, and nothing keeps the weights from growing without end."""
+
+
+def outcome(
+    estimator: Any,
+    run: Run,
+    problem: RawProblem | StandardizedProblem,
+    task: Task,
+    workers: Workers,
+) -> Warning | None:
+    """What to warn of: nothing, if the fit ended as was asked for."""
+    if run.stop_reason in ("callback", "early_stopping", "interrupted"):
+        return None
+    if run.stop_reason == "separation":
+        where = f"the weights after step {run.last.iteration}, where the fit stopped,"
+        return _separated(where, run.last.loss)
+    is_asked_for = estimator.tol == 0 and run.gap is None and run.stop_reason != "diverged"
+    if run.converged or is_asked_for:
+        return _unsettled(estimator, run, problem)
+    message = _not_converged(estimator, run, is_single=task.X.dtype == np.float32)
+    if run.stop_reason != "precision" and not isinstance(estimator.learning_rate, str):
+        stable = largest_stable_learning_rate(task, workers)
+        message += (
+            f" The largest learning rate that is stable for this data is {stable:.3g} (now"
+            f" {float(estimator.learning_rate):g}); learning_rate='auto' needs none."
+        )
+    return ConvergenceWarning(message)  # type: ignore[no-any-return]
+
+
+def _not_converged(estimator: Any, run: Run, *, is_single: bool) -> str:
+    """What went wrong, how far off the end is, and what would help."""
+    if run.stop_reason == "diverged":
+        return (
+            f"Diverged: at step {run.last.iteration + 1} the loss was no longer finite; the"
+            f" weights after step {run.last.iteration} are kept."
+        )
+    if run.stop_reason == "precision":
+        single = "float64, " if is_single else ""
+        return (
+            "Not converged: the loss falls no further at the precision of its numbers, but the"
+            f" largest derivative is {run.size:.2g}. Use {single}a larger alpha, or subtract the"
+            " means of columns that are far larger than their spread."
+        )
+    left, name = f"the largest derivative is {run.size:.2g}", "tol"
+    if run.gap is not None:
+        left, name = f"the loss may be {run.gap:.2g} above its minimum", "gap_tol"
+    return (
+        f"Not converged: after max_iter={estimator.max_iter} steps {left}, above"
+        f" {name}={float(getattr(estimator, name)):g}. Raise max_iter or {name}."
+    )
+
+
+def _separated(where: str, loss: float) -> Warning:
+    return SeparationWarning(
+        f"No minimum: {where} give every sample's own class the highest probability, and with"
+        f" alpha=0 the loss, now {loss:.3g}, falls further the larger they grow. Set alpha > 0."
+    )
+
+
+def _unsettled(
+    estimator: Any, run: Run, problem: RawProblem | StandardizedProblem
+) -> Warning | None:
+    """Whether the weights would go on without end, though the loss hardly falls.
+
+    Without a penalty a loss may have no minimum though the classes overlap: if some samples can be
+    told apart along a direction in which no others get worse. The derivative vanishes there, but
+    every step of Newton's kind changes the logits of those samples by about one. Towards a minimum,
+    the later ones of some more steps change next to nothing.
+    """
+    if estimator.alpha > 0 or estimator.tol == 0:
+        return None
+    objective, params = problem.standardized(run.last.params)
+    kinds = curvature_kinds(objective)
+    n_steps = FURTHER if kinds[-1].is_hessian else 2 * FURTHER
+    states = list(islice(matrix_descent(objective, params, kinds), n_steps + 1))
+    middle, last = states[len(states) // 2], states[-1]
+    change = objective.largest_logit(last.params - middle.params)
+    if change <= SETTLED:
+        return None
+    if objective.separates(last.params):
+        return _separated(f"the weights after {last.iteration} more steps", last.loss)
+    return ConvergenceWarning(  # type: ignore[no-any-return]
+        f"Not settled: the largest derivative is {run.size:.2g}, but further steps change a logit"
+        f" by {change:.2g} and more. With alpha=0 the minimum lies far away, or there is none,"
+        " since some samples can be told apart by ever larger weights. Set alpha > 0, or lower tol."
+    )

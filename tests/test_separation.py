@@ -1,0 +1,153 @@
+"""No penalty, and perhaps no minimum: proved where it can be, and never passed over in silence.
+
+The judge is a linear program: whether some direction makes no sample's own class less likely, and
+some sample's more (Albert and Anderson 1984; Konis 2007).
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.optimize import linprog
+from sklearn.datasets import load_iris, load_wine
+from sklearn.exceptions import ConvergenceWarning
+
+from skl_softmax import SeparationWarning, SoftmaxGDClassifier
+
+
+def margins_of(X, y, weights):
+    """A row for each sample and each other class: its lead over that class, linear in params."""
+    K = y.max() + 1
+    X1 = np.column_stack([X, np.ones(len(X))])[weights > 0]
+    rows = []
+    for x, own in zip(X1, y[weights > 0], strict=True):
+        for other in set(range(K)) - {own}:
+            row = np.zeros((K, X1.shape[1]))
+            row[own], row[other] = x, -x
+            rows.append(row.ravel())
+    return np.array(rows)
+
+
+def kind_of(X, y, weights=None):
+    """Separated, unbounded or bounded."""
+    M = margins_of(X, y, np.ones(len(y)) if weights is None else weights)
+    least = linprog(  # the largest margin that all can have
+        np.append(np.zeros(M.shape[1]), -1.0),
+        A_ub=np.column_stack([-M, np.ones(len(M))]),
+        b_ub=np.zeros(len(M)),
+        bounds=[(-1, 1)] * M.shape[1] + [(None, None)],
+    )
+    if -least.fun > 1e-8:
+        return "separated"
+    summed = linprog(-M.sum(axis=0), A_ub=-M, b_ub=np.zeros(len(M)), bounds=[(-1, 1)] * M.shape[1])
+    return "unbounded" if -summed.fun > 1e-7 else "bounded"
+
+
+def caught(X, y, weights=None, **params):
+    """The fit, and the categories of its warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = SoftmaxGDClassifier(alpha=0, **params).fit(X, y, weights)
+    return model, [warning.category for warning in caught]
+
+
+def draw(seed):
+    """Few samples on a grid, so that ties, and all three kinds, are frequent."""
+    rng = np.random.default_rng(seed)
+    n, d, K = rng.integers(8, 60), rng.integers(1, 4), rng.integers(2, 4)
+    X = np.rint(rng.standard_normal((n, d)) * 2.0)
+    logits = X @ rng.standard_normal((d, K)) * rng.choice([0.5, 3.0])
+    y = (logits + rng.gumbel(size=(n, K))).argmax(axis=1)
+    y[:K] = np.arange(K)
+    return X, y
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
+def test_every_kind_is_told(layout):
+    counts = {"separated": 0, "unbounded": 0, "bounded": 0}
+    for seed in range(150):
+        X, y = draw(seed)
+        kind = kind_of(X, y)
+        counts[kind] += 1
+        model, categories = caught(layout(X), y)
+        _, of_loose = caught(layout(X), y, tol=1e-2)
+        if kind == "separated":
+            assert categories == [SeparationWarning], seed
+            assert model.stop_reason_ == "separation"
+            assert model.score(layout(X), y) == 1.0
+            assert of_loose == [SeparationWarning], seed  # by weights that it never got to
+        elif kind == "unbounded":
+            assert categories == of_loose == [ConvergenceWarning], seed
+        else:
+            assert categories == [], seed
+            assert model.converged_
+    assert min(counts.values()) >= 10, counts
+
+
+def test_a_constant_rate_tells_as_well():
+    counts = {"separated": 0, "unbounded": 0, "bounded": 0}
+    for seed in range(60):
+        X, y = draw(seed)
+        kind = kind_of(X, y)
+        model, categories = caught(X, y, learning_rate=0.3, tol=1e-2, max_iter=20_000)
+        if model.stop_reason_ == "max_iter":  # that is a warning too
+            assert categories == [ConvergenceWarning]
+            continue
+        counts[kind] += 1
+        expected = {"separated": [SeparationWarning], "unbounded": [ConvergenceWarning]}
+        if kind != "bounded":  # where the minimum is far for so large a tol, there may be a word
+            assert categories == expected[kind], seed
+    assert min(counts.values()) >= 5, counts
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("params", [{}, {"tol": 1e-12}, {"learning_rate": 2.0}])
+def test_separated_classes_stop_the_fit(lab, n_classes, layout, params):
+    X, y = lab
+    X, y = X[y < n_classes] * 0.1, y[y < n_classes]
+    apart = layout(X + np.eye(3)[y][:, 1:])
+    with pytest.warns(SeparationWarning, match=r"^No minimum: .*Set alpha > 0\.$") as found:
+        model = SoftmaxGDClassifier(alpha=0, **params).fit(apart, y)
+    assert found[0].filename == __file__
+    assert not model.converged_
+    assert model.score(apart, y) == 1.0
+    # One sample on the wrong side, and there is a minimum; unless it does not count.
+    wrong = y.copy()
+    wrong[0] = 1 - y[0]
+    weights = np.ones(len(y))
+    _, categories = caught(apart, wrong, weights, **params)
+    assert SeparationWarning not in categories
+    weights[0] = 0.0
+    with pytest.warns(SeparationWarning):
+        SoftmaxGDClassifier(alpha=0, **params).fit(apart, wrong, weights)
+
+
+def test_no_more_passes_than_halvings():
+    """To look for separation costs a pass; the loss must have halved since the last."""
+    X, y = load_iris(return_X_y=True)
+    with pytest.warns(ConvergenceWarning, match="Not settled"):
+        plain = SoftmaxGDClassifier(alpha=0).fit(X, y)
+    silent = SoftmaxGDClassifier(alpha=0, tol=0, max_iter=plain.n_iter_).fit(X, y)
+    looks = plain.passes_history_[-1] - silent.passes_history_[-1]
+    assert 1 <= looks <= np.log2(plain.loss_history_[0] / plain.loss_) + 1
+
+
+@pytest.mark.parametrize("learning_rate", ["auto", 0.1])
+def test_who_asks_for_every_step_gets_every_step(learning_rate):
+    """The lab's way: tol=0, and no word."""
+    X, y = load_wine(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    model, categories = caught(X, y, tol=0, max_iter=30, learning_rate=learning_rate)
+    assert categories == []
+    assert (model.n_iter_, model.stop_reason_) == (30, "max_iter")
+
+
+def test_numbers_in_the_words():
+    X = np.array([[-2.0], [-1.0], [0.0], [0.0], [1.0], [2.0]])  # they touch at zero
+    with pytest.warns(
+        ConvergenceWarning, match=r"largest derivative is \S+, .* a logit by \S+ "
+    ) as w:
+        SoftmaxGDClassifier(alpha=0).fit(X, [0, 0, 0, 1, 1, 1])
+    assert w[0].category is ConvergenceWarning
