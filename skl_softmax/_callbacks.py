@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from skl_softmax._compat import has_callbacks
 
 
@@ -20,7 +22,7 @@ class Callbacks:
         It must be inside scikit-learn's `with_callbacks`, which ends what begins here.
     X, y : array-like
         As the user gave them: names of features, labels and all.
-    sample_weight : array-like or None
+    sample_weight : array-like, number or None
     """
 
     def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
@@ -32,7 +34,8 @@ class Callbacks:
             "estimator": estimator,
             "X": X,
             "y": y,
-            "metadata": {} if sample_weight is None else {"sample_weight": sample_weight},
+            # A number weighs all alike, and no metric takes one.
+            "metadata": {} if np.ndim(sample_weight) == 0 else {"sample_weight": sample_weight},
         }
         self._context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
         self._context.call_on_fit_task_begin(**self._given)

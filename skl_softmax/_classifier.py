@@ -20,7 +20,7 @@ from skl_softmax._compat import CallbackSupportMixin, with_callbacks
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, constant_descent, matrix_descent
 from skl_softmax._fitted import FittedMixin
-from skl_softmax._loop import Run, follow
+from skl_softmax._loop import follow
 from skl_softmax._model import start_weights
 from skl_softmax._outcome import outcome
 from skl_softmax._problem import RawProblem, StandardizedProblem, Task
@@ -88,7 +88,8 @@ class SoftmaxGDClassifier(
         Share of the training data, between 0 and 1, that early stopping holds out, of every class
         alike, where `fit` gets no validation set.
     random_state : int, RandomState instance or None, default=None
-        Decides which samples early stopping holds out; an int makes it the same ones every time.
+        Decides which samples early stopping holds out; an int makes it the same ones every time,
+        as a warm start should have it.
     warm_start : bool, default=False
         Start from the weights of the previous fit, matched by class label; classes that it did not
         know start from zero. Features are matched by position, and their number must be the same.
@@ -132,7 +133,8 @@ class SoftmaxGDClassifier(
     gap_ : float
         How far `loss_` is above the minimum at most; only with `gap_tol`.
     converged_ : bool
-        Whether `tol` or `gap_tol` was reached, or the loss could fall no further.
+        Whether `tol` or `gap_tol` was reached, or the loss could fall no further, with the weights
+        that the fit ended with.
     stop_reason_ : str
         Why the fit stopped: ``"tol"`` or ``"gap_tol"`` (reached), ``"precision"`` (the loss can
         fall no further at the precision of its numbers), ``"separation"`` (there is no minimum),
@@ -315,7 +317,8 @@ class SoftmaxGDClassifier(
         classes : array-like of shape (n_classes,), default=None
             The label of each column of `P`; `classes_` has them sorted. None: 0, 1, 2, …
         X_val, P_val, sample_weight_val : as `X`, `P` and `sample_weight`, default=None
-            A validation set, as in `fit`.
+            A validation set, as in `fit`. Without one, early stopping holds out samples at random,
+            whatever their classes.
 
         Returns
         -------
@@ -371,18 +374,25 @@ class SoftmaxGDClassifier(
         )
         before = self._model() if self.warm_start and hasattr(self, "coef_") else None
         coef, intercept = start_weights(before, classes, train.X.shape[1])
-        self.classes_ = classes  # callbacks may predict before there are weights of this fit
+        self._forget_fit()  # or callbacks would see what is not of this one
+        self.classes_ = classes
         task = Task(*train, len(coef), float(self.alpha), bool(self.fit_intercept))
         with Workers() as workers, np.errstate(all="ignore"):
             problem, descent = self._descent(task, workers, coef, intercept)
             validation_loss = None if held_out is None else task.cross_entropy(*held_out, workers)
             run = follow(self, problem, descent, validation_loss, callbacks)
-            self.coef_, self.intercept_ = problem.coef(run.kept.params)
             warning = outcome(self, run, problem, task, workers)
             self.n_passes_ = problem.n_passes
-        self._keep(run, has_validation=held_out is not None)
+        self.__dict__.update(run.attributes())
         callbacks.end()
         return warning
+
+    def _forget_fit(self) -> None:
+        """Drop the attributes of an earlier fit; those of the input are this one's already."""
+        for name in list(vars(self)):
+            of_input = name in ("n_features_in_", "feature_names_in_")
+            if name.endswith("_") and not name.startswith("_") and not of_input:
+                delattr(self, name)
 
     def _measures_scale(self) -> bool:
         """Whether features are measured: then `check_measured` sees those that are not finite."""
@@ -404,20 +414,3 @@ class SoftmaxGDClassifier(
         return problem, matrix_descent(
             problem.objective, params, curvature_kinds(problem.objective)
         )
-
-    def _keep(self, run: Run, *, has_validation: bool) -> None:
-        """Set what is known of the way to the fitted weights."""
-        self.n_iter_, self.best_iter_ = run.last.iteration, run.kept.iteration
-        self.converged_, self.stop_reason_ = run.converged, run.stop_reason
-        losses, passes, validation_losses, weights = zip(*run.steps, strict=True)
-        self.loss_history_, self.passes_history_ = np.array(losses), np.array(passes)
-        self.loss_ = losses[run.kept.iteration]
-        for name in ("coef_history_", "intercept_history_", "validation_loss_history_", "gap_"):
-            self.__dict__.pop(name, None)  # an earlier fit's
-        if run.gap is not None:
-            self.gap_ = run.gap
-        if has_validation:
-            self.validation_loss_history_ = np.array(validation_losses)
-        if self.store_coef_history:
-            coefs, intercepts = zip(*weights, strict=True)
-            self.coef_history_, self.intercept_history_ = np.array(coefs), np.array(intercepts)

@@ -22,7 +22,7 @@ from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._samples import check_known_samples
 from skl_softmax._threads import Workers
-from skl_softmax._validation import check_measured
+from skl_softmax._validation import check_measured, check_parameters
 
 STEPS = 1000  # towards the minimum; a bound that is still far off then is returned as it is
 
@@ -33,6 +33,8 @@ class FittedMixin(PredictionMixin):
     alpha: float
     fit_intercept: bool
     class_weight: Any
+    max_iter: int
+    warm_start: bool
     n_iter_: int
 
     def duality_gap(
@@ -44,9 +46,10 @@ class FittedMixin(PredictionMixin):
         r"""Return how far the loss of these weights is above its minimum at most.
 
         A certificate, whatever way the weights were found: by Fenchel duality, no weights have a
-        loss on these samples that is lower by more. It takes steps of its own towards the minimum
-        until the bound is at most twice the true excess, which takes as long as a fit that starts
-        from these weights; computed in float64, with a margin for rounding.
+        loss on these samples that is lower by more. It takes up to 1000 steps of its own towards
+        the minimum, until the bound is at most twice the true excess: as long as a fit that starts
+        from these weights. Where one of the classes has no sample, the bound stays far above.
+        Computed in float64, with a margin for rounding.
 
         Parameters
         ----------
@@ -55,7 +58,7 @@ class FittedMixin(PredictionMixin):
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Their labels, or the probabilities of `classes_`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Their weights. None: all equal.
+            Their weights. None: all equal. `class_weight` multiplies them as in `fit`.
 
         Returns
         -------
@@ -88,6 +91,7 @@ class FittedMixin(PredictionMixin):
         True
         """
         check_is_fitted(self)
+        check_parameters(self)
         if self.alpha == 0:
             warnings.warn(
                 "With alpha=0 the gap is infinite: without a penalty there need not be a minimum,"
@@ -104,7 +108,8 @@ class FittedMixin(PredictionMixin):
             coef, intercept = self.coef_.astype(np.float64), self.intercept_.astype(np.float64)
             loss = task.cross_entropy(*samples, workers)(coef, intercept)
             loss += 0.5 * self.alpha * float(np.vdot(coef, coef))
-            return _excess(problem, problem.params(coef, intercept), loss)
+            at_zero = float(np.log(max(2, len(coef))))
+            return _excess(problem, problem.start(coef, intercept, at_zero), loss)
 
     def to_sklearn(self) -> LogisticRegression:
         """Return scikit-learn's `LogisticRegression`, fitted, with these weights.
@@ -133,7 +138,10 @@ class FittedMixin(PredictionMixin):
         """
         check_is_fitted(self)
         exported = LogisticRegression(
-            fit_intercept=self.fit_intercept, class_weight=self.class_weight
+            fit_intercept=self.fit_intercept,
+            class_weight=self.class_weight,
+            max_iter=self.max_iter,
+            warm_start=self.warm_start,
         )
         for name in ("classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
@@ -149,9 +157,10 @@ def _excess(problem: StandardizedProblem, params: Array, loss: float) -> float:
     """
     gap, bound = problem.certificate(), np.inf
     objective = problem.objective
+    rounding = 4.0 * objective.precision
     for state in islice(matrix_descent(objective, params, curvature_kinds(objective)), STEPS):
         fallen, left = max(loss - state.loss, 0.0), gap(state.params, state.loss, state.gradient)
-        bound = min(bound, fallen + left)
+        bound = min(bound, fallen + left + rounding * (loss + state.loss))
         if left <= fallen:
             break
     return float(bound)

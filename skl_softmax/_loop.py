@@ -23,7 +23,7 @@ class Step(NamedTuple):
 
     loss: float
     n_passes: int  # over the data, so far
-    validation_loss: float  # not a number without a validation set
+    validation_loss: float | None
     weights: tuple[Array, Array] | None  # coef and intercept, if they are to be kept
 
 
@@ -37,21 +37,48 @@ class Run:
         From its start to `last`.
     last, kept : State
         The last one, and the one whose weights are the fit's: the same without early stopping.
+    weights : tuple of ndarray
+        coef and intercept of `kept`.
     stop_reason : str
-    size : float
-        The largest derivative at `last`, as `tol` means it.
+    derivative : float
+        The largest one at `last`, as `tol` means it.
     gap : float or None
         How far the loss of `kept` is above the minimum at most, if that was asked for.
     converged : bool
+        Whether `kept` is where the descent should lead.
     """
 
     steps: list[Step]
     last: State
     kept: State
+    weights: tuple[Array, Array]
     stop_reason: str
-    size: float
+    derivative: float
     gap: float | None
     converged: bool
+
+    def attributes(self) -> dict[str, Any]:
+        """What a fitted estimator has of it."""
+        losses, passes, validation_losses, weights = zip(*self.steps, strict=True)
+        found = {
+            "coef_": self.weights[0],
+            "intercept_": self.weights[1],
+            "n_iter_": self.last.iteration,
+            "best_iter_": self.kept.iteration,
+            "loss_": float(self.kept.loss),
+            "loss_history_": np.array(losses),
+            "passes_history_": np.array(passes),
+            "converged_": self.converged,
+            "stop_reason_": self.stop_reason,
+        }
+        if validation_losses[0] is not None:
+            found["validation_loss_history_"] = np.array(validation_losses)
+        if weights[0] is not None:
+            coefs, intercepts = zip(*weights, strict=True)
+            found |= {"coef_history_": np.array(coefs), "intercept_history_": np.array(intercepts)}
+        if self.gap is not None:
+            found["gap_"] = self.gap
+        return found
 
 
 def follow(
@@ -65,11 +92,11 @@ def follow(
 
     ``validation_loss(coef, intercept)`` is what early stopping goes by, if there is any.
     """
-    watch = _Watch(estimator, problem, validation_loss)
+    log = _Log(estimator, problem, validation_loss)
     reason = ""
     try:
-        watch.take(next(descent))
-        reason = watch.reason()
+        log.add(next(descent))
+        reason = log.reason()
         while not reason:
             callbacks.begin_step()
             state = next(descent, None)
@@ -77,20 +104,21 @@ def follow(
                 reason = "precision" if state is None else "diverged"
                 callbacks.end_step(None)
                 break
-            watch.take(state)
-            is_asked = callbacks.end_step(watch.fitted)
-            reason = watch.reason() or ("callback" if is_asked else "")
-            if not reason and state.iteration == estimator.max_iter:
+            log.add(state)
+            is_asked = callbacks.end_step(lambda: log.run("callback").attributes())
+            reason = log.reason() or ("callback" if is_asked else "")
+            if not reason and state.iteration >= estimator.max_iter:
                 reason = "max_iter"
     except KeyboardInterrupt:
-        if watch.last is None:
+        if log.last is None:
             raise
         reason = "interrupted"
-    return watch.run(reason)
+    log.print_last()
+    return log.run(reason)
 
 
-class _Watch:
-    """Looks at every state, keeps what is to be kept of it, and prints what is to be printed."""
+class _Log:
+    """Keeps what is to be kept of every state, prints what is to be printed, knows when to stop."""
 
     def __init__(
         self,
@@ -100,6 +128,7 @@ class _Watch:
     ) -> None:
         self._estimator, self._problem = estimator, problem
         self._validation_loss = validation_loss
+        self._keeps_weights = bool(estimator.store_coef_history)
         self._certificate = None if estimator.gap_tol is None else problem.certificate()
         self._steps: list[Step] = []
         self._best: State | None = None  # of the least validation loss
@@ -108,22 +137,22 @@ class _Watch:
         self._tested_loss = np.inf  # the last that was tested for separation
         self.last: State | None = None
 
-    def take(self, state: State) -> None:
-        """Keep what is to be kept of the next state."""
-        weights, validation_loss = None, np.nan
-        if self._validation_loss or self._estimator.store_coef_history:
+    def add(self, state: State) -> None:
+        """Take down the next state."""
+        weights, validation_loss = None, None
+        if self._validation_loss or self._keeps_weights:
             weights = self._problem.coef(state.params)
         if self._validation_loss and weights:
             validation_loss = self._validation_loss(*weights)
-            if self._best is None or validation_loss < self._least:
-                self._best, self._least = state, validation_loss
-        if not self._estimator.store_coef_history:
-            weights = None
-        self._steps.append(Step(state.loss, self._problem.n_passes, validation_loss, weights))
+        kept_weights = weights if self._keeps_weights else None
+        # In this order: Ctrl-C may come between any two lines.
+        self._steps.append(Step(state.loss, self._problem.n_passes, validation_loss, kept_weights))
         self.last = state
+        if validation_loss is not None and (self._best is None or validation_loss < self._least):
+            self._best, self._least = state, validation_loss
         verbose = self._estimator.verbose
         if verbose > 1 or (verbose and _is_shown(state.iteration)):
-            self._print()
+            self.print_last()
 
     def reason(self) -> str:
         """Why to stop at the last state, or nothing."""
@@ -133,7 +162,7 @@ class _Watch:
         gap = self._gap(self.last)
         if gap is not None and gap <= self._estimator.gap_tol:
             return "gap_tol"
-        if gap is None and self._size() <= self._estimator.tol > 0.0:
+        if gap is None and self._derivative() <= self._estimator.tol > 0.0:
             return "tol"
         if self._estimator.early_stopping and self._best is not None:
             idle = self.last.iteration - self._best.iteration
@@ -141,37 +170,36 @@ class _Watch:
                 return "early_stopping"
         return ""
 
-    def fitted(self) -> dict[str, Any]:
-        """What an estimator that stops here has of its own."""
-        assert self.last is not None
-        coef, intercept = self._problem.coef(self.last.params)
-        losses = np.array([step.loss for step in self._steps])
-        return {
-            "coef_": coef,
-            "intercept_": intercept,
-            "n_iter_": self.last.iteration,
-            "loss_": self.last.loss,
-            "loss_history_": losses,
-        }
-
     def run(self, stop_reason: str) -> Run:
-        """The whole of it, up to the last state."""
+        """The whole of it, as it stands."""
         assert self.last is not None
-        if self._estimator.verbose and self._printed is not self.last:
-            self._print()
-        size = self._size()
-        precision = self._problem.objective.precision
         kept = self._best if self._estimator.early_stopping and self._best else self.last
+        derivative, gap = self._derivative(), self._gap(kept)
+        is_exact = _is_as_exact_as_rounding(self._problem.objective.precision, derivative)
+        has_arrived = stop_reason in ("tol", "gap_tol") or (
+            stop_reason == "precision" and gap is None and is_exact
+        )
         return Run(
-            steps=self._steps[: self.last.iteration + 1],  # Ctrl-C may have come between the two
+            steps=self._steps[: self.last.iteration + 1],
             last=self.last,
             kept=kept,
+            weights=self._problem.coef(kept.params),
             stop_reason=stop_reason,
-            size=size,
-            gap=self._gap(kept),
-            converged=stop_reason in ("tol", "gap_tol")
-            or (stop_reason == "precision" and _is_as_exact_as_rounding(precision, size)),
+            derivative=derivative,
+            gap=gap,
+            converged=has_arrived and kept is self.last,
         )
+
+    def print_last(self) -> None:
+        """Print where the descent stands, once, if anything is to be printed."""
+        if not self._estimator.verbose or self._printed is self.last or self.last is None:
+            return
+        line = f"step {self.last.iteration:5d}  loss {self.last.loss:.9g}"
+        validation_loss = self._steps[self.last.iteration].validation_loss
+        if validation_loss is not None:
+            line += f"  validation {validation_loss:.9g}"
+        print(f"{line}  gradient {self._derivative():.2e}")
+        self._printed = self.last
 
     def _is_separated(self) -> bool:
         """Whether the last state shows that there is no minimum: tested when the loss has halved.
@@ -191,21 +219,12 @@ class _Watch:
         """How far its loss is above the minimum at most, if that is asked for."""
         if self._certificate is None:
             return None
-        return self._certificate(state.params, state.loss, state.gradient)
+        return float(self._certificate(state.params, state.loss, state.gradient))
 
-    def _size(self) -> float:
+    def _derivative(self) -> float:
         """The largest derivative at the last state."""
         assert self.last is not None
         return self._problem.gradient_size(self.last.gradient)
-
-    def _print(self) -> None:
-        """Print where the descent stands."""
-        assert self.last is not None
-        line = f"step {self.last.iteration:5d}  loss {self.last.loss:.9g}"
-        if self._validation_loss:
-            line += f"  validation {self._steps[-1].validation_loss:.9g}"
-        print(f"{line}  gradient {self._size():.2e}")
-        self._printed = self.last
 
 
 def _is_shown(step: int) -> bool:
@@ -213,9 +232,9 @@ def _is_shown(step: int) -> bool:
     return bool(step % 10 ** (len(str(step)) - 1) == 0)
 
 
-def _is_as_exact_as_rounding(precision: float, size: float) -> bool:
-    """Whether a largest derivative of `size` is all that rounding leaves to be had.
+def _is_as_exact_as_rounding(precision: float, derivative: float) -> bool:
+    """Whether a largest derivative is all that rounding leaves to be had.
 
     Where the loss is flat to its relative `precision`, derivatives are of the order of its root.
     """
-    return precision <= 1e-3 and bool(size <= precision**0.5)
+    return precision <= 1e-3 and bool(derivative <= precision**0.5)

@@ -22,8 +22,8 @@ from skl_softmax._problem import (
 )
 from skl_softmax._threads import Workers
 
-SETTLED = 0.1  # by how much further steps may change a logit
-FURTHER = 20  # steps with the Hessian as model: half as many arrive at a minimum
+SETTLED = 1.0  # by how much the rest of them may change a logit
+FURTHER = 20  # steps with the Hessian as model: a quarter of them come near any minimum
 
 
 class SeparationWarning(ConvergenceWarning):  # type: ignore[misc]
@@ -39,6 +39,8 @@ def outcome(
 ) -> Warning | None:
     """What to warn of: nothing, if the fit ended as was asked for."""
     if run.stop_reason in ("callback", "early_stopping", "interrupted"):
+        return None
+    if run.kept is not run.last and run.stop_reason != "diverged":  # other data had their say
         return None
     if run.stop_reason == "separation":
         where = f"the weights after step {run.last.iteration}, where the fit stopped,"
@@ -61,18 +63,18 @@ def _not_converged(estimator: Any, run: Run, *, is_single: bool) -> str:
     if run.stop_reason == "diverged":
         return (
             f"Diverged: at step {run.last.iteration + 1} the loss was no longer finite; the"
-            f" weights after step {run.last.iteration} are kept."
+            f" weights after step {run.kept.iteration} are kept."
         )
+    left, name = f"the largest derivative is {run.derivative:.2g}", "tol"
+    if run.gap is not None:
+        left, name = f"the loss may be {run.gap:.2g} above its minimum", "gap_tol"
     if run.stop_reason == "precision":
         single = "float64, " if is_single else ""
         return (
-            "Not converged: the loss falls no further at the precision of its numbers, but the"
-            f" largest derivative is {run.size:.2g}. Use {single}a larger alpha, or subtract the"
-            " means of columns that are far larger than their spread."
+            f"Not converged: the loss falls no further at the precision of its numbers, but {left}."
+            f" Use {single}a larger alpha, or subtract the means of columns that are far larger"
+            " than their spread."
         )
-    left, name = f"the largest derivative is {run.size:.2g}", "tol"
-    if run.gap is not None:
-        left, name = f"the loss may be {run.gap:.2g} above its minimum", "gap_tol"
     return (
         f"Not converged: after max_iter={estimator.max_iter} steps {left}, above"
         f" {name}={float(getattr(estimator, name)):g}. Raise max_iter or {name}."
@@ -94,7 +96,7 @@ def _unsettled(
     Without a penalty a loss may have no minimum though the classes overlap: if some samples can be
     told apart along a direction in which no others get worse. The derivative vanishes there, but
     every step of Newton's kind changes the logits of those samples by about one. Towards a minimum,
-    the later ones of some more steps change next to nothing.
+    a few more steps get so near that those after them change next to nothing.
     """
     if estimator.alpha > 0 or estimator.tol == 0:
         return None
@@ -102,14 +104,15 @@ def _unsettled(
     kinds = curvature_kinds(objective)
     n_steps = FURTHER if kinds[-1].is_hessian else 2 * FURTHER
     states = list(islice(matrix_descent(objective, params, kinds), n_steps + 1))
-    middle, last = states[len(states) // 2], states[-1]
-    change = objective.largest_logit(last.params - middle.params)
+    near, last = states[len(states) // 4], states[-1]
+    change = objective.largest_logit(last.params - near.params)
     if change <= SETTLED:
         return None
     if objective.separates(last.params):
         return _separated(f"the weights after {last.iteration} more steps", last.loss)
     return ConvergenceWarning(  # type: ignore[no-any-return]
-        f"Not settled: the largest derivative is {run.size:.2g}, but further steps change a logit"
-        f" by {change:.2g} and more. With alpha=0 the minimum lies far away, or there is none,"
-        " since some samples can be told apart by ever larger weights. Set alpha > 0, or lower tol."
+        f"Not settled: the largest derivative is {run.derivative:.2g}, but further steps change a"
+        f" logit by {change:.2g} and more. With alpha=0 the minimum lies far away, or there is"
+        " none, since some samples can be told apart by ever larger weights. Set alpha > 0, or"
+        " lower tol."
     )

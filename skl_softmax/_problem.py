@@ -112,13 +112,15 @@ class RawProblem:
         standardized = task.objective(self._rows, self.center, self.scale)
         _, at_zero = self.objective.value_and_gradient(np.zeros(self.objective.shape))
         certificate = Certificate(standardized, self._standardized(at_zero))
+        left_out = _left_out(self._rows, task, self.center, self.scale)
 
         def gap(params: Array, loss: float, gradient: Array) -> float:
             coef, intercept = self.coef(params)
             # A constant feature's weight is better left to the intercept.
             spared = 0.5 * task.alpha * float((coef[:, ~np.isfinite(self.scale)] ** 2).sum())
             params = standardized.params(coef, intercept)
-            return spared + certificate.gap(params, loss - spared, self._standardized(gradient))
+            gap = certificate.gap(params, loss - spared, self._standardized(gradient))
+            return gap + spared + left_out
 
         return gap
 
@@ -139,6 +141,7 @@ class StandardizedProblem:
         dtype: DTypeLike | None = None,
     ) -> None:
         rows = Rows(task.X, task.n_outputs, workers, dtype=dtype)
+        self._task = task
         self._all_rows = [rows]
         self._is_wide = may_reduce and is_wide(rows)
         self._space: RowSpace | None = None
@@ -204,7 +207,9 @@ class StandardizedProblem:
     def certificate(self) -> Gap:
         """Return what bounds how far above the minimum a loss is; takes a pass."""
         _, at_zero = self.objective.value_and_gradient(np.zeros(self.objective.shape))
-        return Certificate(self.objective, at_zero).gap
+        certificate = Certificate(self.objective, at_zero)
+        left_out = _left_out(self._all_rows[0], self._task, self.center, self.scale)
+        return lambda *state: certificate.gap(*state) + left_out
 
     def gradient_size(self, gradient: Array) -> float:
         """The largest derivative in absolute value, for standardised features.
@@ -230,8 +235,7 @@ def _standardization(
     mean, moments = rows.column_moments(task.weights, together=with_gram)
     variance = moments.diagonal().copy() if with_gram else moments
     if rows.is_sparse:  # a constant's is rounding there; a dense one's is exactly zero
-        eps = np.finfo(rows.dtype).eps
-        variance[np.sqrt(variance) <= 10.0 * eps * np.abs(mean)] = 0.0
+        variance[np.sqrt(variance) <= _rounding(rows, mean)] = 0.0
     if not task.fit_intercept:
         variance += mean**2
         moments = moments + mean * mean[:, np.newaxis] if with_gram else variance
@@ -242,6 +246,23 @@ def _standardization(
     if with_gram:
         return mean, scale, moments / scale / scale[:, np.newaxis]
     return mean, scale, np.isfinite(scale).astype(np.float64)
+
+
+def _rounding(rows: Rows, mean: Array) -> Array:
+    """The deviations (n_features,) up to which a sparse feature counts as constant."""
+    return np.asarray(10.0 * np.finfo(rows.dtype).eps * np.abs(mean))
+
+
+def _left_out(rows: Rows, task: Task, center: Array, scale: Array) -> float:
+    """What features that count as constant could take off the loss at most, if they are not.
+
+    The dual's sums for such a feature j are residuals times deviations: of all classes together,
+    their squares are at most twice its variance.
+    """
+    if not rows.is_sparse:
+        return 0.0
+    deviations = _rounding(rows, center)[np.isinf(scale)]
+    return float((deviations**2).sum()) / task.alpha if task.alpha > 0 else np.inf
 
 
 def largest_stable_learning_rate(task: Task, workers: Workers) -> float:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
@@ -28,7 +29,8 @@ from skl_softmax._rows import Array, Matrix
 from skl_softmax._validation import check_columns, check_number
 
 X_OPTIONS: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
-ON_THE_SIMPLEX = 1e-6  # by how much a row of probabilities may miss the sum of one
+ON_THE_SIMPLEX = 1e-4  # by how much probabilities may miss zero and the sum of one, at least
+LARGEST = 1e150  # what can be squared
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,14 @@ def check_samples(
         X = validate_data(estimator, given.X, **options)
         classes, y = _check_proba(given.y, X, given.classes, "P")
     else:
-        X, y = validate_data(estimator, given.X, _fixed_width(given.y), **options)
+        X, y = validate_data(estimator, given.X, _plain(given.y), **options)
         classes, y = encode_labels(y)
     train = Samples(X, y, _check_sample_weight(given.sample_weight, len(y), "sample_weight"))
     factors = class_factors(estimator.class_weight, classes, y, train.weights)
     held_out, name = _check_validation(estimator, given, classes), "sample_weight_val"
     if held_out is None and estimator.early_stopping:
-        train, held_out = _hold_out(train, estimator.validation_fraction, estimator.random_state)
+        groups = None if given.is_proba else y
+        train, held_out = _hold_out(train, estimator, groups)
         name = "sample_weight"
     if held_out is not None:
         held_out = _weigh(held_out, factors, name)
@@ -102,6 +105,8 @@ def _check_validation(estimator: Any, given: Given, classes: Array) -> Samples |
     try:
         X = validate_data(estimator, given.X_val, reset=False, **X_OPTIONS, ensure_all_finite=False)
         assert_all_finite(X, input_name="X_val")
+        if float(np.abs(X.data if issparse(X) else X).max(initial=0.0)) > LARGEST:
+            raise ValueError(f"it contains values too large to be squared, above {LARGEST:g}.")
     except ValueError as error:
         raise ValueError(f"X_val cannot be used: {error}") from error
     if given.is_proba:
@@ -120,7 +125,7 @@ def check_known_samples(estimator: Any, X: Any, y: Any, sample_weight: Any) -> S
     check_columns(X)
     X = validate_data(estimator, X, reset=False, **X_OPTIONS)
     classes = estimator.classes_
-    if np.ndim(y) == 2:
+    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
         _, y = _check_proba(y, X, classes, "y")
     else:
         y = _encode_known_labels(y, X, classes, "y")
@@ -129,9 +134,23 @@ def check_known_samples(estimator: Any, X: Any, y: Any, sample_weight: Any) -> S
     return _weigh(Samples(X, y, weights), factors, "sample_weight")
 
 
-def _fixed_width(y: Any) -> Any:
-    """Turn NumPy's variable-width strings, which scikit-learn does not know yet, into others."""
-    return np.array(y.tolist()) if getattr(getattr(y, "dtype", None), "kind", "") == "T" else y
+def _plain(y: Any) -> Any:
+    """Labels of the types that scikit-learn does not know yet, as others; none may be missing.
+
+    NumPy's variable-width strings become fixed ones, pandas' nullable numbers NumPy's.
+    """
+    dtype = getattr(y, "dtype", None)
+    kind, missing = getattr(dtype, "kind", ""), False
+    if hasattr(y, "isna"):
+        missing = bool(np.any(y.isna()))
+    if kind == "T":
+        labels = y.tolist()
+        missing = any(not isinstance(label, str) for label in labels)
+        y = y if missing else np.array(labels)
+    if missing:
+        raise ValueError("Input y contains NaN: no label may be missing.")
+    numpy_dtype = getattr(dtype, "numpy_dtype", None)
+    return y.to_numpy(dtype=numpy_dtype) if numpy_dtype is not None and kind in "biu" else y
 
 
 def encode_labels(y: Any) -> tuple[Array, Array]:
@@ -176,7 +195,7 @@ def _unique_integers(y: Array) -> tuple[Array, Array]:
 
 def _encode_known_labels(y: Any, X: Any, classes: Array, name: str) -> Array:
     """Return the place of each label among the classes of a fit, (n_samples,)."""
-    labels = column_or_1d(_fixed_width(y), warn=True).tolist()
+    labels = column_or_1d(_plain(y), warn=True).tolist()
     known = {label: k for k, label in enumerate(classes.tolist())}
     unknown = list(dict.fromkeys(label for label in labels if label not in known))
     if unknown:
@@ -192,20 +211,27 @@ def _check_proba(P: Any, X: Any, classes: ArrayLike | None, name: str) -> tuple[
 
     Where every row is all one class, their codes (n_samples,) take the probabilities' place.
     """
+    dtype = getattr(P, "dtype", None)
+    is_float = isinstance(dtype, np.dtype) and dtype.kind == "f"
+    tolerance = max(ON_THE_SIMPLEX, np.finfo(dtype).eps ** 0.5 if is_float else 0.0)
     P = check_array(P, dtype=np.float64, input_name=name)
     check_consistent_length(X, P)
     n_classes = P.shape[1]
     if n_classes < 2:
         raise ValueError(f"{name} must have a column for each of two classes or more, got one.")
     allowed = f"{name} must hold numbers >= 0 whose sum over each row is one"
-    if P.min() < 0.0:
+    if P.min() < -tolerance:
         raise ValueError(f"{allowed}, got {P.min():g}.")
+    P = np.maximum(P, 0.0)
     sums = P.sum(axis=1)
-    (off,) = np.nonzero(np.abs(sums - 1.0) > ON_THE_SIMPLEX)
+    (off,) = np.nonzero(np.abs(sums - 1.0) > tolerance)
     if len(off):
-        raise ValueError(f"{allowed}, got a sum of {sums[off[0]]:g} in row {off[0]}.")
-    labels = np.arange(n_classes) if classes is None else column_or_1d(_fixed_width(classes))
-    sorted_labels, order = np.unique(labels, return_index=True)
+        raise ValueError(f"{allowed}, got a sum of {sums[off[0]]:.9g} in row {off[0]}.")
+    labels = np.arange(n_classes) if classes is None else column_or_1d(_plain(classes))
+    try:
+        sorted_labels, order = np.unique(labels, return_index=True)
+    except TypeError as error:
+        raise TypeError(f"classes must hold labels that can be sorted: {error}.") from error
     if len(labels) != n_classes or len(sorted_labels) < n_classes:
         raise ValueError(
             f"classes must hold a different label for each of the {n_classes} columns of {name},"
@@ -280,26 +306,29 @@ def _weigh(samples: Samples, factors: Array, name: str) -> Samples:
     return Samples(X, y, weights / total)
 
 
-def _hold_out(samples: Samples, fraction: float, random_state: Any) -> tuple[Samples, Samples]:
-    """Return the samples to fit and those to validate on: of every class alike, if it is known.
+def _hold_out(samples: Samples, estimator: Any, groups: Array | None) -> tuple[Samples, Samples]:
+    """Return the samples to fit and those to validate on, copied: of every group alike.
 
-    Both copied.
+    groups : codes (n_samples,), or None
     """
+    fraction = estimator.validation_fraction
     n_samples = len(samples.y)
     n_held_out = ceil(fraction * n_samples)
-    y = samples.y if samples.y.ndim == 1 else None
-    if y is not None:
-        n_held_out = max(n_held_out, len(np.unique(y)))
+    if groups is not None:
+        n_held_out = max(n_held_out, len(np.unique(groups)))
     try:
         fitted, held_out = train_test_split(
-            np.arange(n_samples), test_size=n_held_out, random_state=random_state, stratify=y
+            np.arange(n_samples),
+            test_size=n_held_out,
+            random_state=estimator.random_state,
+            stratify=groups,
         )
-        if y is not None and len(np.unique(y[fitted])) < len(np.unique(y)):
+        if groups is not None and len(np.unique(groups[fitted])) < len(np.unique(groups)):
             raise ValueError("Not a sample of some class would be left.")
     except ValueError as error:
         raise ValueError(
-            f"early_stopping=True holds out validation_fraction={fraction} of each class's"
-            f" samples, or else needs X_val and y_val. {error}"
+            f"early_stopping=True holds out validation_fraction={fraction} of the samples, or else"
+            f" needs a validation set. {error}"
         ) from error
     return _take(samples, fitted), _take(samples, held_out)
 

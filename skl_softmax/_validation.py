@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, check_random_state
 
 from skl_softmax._rows import Array
 
@@ -39,6 +39,13 @@ def check_parameters(estimator: Any) -> None:
         below=1.0,
         allowed="a number between 0 and 1",
     )
+    try:
+        check_random_state(estimator.random_state)
+    except ValueError as error:
+        raise ValueError(
+            "random_state must be None, an integer >= 0 or a numpy.random.RandomState, got"
+            f" {estimator.random_state!r}."
+        ) from error
     for name in ("fit_intercept", "warm_start", "early_stopping", "store_coef_history"):
         value = getattr(estimator, name)
         if not isinstance(value, bool | np.bool_):
@@ -79,8 +86,11 @@ def check_columns(X: Any, name: str = "X") -> None:
     """Refuse a data frame, pandas' or Polars', that has columns of categories, text or times."""
     if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
         return
-    columns = zip(X.columns, X.dtypes, strict=True)
-    refused = [f"{column!r} ({dtype})" for column, dtype in columns if not _is_numeric(dtype)]
+    refused = [
+        f"{column!r} ({dtype})"
+        for j, (column, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True))
+        if not _is_numeric(X, j, dtype)
+    ]
     if refused:
         raise ValueError(
             f"Input {name} has columns that are not numbers: {', '.join(refused)}. Encode them"
@@ -88,11 +98,13 @@ def check_columns(X: Any, name: str = "X") -> None:
         )
 
 
-def _is_numeric(dtype: Any) -> bool:
-    """Whether a column of that dtype may hold numbers: objects may, and show when converted."""
+def _is_numeric(X: Any, column: int, dtype: Any) -> bool:
+    """Whether a column of a data frame, of that dtype, holds numbers."""
     if hasattr(dtype, "is_numeric"):  # Polars
-        return bool(dtype.is_numeric() or dtype.is_decimal() or str(dtype) == "Boolean")
-    return dtype.kind in "biuf" or str(dtype) == "object"
+        return bool(dtype.is_numeric() or str(dtype) == "Boolean")
+    if str(dtype) == "object":  # text in older versions of pandas; numbers are converted
+        return not any(isinstance(value, str) for value in X.iloc[:, column])
+    return dtype.kind in "biuf"
 
 
 def check_measured(X: Any, scale: Array, estimator: Any) -> None:

@@ -91,6 +91,23 @@ def test_hooks_see_every_step():
         assert fitted.predict(X)[0] == "setosa"  # with the names of the features: no warning
 
 
+def test_hooks_of_a_second_fit_see_nothing_of_the_first():
+    model = SoftmaxGDClassifier(store_coef_history=True).fit(X, y)
+    model.set_callbacks(recorder := Recorder()).fit(X[:100], y[:100])
+    for step, (*_, fitted) in enumerate(recorder.seen[: model.n_iter_], start=1):
+        assert (fitted.n_iter_, fitted.best_iter_, fitted.stop_reason_) == (step, step, "callback")
+        assert not fitted.converged_
+        assert fitted.coef_history_.shape == (step + 1, 1, 4)
+        assert len(fitted.passes_history_) == len(fitted.loss_history_) == step + 1
+        assert len(list(fitted.staged_predict(X[:100]))) == step + 1
+
+
+def test_a_number_as_weight_is_no_metadata():
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    SoftmaxGDClassifier().set_callbacks(monitor).fit(X, y, 2.0)
+    assert len(monitor.get_logs().data_as_pandas) > 3
+
+
 @pytest.mark.parametrize("learning_rate", ["auto", 0.01])
 def test_a_callback_may_stop_the_fit(learning_rate):
     recorder = Recorder(stop_at=3)

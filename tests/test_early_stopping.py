@@ -7,6 +7,7 @@ import pytest
 import sklearn
 from scipy import sparse
 from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import Pipeline
@@ -104,13 +105,25 @@ def test_what_is_held_out():
 
 
 def test_weights_go_where_their_samples_go():
-    """Wrong labels without weight change nothing, on either side."""
+    """On either side."""
     params = {"early_stopping": True, "random_state": 0, "alpha": 1e-3}
-    mixed, weights = LABELS.copy(), np.ones(len(y))
-    mixed[::3], weights[::3] = "digit 0", 0.0
-    with_wrong = overfitted(**params).fit(X, mixed, weights)
-    right = mixed == LABELS
-    assert with_wrong.score(X[right], mixed[right]) > 0.9
+    weights = np.random.default_rng(0).uniform(0.0, 1.0, len(y))
+    model = overfitted(**params).fit(X, LABELS, weights)
+    fitted, held_out = train_test_split(
+        np.arange(len(y)), test_size=0.1, random_state=0, stratify=LABELS
+    )
+    by_hand = overfitted(**params).fit(
+        X[fitted],
+        LABELS[fitted],
+        weights[fitted],
+        X_val=X[held_out],
+        y_val=LABELS[held_out],
+        sample_weight_val=weights[held_out],
+    )
+    np.testing.assert_allclose(model.loss_history_, by_hand.loss_history_, rtol=1e-12)
+    np.testing.assert_allclose(
+        model.validation_loss_history_, by_hand.validation_loss_history_, rtol=1e-12
+    )
 
 
 BAD = [
@@ -148,7 +161,7 @@ def test_bad_validation_sets(validation, message):
 def test_a_class_too_small_to_hold_out():
     labels = LABELS.copy()
     labels[0] = "only one"
-    with pytest.raises(ValueError, match=r"validation_fraction=0.1 .*needs X_val and y_val"):
+    with pytest.raises(ValueError, match=r"validation_fraction=0.1 .*needs a validation set"):
         SoftmaxGDClassifier(early_stopping=True).fit(X, labels)
     with pytest.raises(ValueError, match=r"early_stopping=True holds out .*=0.99"):
         SoftmaxGDClassifier(early_stopping=True, validation_fraction=0.99).fit(X[:99], LABELS[:99])
@@ -194,10 +207,45 @@ def test_a_pipeline_transforms_the_validation_set():
         assert pipeline[-1].validation_loss_history_[-1] == pytest.approx(loss, rel=1e-10)
 
 
-def test_early_stopping_within_a_search():
-    model = overfitted(early_stopping=True, n_iter_no_change=2, random_state=0)
-    search = GridSearchCV(model, {"alpha": [1e-8, 1e-1]}, cv=2).fit(X, y)
-    assert search.best_estimator_.best_iter_ <= search.best_estimator_.n_iter_
+def test_a_search_hands_on_the_validation_set():
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = overfitted(early_stopping=True, n_iter_no_change=2)
+        model.set_fit_request(X_val=True, y_val=True, sample_weight_val=True)
+        weights = np.ones(len(y_val))
+        search = GridSearchCV(model, {"alpha": [1e-8, 1e-1]}, cv=2).fit(
+            X_train, y_train, X_val=X_val, y_val=y_val, sample_weight_val=weights
+        )
+    best = search.best_estimator_
+    loss = log_loss(y_val, best.predict_proba(X_val))
+    assert best.validation_loss_history_.min() == pytest.approx(loss, rel=1e-10)
+
+
+def test_a_diverged_fit_says_which_weights_it_keeps():
+    model = SoftmaxGDClassifier(learning_rate=1.0, alpha=3.0, early_stopping=True)
+    model.set_params(n_iter_no_change=100_000, max_iter=100_000)
+    with pytest.warns(
+        ConvergenceWarning, match=r"Diverged: at step \d\d+ .* after step 0 are kept"
+    ):
+        model.fit(X_train, y_train, X_val=X_val, y_val=y_val)
+    assert model.best_iter_ == 0
+    assert not model.coef_.any()
+
+
+def test_warm_starts_and_stopping_callbacks_keep_the_best_as_well():
+    model = overfitted(early_stopping=True, n_iter_no_change=2, warm_start=True)
+    data = {"X": X_train, "y": y_train, "X_val": X_val, "y_val": y_val}
+    first = model.fit(**data).validation_loss_history_.min()
+    model.fit(**data)
+    assert model.validation_loss_history_[0] == pytest.approx(first, rel=1e-9)
+    assert model.best_iter_ == model.validation_loss_history_.argmin()
+
+
+def test_values_that_cannot_be_squared():
+    far = X_val.copy()
+    far[0] = 1e308
+    for convert in (np.asarray, sparse.csr_array):
+        with pytest.raises(ValueError, match=r"X_val cannot be used: .*too large to be squared"):
+            SoftmaxGDClassifier().fit(X_train, y_train, X_val=convert(far), y_val=y_val)
 
 
 def test_the_display_draws_both_losses():
@@ -235,3 +283,23 @@ def test_regions_are_those_of_the_fitted_weights():
     grid = np.column_stack([values.ravel() for values in np.meshgrid(x1, x2)])
     logits = model.decision_function(grid).T.reshape(3, 20, 20)
     np.testing.assert_allclose(display.logits[0], logits, atol=1e-8)
+
+
+def test_ctrl_c_between_any_two_lines(monkeypatch):
+    """The step whose losses are not there yet is not kept, however good it was."""
+    from skl_softmax import _loop
+
+    step, calls = _loop.Step, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    monkeypatch.setattr(_loop, "Step", interrupted)
+    model = overfitted(early_stopping=True)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X_train, y_train, X_val=X_val, y_val=y_val)
+    assert (model.n_iter_, model.best_iter_, model.stop_reason_) == (1, 1, "interrupted")
+    assert len(model.validation_loss_history_) == 2

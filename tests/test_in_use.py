@@ -193,6 +193,35 @@ def test_labels_that_mean_the_same(iris, convert):
     ]
 
 
+@pytest.mark.parametrize("dtype", ["Int64", "UInt8", "boolean", "int64"])
+def test_nullable_labels_keep_their_type(iris, dtype):
+    X, y = iris
+    labels = pd.Series(y % 2 if dtype == "boolean" else y).astype(dtype)
+    model = SoftmaxGDClassifier().fit(X, labels)
+    kind = {"boolean": "b", "UInt8": "u"}.get(dtype, "i")
+    assert model.classes_.dtype.kind == model.predict(X).dtype.kind == kind
+    if dtype == "Int64":
+        large = labels + 2**60
+        np.testing.assert_array_equal(
+            SoftmaxGDClassifier().fit(X, large).classes_, 2**60 + np.arange(3)
+        )
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pd.Series([0, 1, None] * 50, dtype="Int64"),
+        pd.Series(["a", "b", None] * 50, dtype="string"),
+        pd.Series(["a", "b", None] * 50, dtype=object),
+        pd.Series([0.0, 1.0, np.nan] * 50),
+        np.array(["a", "b", np.nan] * 50, dtype=np.dtypes.StringDType(na_object=np.nan)),
+    ],
+)
+def test_missing_labels(iris, labels):
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        SoftmaxGDClassifier().fit(iris[0], labels)
+
+
 def test_names_of_a_polars_frame(iris):
     names = ["a", "b", "c", "d"]
     X = pl.DataFrame(iris[0], schema=names)
@@ -208,6 +237,7 @@ def test_names_of_a_polars_frame(iris):
         (pd.Categorical(["red", "blue"] * 75), "category"),
         (pd.Categorical([1, 2] * 75), "category"),
         (pd.Series(["red", "blue"] * 75, dtype="string"), "string"),
+        (pd.Series(["red", "blue"] * 75, dtype=object), "object"),
         (pd.date_range("2020-01-01", periods=150), "datetime64"),
         (pd.timedelta_range("1D", periods=150), "timedelta64"),
         (pl.Series(["red", "blue"] * 75), "String"),

@@ -32,9 +32,10 @@ class Spy(SoftmaxGDClassifier):
 
     fits = []  # noqa: RUF012
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         self.fits.append(SimpleNamespace(y=np.array(y), weights=sample_weight))
-        return super().fit(X, y, sample_weight)
+        validation = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+        return super().fit(X, y, sample_weight, **validation)
 
 
 @pytest.fixture(params=["routing", "no routing"])
@@ -73,11 +74,10 @@ def assert_same(model, X=X):
 
 
 def test_pipeline(spy, routing):
-    pipeline = (
-        make_pipeline(StandardScaler().set_fit_request(sample_weight=False), spy)
-        if (routing)
-        else make_pipeline(StandardScaler(), spy)
-    )
+    scaler = StandardScaler()
+    if routing:
+        scaler.set_fit_request(sample_weight=False)
+    pipeline = make_pipeline(scaler, spy)
     pipeline.fit(X, y, **{"sample_weight" if routing else "spy__sample_weight": WEIGHTS})
     assert_weighted(1)
     assert_same(pipeline[-1], StandardScaler().fit_transform(X))

@@ -55,9 +55,9 @@ def caught(X, y, weights=None, **params):
 def draw(seed):
     """Few samples on a grid, so that ties, and all three kinds, are frequent."""
     rng = np.random.default_rng(seed)
-    n, d, K = rng.integers(8, 60), rng.integers(1, 4), rng.integers(2, 4)
+    n, d, K = rng.integers(8, 40), rng.integers(1, 4), rng.integers(2, 4)
     X = np.rint(rng.standard_normal((n, d)) * 2.0)
-    logits = X @ rng.standard_normal((d, K)) * rng.choice([0.5, 3.0])
+    logits = X @ rng.standard_normal((d, K)) * rng.choice([0.5, 5.0])
     y = (logits + rng.gumbel(size=(n, K))).argmax(axis=1)
     y[:K] = np.arange(K)
     return X, y

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.special import log_softmax, softmax
 from sklearn.datasets import load_iris
+from sklearn.model_selection import train_test_split
 
 from skl_softmax import SoftmaxGDClassifier
 from skl_softmax._problem import RawProblem, Task
@@ -120,6 +121,16 @@ def test_distillation_finds_the_teacher():
     np.testing.assert_allclose(student.coef_, teacher.coef_, atol=1e-6)
 
 
+def test_probabilities_as_exact_as_their_dtype():
+    rng = np.random.default_rng(0)
+    P = softmax(rng.standard_normal((150, 3)), axis=1)
+    exact = SoftmaxGDClassifier().fit_proba(X, P)
+    for rounded in (P.astype(np.float32), P.astype(np.float16), P.round(5)):
+        model = SoftmaxGDClassifier().fit_proba(X, rounded)
+        np.testing.assert_allclose(model.coef_, exact.coef_, atol=0.02)
+    SoftmaxGDClassifier().fit_proba(X, np.column_stack([P, np.full(150, -1e-17)]))
+
+
 def test_classes_label_the_columns():
     P = np.eye(3)[y] * 0.7 + 0.1
     names = np.array(["setosa", "versicolor", "virginica"])
@@ -135,8 +146,14 @@ def test_a_validation_set_of_probabilities():
     model.fit_proba(X[::2], P[::2], X_val=X[1::2], P_val=P[1::2])
     loss = -(P[1::2] * model.predict_log_proba(X[1::2])).sum(axis=1).mean()
     assert model.validation_loss_history_[model.best_iter_] == pytest.approx(loss, rel=1e-12)
+    # Held out at random, whatever the rows: one-hot or not.
     model.set_params(random_state=0).fit_proba(X, P)
-    assert len(model.validation_loss_history_) == model.n_iter_ + 1
+    fitted, held_out = train_test_split(np.arange(150), test_size=0.1, random_state=0)
+    by_hand = SoftmaxGDClassifier(early_stopping=True, n_iter_no_change=2)
+    by_hand.fit_proba(X[fitted], P[fitted], X_val=X[held_out], P_val=P[held_out])
+    np.testing.assert_array_equal(model.validation_loss_history_, by_hand.validation_loss_history_)
+    lonely = np.eye(3)[np.where(np.arange(150) == 0, 2, y % 2)]
+    model.fit_proba(X, lonely)
 
 
 P = np.full((150, 3), 1 / 3)
