@@ -241,11 +241,16 @@ def _standardization(
         moments = moments + mean * mean[:, np.newaxis] if with_gram else variance
         mean = np.zeros_like(mean)
     scale = np.sqrt(variance)
-    scale[variance < np.finfo(np.float64).tiny] = np.inf
+    scale[variance < _smallest(rows.dtype) ** 2] = np.inf  # or negative, by rounding
     scale[~np.isfinite(variance)] = np.nan
     if with_gram:
         return mean, scale, moments / scale / scale[:, np.newaxis]
     return mean, scale, np.isfinite(scale).astype(np.float64)
+
+
+def _smallest(dtype: DTypeLike) -> float:
+    """The least deviation of a feature: one that can be squared, and whose weight is in range."""
+    return 1e-33 if np.dtype(dtype) == np.float32 else 1.5e-154
 
 
 def _rounding(rows: Rows, mean: Array) -> Array:
@@ -259,10 +264,11 @@ def _left_out(rows: Rows, task: Task, center: Array, scale: Array) -> float:
     The dual's sums for such a feature j are residuals times deviations: of all classes together,
     their squares are at most twice its variance.
     """
-    if not rows.is_sparse:
-        return 0.0
-    deviations = _rounding(rows, center)[np.isinf(scale)]
-    return float((deviations**2).sum()) / task.alpha if task.alpha > 0 else np.inf
+    deviations = np.full_like(center, _smallest(rows.dtype))
+    if rows.is_sparse:
+        deviations += _rounding(rows, center)
+    squares = float((deviations[np.isinf(scale)] ** 2).sum())
+    return squares / task.alpha if task.alpha > 0 else np.inf
 
 
 def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
