@@ -24,6 +24,7 @@ from skl_softmax._samples import check_known_samples
 from skl_softmax._threads import Workers
 from skl_softmax._validation import check_measured, check_parameters
 
+FORMAT = 1  # of stored models: which attributes they have, and what those mean
 STEPS = 1000  # towards the minimum; a bound that is still far off then is returned as it is
 
 
@@ -36,6 +37,18 @@ class FittedMixin(PredictionMixin):
     max_iter: int
     warm_start: bool
     n_iter_: int
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_format": FORMAT}  # type: ignore[dict-item]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        if state.pop("_format", None) != FORMAT:
+            raise ValueError(
+                "The model was written by another version of skl_softmax, which keeps other"
+                " attributes: load it with that version, or fit it again."
+            )
+        super().__setstate__(state)  # type: ignore[misc]
 
     def duality_gap(
         self,

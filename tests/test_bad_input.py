@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_iris
@@ -20,63 +21,79 @@ def changed(array, index, value):
     return array
 
 
+NUMBERS = {  # parameter: (what is allowed, numbers that are not)
+    "learning_rate": ("'auto' or a finite number > 0", [0, -0.5]),
+    "alpha": ("a finite number >= 0", [-1e-9]),
+    "tol": ("a finite number >= 0", [-1e-9]),
+    "gap_tol": ("None or a finite number > 0", [0, -1e-9]),
+    "validation_fraction": ("a number between 0 and 1", [0.0, 1.0, -0.1, 1.5]),
+}
+INTEGERS = {  # parameter: the least allowed
+    "max_iter": 1,
+    "verbose": 0,
+    "n_iter_no_change": 1,
+}
+SWITCHES = ["fit_intercept", "warm_start", "early_stopping", "store_coef_history"]
+NOT_FINITE = [np.nan, np.inf, -np.inf, np.float32("nan"), 10**400]
+NO_NUMBER = ["1", b"1", True, np.True_, 1j, [1.0], (1,), {}, {1.0}, np.ones(1), object(), len]
+NO_INTEGER = [1.0, 2.5, np.float64(3), np.nan, "3", None, 2j, [3], (), {}, np.array([3]), len]
+NO_SWITCH = [0, 1, 1.0, None, "yes", "", [], [True], np.array([True, False]), {}, object()]
+
 BAD_PARAMETERS = [
-    ("learning_rate", 0, ValueError, "'auto' or a finite number > 0"),
-    ("learning_rate", -0.5, ValueError, "'auto' or a finite number > 0"),
-    ("learning_rate", np.nan, ValueError, "'auto' or a finite number > 0"),
-    ("learning_rate", np.inf, ValueError, "'auto' or a finite number > 0"),
+    *(
+        (name, value, ValueError, allowed)
+        for name, (allowed, wrong) in NUMBERS.items()
+        for value in [*wrong, *NOT_FINITE]
+    ),
+    *(
+        (name, value, TypeError, allowed)
+        for name, (allowed, _) in NUMBERS.items()
+        for value in [*NO_NUMBER, *([] if name == "gap_tol" else [None])]
+        if not (name == "learning_rate" and isinstance(value, str))
+    ),
     ("learning_rate", "fast", ValueError, "'auto' or a finite number > 0"),
-    ("learning_rate", None, TypeError, "'auto' or a finite number > 0"),
-    ("learning_rate", True, TypeError, "'auto' or a finite number > 0"),
-    ("learning_rate", 0.1j, TypeError, "'auto' or a finite number > 0"),
-    ("alpha", -1e-9, ValueError, "a finite number >= 0"),
-    ("alpha", np.nan, ValueError, "a finite number >= 0"),
-    ("alpha", np.inf, ValueError, "a finite number >= 0"),
-    ("alpha", 10**400, ValueError, "a finite number >= 0"),
-    ("alpha", "auto", TypeError, "a finite number >= 0"),
-    ("alpha", None, TypeError, "a finite number >= 0"),
-    ("tol", -1e-9, ValueError, "a finite number >= 0"),
-    ("tol", np.nan, ValueError, "a finite number >= 0"),
-    ("tol", None, TypeError, "a finite number >= 0"),
-    ("max_iter", 0, ValueError, "an integer >= 1"),
-    ("max_iter", -3, ValueError, "an integer >= 1"),
-    ("max_iter", 10.0, TypeError, "an integer >= 1"),
-    ("max_iter", None, TypeError, "an integer >= 1"),
-    ("max_iter", True, TypeError, "an integer >= 1"),
-    ("gap_tol", 0, ValueError, "None or a finite number > 0"),
-    ("gap_tol", -1e-3, ValueError, "None or a finite number > 0"),
-    ("gap_tol", np.nan, ValueError, "None or a finite number > 0"),
-    ("gap_tol", "small", TypeError, "None or a finite number > 0"),
-    ("n_iter_no_change", 0, ValueError, "an integer >= 1"),
-    ("n_iter_no_change", 2.0, TypeError, "an integer >= 1"),
-    ("n_iter_no_change", None, TypeError, "an integer >= 1"),
-    ("validation_fraction", 0.0, ValueError, "a number between 0 and 1"),
-    ("validation_fraction", 1.0, ValueError, "a number between 0 and 1"),
-    ("validation_fraction", np.nan, ValueError, "a number between 0 and 1"),
-    ("validation_fraction", None, TypeError, "a number between 0 and 1"),
-    ("early_stopping", "auto", TypeError, "True or False"),
-    ("early_stopping", 1, TypeError, "True or False"),
-    ("random_state", "x", ValueError, "None, an integer >= 0 or a numpy.random.RandomState"),
-    ("random_state", 0.5, ValueError, "None, an integer >= 0 or a numpy.random.RandomState"),
-    ("verbose", -1, ValueError, "an integer >= 0"),
-    ("verbose", 0.5, TypeError, "an integer >= 0"),
-    ("fit_intercept", 1, TypeError, "True or False"),
-    ("fit_intercept", "no", TypeError, "True or False"),
-    ("warm_start", None, TypeError, "True or False"),
-    ("store_coef_history", "yes", TypeError, "True or False"),
+    ("learning_rate", "", ValueError, "'auto' or a finite number > 0"),
+    *(
+        (name, value, ValueError, f"an integer >= {least}")
+        for name, least in INTEGERS.items()
+        for value in (least - 1, -3, np.int64(-1), -(10**30))
+    ),
+    *(
+        (name, value, TypeError, f"an integer >= {least}")
+        for name, least in INTEGERS.items()
+        for value in [*NO_INTEGER, *([] if name == "verbose" else [True, np.False_])]
+    ),
+    *((name, value, TypeError, "True or False") for name in SWITCHES for value in NO_SWITCH),
+    *(
+        ("random_state", value, ValueError, "None, an integer >= 0 or a numpy.random.RandomState")
+        for value in ["x", 0.5, [1], np.random.default_rng(0), -1, 2**40]
+    ),
     ("class_weight", "even", ValueError, "None, 'balanced' or a dict"),
-    ("class_weight", [1, 2, 3], TypeError, "None, 'balanced' or a dict"),
+    ("class_weight", "", ValueError, "None, 'balanced' or a dict"),
+    *(
+        ("class_weight", value, TypeError, "None, 'balanced' or a dict")
+        for value in [[1, 2, 3], 2.0, True, (1, 2, 3), np.ones(3), {0, 1}, len]
+    ),
     (
         "class_weight",
         {0: 1, "setosa": 2},
         ValueError,
         "['setosa'] that are not in y: it has [0, 1, 2]",
     ),
-    ("class_weight", {1: -1}, ValueError, "class_weight[1] must be a finite number >= 0, got -1"),
-    ("class_weight", {1: np.nan}, ValueError, "class_weight[1] must be a finite number >= 0"),
-    ("class_weight", {1: "2"}, TypeError, "class_weight[1] must be a finite number >= 0, got '2'"),
+    *(
+        ("class_weight", {1: value}, ValueError, "class_weight[1] must be a finite number >= 0")
+        for value in [-1, *NOT_FINITE]
+    ),
+    *(
+        ("class_weight", {1: value}, TypeError, "class_weight[1] must be a finite number >= 0")
+        for value in [*NO_NUMBER, None]
+    ),
     ("class_weight", {0: 0, 1: 0, 2: 0}, ValueError, "weights are zero"),
 ]
+
+ALLOWED_WEIGHTS = (
+    "sample_weight must be a number or a 1D array of finite numbers >= 0, one for each sample"
+)
 
 BAD_INPUTS = [
     ((changed(X, (3, 2), np.nan), y), "Input X contains NaN"),
@@ -115,7 +132,77 @@ BAD_INPUTS = [
     ((X, y, ["heavy"] * 150), "one for each sample: could not convert string to float: 'heavy'"),
     ((changed(X, (3, 2), 1e200), y), "too large to be squared, in column 2: up to about 1e150"),
     ((sparse.csr_array(changed(X, (3, 2), 1e200)), y), "too large to be squared, in column 2"),
+    # Numbers that are not finite, wherever they stand and however they are stored.
+    *(
+        ((convert(changed(X, place, value)), y), f"Input X contains {name}")
+        for name, value in {"NaN": np.nan, "infinity": np.inf, "infinity ": -np.inf}.items()
+        for place in [(0, 0), (77, 1), (149, 3), slice(10, 60)]
+        for convert in [
+            np.asfortranarray,
+            np.float32,
+            np.ndarray.tolist,
+            sparse.csr_array,
+            sparse.csc_array,
+            sparse.coo_matrix,
+            pd.DataFrame,
+        ]
+    ),
+    *(
+        ((X, y, wrong), f"{ALLOWED_WEIGHTS}{got}")
+        for wrong, got in [
+            (changed(ONES, 149, -np.inf), ", got -inf"),
+            (changed(ONES, 0, -1e-300), ", got -1e-300"),
+            (-1.0, ", got -1"),
+            (np.nan, ", got nan"),
+            (np.ones((150, 150)), ", got a 2D array"),
+            (np.ones((1, 150)), ", got a 2D array"),
+            (np.ones(151), ", got 151 for X with 150 samples"),
+            ([], ", got 0 for X with 150 samples"),
+            ([None] * 150, ", got nan"),
+            ("balanced", ": could not convert"),
+            (pd.Series(["1 kg"] * 150), ": could not convert"),
+        ]
+    ),
+    *(
+        ((X, wrong), message)
+        for wrong, message in [
+            (y[np.newaxis], "y should be a 1d array, got an array of shape (1, 150)"),
+            (y[:, np.newaxis, np.newaxis], "Found array with dim 3, while dim <= 2 is required"),
+            (7, "y should be a 1d array, got an array of shape ()"),
+            ("setosa", "y should be a 1d array"),
+            ([], "inconsistent numbers of samples: [150, 0]"),
+            (np.repeat(y, 2), "inconsistent numbers of samples: [150, 300]"),
+            (changed(y, 0, np.inf), "Input y contains infinity"),
+            (np.linspace(0, 1, 150), "Unknown label type: continuous"),
+            (y + 0.5, "Unknown label type: continuous"),
+            (["a"] * 150, "at least two classes, got one class: ['a']"),
+            ([True] * 150, "at least two classes, got one class: [True]"),
+            (np.full(150, 2.0), "at least two classes, got one class: [2.0]"),
+            (pd.Series(["x"] * 150), "at least two classes, got one class: ['x']"),
+        ]
+    ),
+    *(
+        ((wrong, y), message)
+        for wrong, message in [
+            (None, "Expected 2D array, got scalar array"),
+            (7.0, "Expected 2D array, got scalar array"),
+            ("iris.csv", "could not convert string to float: 'iris.csv'"),
+            (X[np.newaxis], "Found array with dim 3"),
+            (X[:, :, np.newaxis], "Found array with dim 3"),
+            (X[:100], "inconsistent numbers of samples: [100, 150]"),
+            ([[1.0, 2.0], [3.0]] * 75, "inhomogeneous shape"),
+            (np.full((150, 2), "tall"), "could not convert string to float: "),
+            (np.array([[1.0, None]] * 150, dtype=object), "Input X contains NaN"),
+            (X * 1e200, "too large to be squared, in column 0"),
+            (np.asfortranarray(X * [1, 1, 1, 1e200]), "too large to be squared, in column 3"),
+            (sparse.csr_array(X * 1e200), "too large to be squared, in column 0"),
+        ]
+    ),
 ]
+
+
+def test_there_are_hundreds():
+    assert len(BAD_PARAMETERS) + len(BAD_INPUTS) >= 300
 
 
 @pytest.fixture(params=["unfitted", "fitted"])
@@ -137,19 +224,27 @@ def assert_refused(model, arguments, error, message):
 def test_parameters(model, name, value, error, message):
     model.set_params(**{name: value})
     assert_refused(model, (X, y), error, message)
-    if isinstance(value, float | str | complex) or value is None:
+    if name != "class_weight":
         with pytest.raises(error, match=f"{name} .*got {re.escape(repr(value))}"):
             model.fit(X, y)
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD_INPUTS)
 def test_inputs(model, arguments, message):
-    assert_refused(model, arguments, ValueError, message)
+    assert_refused(model, arguments, ValueError, message.strip())
 
 
-def test_labels_that_cannot_be_sorted(model):
-    labels = np.array([0, "one", 2], dtype=object)[y]
-    assert_refused(model, (X, labels), TypeError, "y must hold labels that can be sorted")
+@pytest.mark.parametrize("labels", [[0, "one", 2], [None, "a", "b"], [{}, 1, 2], [(1,), "a", 2.0]])
+def test_labels_that_cannot_be_sorted(model, labels):
+    y_object = np.empty(3, dtype=object)
+    y_object[:] = labels
+    message = "y must hold labels that can be sorted, none of them missing"
+    assert_refused(model, (X, y_object[y]), TypeError, message)
+
+
+def test_objects_that_are_no_numbers(model):
+    bad = np.array([[1.0, {}]] * 150, dtype=object)
+    assert_refused(model, (bad, y), TypeError, "not 'dict'")
 
 
 def test_an_error_in_the_middle_of_a_fit_leaves_the_earlier_one(monkeypatch):

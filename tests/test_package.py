@@ -1,0 +1,144 @@
+"""The package as a thing that is installed, stored, interrupted and trusted."""
+
+import gc
+import io
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import weakref
+
+import joblib
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+
+import skl_softmax
+from skl_softmax import SoftmaxGDClassifier
+
+X, y = load_digits(return_X_y=True)
+
+
+def run(code, **kwargs):
+    """Run code in a process of its own, where every warning is an error."""
+    command = [sys.executable, "-W", "error", "-c", code]
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=120, **kwargs
+    )
+
+
+def test_the_public_names_are_sorted_and_there():
+    assert sorted(skl_softmax.__all__) == skl_softmax.__all__
+    for name in skl_softmax.__all__:
+        assert hasattr(skl_softmax, name)
+
+
+def test_neither_import_nor_fit_uses_the_network():
+    """Nor does the import load what is optional."""
+    code = """
+import socket, sys
+def refuse(*_, **__):
+    raise AssertionError("a socket was opened")
+socket.socket.__init__ = socket.create_connection = socket.getaddrinfo = refuse
+from skl_softmax import SoftmaxGDClassifier
+SoftmaxGDClassifier().fit([[0.0], [1.0], [2.0]], [0, 1, 1]).predict_proba([[1.0]])
+print(sorted({"matplotlib", "polars", "torch", "dask"} & set(sys.modules)))
+"""
+    assert run(code).stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
+@pytest.mark.parametrize("learning_rate", ["auto", 1e-5])
+def test_ctrl_c(learning_rate):
+    """A real one, in the middle of a fit in two threads: fitted up to there, and threads end."""
+    code = f"""
+import threading, time
+import numpy as np
+from skl_softmax import SoftmaxGDClassifier
+X = np.random.default_rng(0).standard_normal((100_000, 20))
+y = np.arange(100_000) % 5
+model = SoftmaxGDClassifier(learning_rate={learning_rate!r}, tol=0, max_iter=10**6, verbose=2)
+fit = model.fit
+if model.learning_rate == "auto":  # it would be done too soon
+    model.set_params(max_iter=3, warm_start=True)
+    def fit(X, y):
+        while True:
+            model.fit(X, np.random.default_rng().permutation(y))
+try:
+    fit(X, y)
+except KeyboardInterrupt:
+    finite = np.isfinite(model.coef_).all() and len(model.loss_history_) == model.n_iter_ + 1
+    print("left", model.stop_reason_, finite, model.predict_proba(X[:2]).shape)
+    deadline = time.monotonic() + 10  # a block that is being computed is computed to its end
+    while threading.active_count() > 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    print("threads", threading.active_count())
+"""
+    command = [sys.executable, "-u", "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for _ in range(12):
+            process.stdout.readline()  # it is under way
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "True (2, 5)" in out
+    assert "threads 1" in out
+    if learning_rate != "auto":
+        assert "left interrupted" in out
+
+
+def test_nested_parallelism():
+    """Fits in processes that use threads, inside threads: right, and none waits for another."""
+    expected = SoftmaxGDClassifier().fit(X, y).coef_
+
+    def fits(n):
+        return joblib.Parallel(n_jobs=2, backend="threading")(
+            joblib.delayed(clone(SoftmaxGDClassifier()).fit)(X, y) for _ in range(n)
+        )
+
+    for models in joblib.Parallel(n_jobs=2)(joblib.delayed(fits)(2) for _ in range(2)):
+        for model in models:
+            np.testing.assert_array_equal(model.coef_, expected)
+
+
+@pytest.mark.parametrize("convert", [np.array, np.asfortranarray, sparse.csr_array])
+@pytest.mark.parametrize("learning_rate", ["auto", 1e-3])
+def test_a_fit_keeps_nothing_of_the_data(convert, learning_rate):
+    data, labels, weights = convert(X), y.copy(), np.ones(len(y))
+    model = SoftmaxGDClassifier(learning_rate=learning_rate, max_iter=5, tol=0)
+    model.fit(data, labels, weights, X_val=data, y_val=labels)
+    references = [weakref.ref(each) for each in (data, labels, weights)]
+    del data, labels, weights
+    gc.collect()
+    assert [reference() for reference in references] == [None, None, None]
+    assert len(pickle.dumps(model)) < 20_000
+
+
+@pytest.mark.parametrize("dump", [pickle.dump, joblib.dump])
+def test_model_files_of_another_format_are_refused(dump, monkeypatch):
+    model = SoftmaxGDClassifier().fit(X, y)
+    files = []
+    for written_as in (None, 0, 99):
+        file = io.BytesIO()
+        with monkeypatch.context() as patch:
+            if written_as is not None:
+                patch.setattr("skl_softmax._fitted.FORMAT", written_as)
+            dump(model, file)
+        files.append(file)
+        file.seek(0)
+    load = pickle.load if dump is pickle.dump else joblib.load
+    np.testing.assert_array_equal(load(files[0]).coef_, model.coef_)
+    for file in files[1:]:
+        with pytest.raises(ValueError, match="written by another version of skl_softmax"):
+            load(file)
+
+
+def test_model_files_from_before_there_was_a_format():
+    model = SoftmaxGDClassifier().fit(X, y)
+    state = model.__getstate__()
+    del state["_format"]
+    with pytest.raises(ValueError, match="written by another version of skl_softmax"):
+        SoftmaxGDClassifier.__new__(SoftmaxGDClassifier).__setstate__(state)
