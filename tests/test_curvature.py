@@ -115,6 +115,28 @@ def test_kinds(X, n_classes, expected):
     assert kinds(X, n_classes) == expected
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_without_a_penalty_no_step_leaves_the_space_of_the_data(n_classes, rng):
+    """Whatever a gradient has along collinear columns is rounding, and is left out."""
+    X = rng.normal(size=(60, 2))
+    X = np.column_stack([X, X[:, 0] + X[:, 1]])
+    y = np.arange(60) % n_classes
+    n_outputs = 1 if n_classes == 2 else n_classes
+    with Workers() as workers:
+        task = Task(X, y, np.full(60, 1 / 60), n_outputs, alpha=0.0, fit_intercept=True)
+        objective = StandardizedProblem(task, workers).objective
+        null = np.array([*(objective.scale * [1.0, 1.0, -1.0]), 0.0])
+        null /= np.linalg.norm(null)
+        _, gradient = objective.value_and_gradient(np.zeros(objective.shape))
+        drift = np.outer(centered(np.arange(1.0, n_outputs + 1)) if n_outputs > 1 else [1.0], null)
+        for kind in curvature_kinds(objective):
+            solve = kind.measure(np.zeros(objective.shape))
+            step = solve(gradient)
+            np.testing.assert_allclose(step @ null, 0.0, atol=1e-9)
+            np.testing.assert_allclose(solve(gradient + drift), step, atol=1e-9)
+            assert np.abs(step).max() > 0.1
+
+
 @pytest.mark.parametrize(
     ("n_features", "n_outputs", "is_first"), [(4, 3, True), (784, 10, True), (1500, 8, False)]
 )

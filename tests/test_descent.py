@@ -1,6 +1,7 @@
 """The steps, on functions that know nothing of softmax."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from skl_softmax._descent import (
     Pair,
     State,
     _cubic_minimizer,
+    _line_search,
     _pairs,
     constant_descent,
     matrix_descent,
@@ -219,16 +221,31 @@ def test_a_step_makes_a_pair_where_it_has_curvature(curvature, n_pairs):
         assert pair.curvature == pytest.approx(curvature, rel=1e-3)
 
 
-@given(st.floats(-1.0, 1.0), st.floats(0.15, 0.65))
-def test_the_cubic_minimizer_is_exact_on_cubics(third, minimizer):
+@given(st.floats(-1.0, 1.0), st.floats(0.15, 0.65), st.sampled_from([1e-9, 1.0, 1e9]))
+def test_the_cubic_minimizer_is_exact_on_cubics(third, minimizer, size):
     # A cubic with slope (t - minimizer) * (third * t + 1): convex enough on [0, 1].
     def slope(t):
-        return (t - minimizer) * (third * t + 1.0 + abs(third))
+        return size * (t - minimizer) * (third * t + 1.0 + abs(third))
 
     nodes, weights = np.polynomial.legendre.leggauss(3)
     difference = sum(w * slope((x + 1) / 2) / 2 for x, w in zip(nodes, weights, strict=True))
     found = _cubic_minimizer(0.0, slope(0.0), difference, slope(1.0))
-    assert found == pytest.approx(minimizer, abs=1e-10)
+    assert found == pytest.approx(minimizer, abs=1e-9)
+
+
+def test_a_cubic_without_a_minimum_is_halved():
+    assert _cubic_minimizer(0.0, -1.0, -2.0, -5.0) == 0.5  # concave all the way
+    assert _cubic_minimizer(0.0, -1.0, -1.0, -1.0) == 0.5  # a straight line
+
+
+@pytest.mark.parametrize(("shrinks_to", "is_taken"), [(0.85, True), (0.95, False), (1.5, False)])
+def test_where_rounding_hides_the_fall_the_gradient_must_shrink_by_a_tenth(shrinks_to, is_taken):
+    objective = SimpleNamespace(
+        precision=1e-16, value_and_gradient=lambda _: (1.0, shrinks_to * np.full((1, 2), 1e-9))
+    )
+    state = State(0, np.zeros((1, 2)), 1.0, np.full((1, 2), 1e-9), n_passes=1)
+    after = _line_search(objective, state, -state.gradient)
+    assert (after.iteration == 1) == is_taken
 
 
 @pytest.mark.parametrize("end", [(np.inf, np.inf), (np.nan, 1.0), (1.0, np.nan)])
