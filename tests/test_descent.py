@@ -221,6 +221,15 @@ def test_a_step_makes_a_pair_where_it_has_curvature(curvature, n_pairs):
         assert pair.curvature == pytest.approx(curvature, rel=1e-3)
 
 
+@pytest.mark.parametrize("length", [1e-9, 1e9])
+@pytest.mark.parametrize("change", [1e-6, 1e6])
+@pytest.mark.parametrize(("cosine", "n_pairs"), [(0.9e-14, 0), (1.1e-14, 1)])
+def test_what_rounding_hides_is_relative(length, change, cosine, n_pairs):
+    before = State(0, np.zeros((1, 2)), 1.0, np.zeros((1, 2)), n_passes=1)
+    after = State(1, np.array([[length, 0.0]]), 0.5, change * np.array([[cosine, 1.0]]), n_passes=2)
+    assert len(_pairs(before, after)) == n_pairs
+
+
 @given(st.floats(-1.0, 1.0), st.floats(0.15, 0.65), st.sampled_from([1e-9, 1.0, 1e9]))
 def test_the_cubic_minimizer_is_exact_on_cubics(third, minimizer, size):
     # A cubic with slope (t - minimizer) * (third * t + 1): convex enough on [0, 1].
@@ -231,6 +240,14 @@ def test_the_cubic_minimizer_is_exact_on_cubics(third, minimizer, size):
     difference = sum(w * slope((x + 1) / 2) / 2 for x, w in zip(nodes, weights, strict=True))
     found = _cubic_minimizer(0.0, slope(0.0), difference, slope(1.0))
     assert found == pytest.approx(minimizer, abs=1e-9)
+
+
+def test_a_step_is_cut_to_between_a_tenth_and_seven_tenths():
+    # Of t (t - 2 m): slopes -2 m and 2 - 2 m.
+    for minimizer, kept in ((0.05, 0.1), (0.3, 0.3), (0.9, 0.7)):
+        end = 1.0 - 2.0 * minimizer
+        found = _cubic_minimizer(0.0, -2.0 * minimizer, end, 2.0 - 2.0 * minimizer)
+        assert found == pytest.approx(kept, abs=1e-12)
 
 
 def test_a_cubic_without_a_minimum_is_halved():
@@ -246,6 +263,17 @@ def test_where_rounding_hides_the_fall_the_gradient_must_shrink_by_a_tenth(shrin
     state = State(0, np.zeros((1, 2)), 1.0, np.full((1, 2), 1e-9), n_passes=1)
     after = _line_search(objective, state, -state.gradient)
     assert (after.iteration == 1) == is_taken
+    assert after.n_passes == 2  # no use in a shorter one
+
+
+def test_a_gradient_that_shrinks_is_no_reason_where_the_loss_should_have_fallen():
+    objective = SimpleNamespace(
+        precision=1e-16, value_and_gradient=lambda _: (1.0, np.array([[0.5]]))
+    )
+    after = _line_search(
+        objective, State(0, np.zeros((1, 1)), 1.0, np.ones((1, 1)), 1), -np.ones(1)
+    )
+    assert after.step < 1e-10  # only where rounding may have hidden it
 
 
 @pytest.mark.parametrize("end", [(np.inf, np.inf), (np.nan, 1.0), (1.0, np.nan)])
