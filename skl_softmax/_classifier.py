@@ -118,7 +118,8 @@ class SoftmaxGDClassifier(
         The step whose weights the fit ended with: `n_iter_`, or with ``early_stopping=True`` the
         one of the least validation loss.
     n_passes_ : int
-        Number of passes over the data, for gradients, curvature and scale alike.
+        Number of passes over the data, for gradients, curvature and scale alike (but not those
+        that look for a minimum after a fit with ``alpha=0``).
     loss_ : float
         F at the fitted weights, in nats per sample: ``loss_history_[best_iter_]``.
     loss_history_ : ndarray of shape (`n_iter_` + 1,)
@@ -382,9 +383,12 @@ class SoftmaxGDClassifier(
             problem, descent = self._descent(task, workers, coef, intercept)
             validation_loss = None if held_out is None else task.cross_entropy(*held_out, workers)
             run = follow(self, problem, descent, validation_loss, callbacks)
-            warning = outcome(self, run, problem, task, workers)
+            self.__dict__.update(run.attributes())
+            try:
+                warning = outcome(self, run, task, workers)
+            except KeyboardInterrupt:  # what is fitted, is
+                warning, self.stop_reason_ = None, "interrupted"
             self.n_passes_ = problem.n_passes
-        self.__dict__.update(run.attributes())
         callbacks.end()
         return warning
 

@@ -31,6 +31,8 @@ from scipy.special import xlogy
 from skl_softmax._objective import SoftmaxObjective
 from skl_softmax._rows import Array
 
+TINY = 1e-300  # so that nothing divided by nothing is nothing
+
 
 class Certificate:
     """Bounds what is left to gain, in the coordinates that give every feature mean zero.
@@ -48,7 +50,8 @@ class Certificate:
         n_features = objective.rows.n_features
         self._n_features = n_features
         self._sums = -at_zero[:, :n_features]  # sum_i s_i t_i x_iᵀ
-        self._shares = _of_all_classes(1.0 / max(2, len(at_zero)) - at_zero[:, n_features:], 1.0)
+        shares = _of_all_classes(1.0 / max(2, len(at_zero)) - at_zero[:, n_features:], 1.0)
+        self._shares = np.maximum(shares, 0.0)
         penalty = objective.penalty[:n_features]
         with np.errstate(divide="ignore"):
             # A constant feature has no penalty, and no gradient.
@@ -74,7 +77,7 @@ class Certificate:
         gap = 0.5 * float(((np.abs(g) + noise) ** 2 * self._inverse).sum())
         if self._objective.fit_intercept:
             intercept, delta = params[:, self._n_features :], gradient[:, self._n_features :]
-            share, entropy = self._mixture(_of_all_classes(delta, 0.0))
+            share, entropy = self._mixture(_of_all_classes(delta, 0.0), noise)
             penalized = self._objective.penalty[: self._n_features] * coef
             data_loss = loss - 0.5 * float(np.vdot(penalized, coef))
             moved = g - penalized + self._sums
@@ -86,19 +89,21 @@ class Certificate:
             )
             gap += (1.0 - share) * float(np.vdot(delta, intercept)) + share * first_order
             gap += 0.5 * share**2 * float((moved**2 * self._inverse).sum())
-            rarest = self._shares[self._shares > 0.0].min()
-            gap += noise * (float(np.abs(intercept).sum()) + abs(first_order) / rarest)
-        return gap + noise * abs(loss)
+            gap += noise * (float(np.abs(intercept).sum()) + abs(first_order))
+        return gap + noise * (1.0 + abs(loss))
 
-    def _mixture(self, delta: Array) -> tuple[float, float]:
-        """The least share of constant probabilities that makes up for `delta`, and sum c log c.
+    def _mixture(self, delta: Array, noise: float) -> tuple[float, float]:
+        """A share of constant probabilities c that makes up for `delta`, and sum c log c.
+
+        The least there is, were `delta` and the classes' shares off by `noise` for the worse.
 
         delta : (n_classes,), by how much the mean probabilities are above the classes' shares
         """
-        means = self._shares + delta
-        share = float(np.max(np.where(delta > 0.0, delta / np.where(means > 0.0, means, 1.0), 0.0)))
+        above = np.maximum(delta + noise, 0.0)
+        share = float(np.max(above / (np.maximum(self._shares - noise, 0.0) + above + TINY)))
         if share == 0.0:
             return 0.0, 0.0
+        share = min(share, 1.0)
         constant = np.maximum(self._shares - (1.0 - share) * delta / share, 0.0)
         return share, float(xlogy(constant, constant).sum())
 

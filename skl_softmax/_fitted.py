@@ -45,7 +45,7 @@ class FittedMixin(PredictionMixin):
         state = dict(state)
         if state.pop("_format", None) != FORMAT:
             raise ValueError(
-                "The model was written by another version of skl_softmax, which keeps other"
+                "The model was written by another version of skl_softmax, whose models have other"
                 " attributes: load it with that version, or fit it again."
             )
         super().__setstate__(state)  # type: ignore[misc]
@@ -173,7 +173,7 @@ def _excess(problem: StandardizedProblem, params: Array, loss: float) -> float:
     rounding = 4.0 * objective.precision
     for state in islice(matrix_descent(objective, params, curvature_kinds(objective)), STEPS):
         fallen, left = max(loss - state.loss, 0.0), gap(state.params, state.loss, state.gradient)
-        bound = min(bound, fallen + left + rounding * (loss + state.loss))
+        bound = min(bound, fallen + left + rounding * (1.0 + loss + state.loss))
         if left <= fallen:
             break
     return float(bound)

@@ -156,20 +156,27 @@ class SoftmaxObjective:
         return self._block_loss(logits, self._targets[..., block.rows], self.weights[block.rows])
 
     def separates(self, params: Array) -> bool:
-        """Whether each sample's own class has the largest logit: those of weight zero aside."""
+        """Whether each sample's own class has the largest logit, by more than rounding.
+
+        Samples of weight zero aside.
+        """
         if not self._has_labels:
             return False
+        coef, intercept = self.coef(params)
+        sizes = np.abs(coef).max(axis=0), float(np.abs(intercept).max())
+        eps = 8.0 * np.finfo(coef.dtype).eps
 
         def run_separates(run: list[Block]) -> bool:
-            for block, logits in self.rows.linear(run, *self.coef(params)):
+            for block, logits in self.rows.linear(run, coef, intercept):
                 labels = self._targets[block.rows]
+                rounding = eps * (abs(block.X) @ sizes[0] + sizes[1])
                 if self.n_outputs == 1:
                     lead = -labels * logits[0]
                 else:
                     own = np.arange(self.n_outputs)[:, np.newaxis] == labels
                     lead = np.where(own, logits, np.inf).min(axis=0)
                     lead -= np.where(own, -np.inf, logits).max(axis=0)
-                if np.any((lead <= 0.0) & (self.weights[block.rows] > 0.0)):
+                if np.any((lead <= rounding) & (self.weights[block.rows] > 0.0)):
                     return False
             return True
 

@@ -14,14 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import matrix_descent
 from skl_softmax._loop import Run
-from skl_softmax._problem import (
-    RawProblem,
-    StandardizedProblem,
-    Task,
-    largest_stable_learning_rate,
-)
+from skl_softmax._problem import StandardizedProblem, Task, largest_stable_learning_rate
 from skl_softmax._threads import Workers
 
+PRECISE = 1e-8  # of the loss, relative: where it is worse, few steps can be told apart
 SETTLED = 1.0  # by how much the rest of them may change a logit
 FURTHER = 20  # steps with the Hessian as model: a quarter of them come near any minimum
 
@@ -30,13 +26,7 @@ class SeparationWarning(ConvergenceWarning):  # type: ignore[misc]
     """The classes can be separated, and nothing keeps the weights from growing without end."""
 
 
-def outcome(
-    estimator: Any,
-    run: Run,
-    problem: RawProblem | StandardizedProblem,
-    task: Task,
-    workers: Workers,
-) -> Warning | None:
+def outcome(estimator: Any, run: Run, task: Task, workers: Workers) -> Warning | None:
     """What to warn of: nothing, if the fit ended as was asked for."""
     if run.stop_reason in ("callback", "early_stopping", "interrupted"):
         return None
@@ -47,7 +37,7 @@ def outcome(
         return _separated(where, run.last.loss)
     is_asked_for = estimator.tol == 0 and run.gap is None and run.stop_reason != "diverged"
     if run.converged or is_asked_for:
-        return _unsettled(estimator, run, problem)
+        return _unsettled(estimator, run, task, workers)
     message = _not_converged(estimator, run, is_single=task.X.dtype == np.float32)
     if run.stop_reason != "precision" and not isinstance(estimator.learning_rate, str):
         stable = largest_stable_learning_rate(task, workers)
@@ -88,9 +78,7 @@ def _separated(where: str, loss: float) -> Warning:
     )
 
 
-def _unsettled(
-    estimator: Any, run: Run, problem: RawProblem | StandardizedProblem
-) -> Warning | None:
+def _unsettled(estimator: Any, run: Run, task: Task, workers: Workers) -> Warning | None:
     """Whether the weights would go on without end, though the loss hardly falls.
 
     Without a penalty a loss may have no minimum though the classes overlap: if some samples can be
@@ -100,12 +88,21 @@ def _unsettled(
     """
     if estimator.alpha > 0 or estimator.tol == 0:
         return None
-    objective, params = problem.standardized(run.last.params)
+    # In float64: where the loss can fall no further, steps come to an end, and tell nothing.
+    exact = StandardizedProblem(task, workers, dtype=np.float64)
+    params = exact.params(*(weight.astype(np.float64) for weight in run.weights))
+    objective = exact.objective
     kinds = curvature_kinds(objective)
     n_steps = FURTHER if kinds[-1].is_hessian else 2 * FURTHER
     states = list(islice(matrix_descent(objective, params, kinds), n_steps + 1))
     near, last = states[len(states) // 4], states[-1]
     change = objective.largest_logit(last.params - near.params)
+    if change <= SETTLED and objective.precision > PRECISE and len(states) <= n_steps:
+        return ConvergenceWarning(  # type: ignore[no-any-return]
+            f"Perhaps not settled: the largest derivative is {run.derivative:.2g}, and columns far"
+            " larger than their spread hide whether there is a minimum. With alpha=0 there may be"
+            " none. Set alpha > 0, or subtract the means of such columns."
+        )
     if change <= SETTLED:
         return None
     if objective.separates(last.params):

@@ -101,11 +101,6 @@ class RawProblem:
         standardize_gradient(gradient, sums, self.center, self.scale)
         return gradient
 
-    def standardized(self, params: Array) -> tuple[SoftmaxObjective, Array]:
-        """Return the objective in standardised coordinates, and the params there."""
-        objective = self._task.objective(self._rows, self.center, self.scale)
-        return objective, objective.params(*self.coef(params))
-
     def certificate(self) -> Gap:
         """Return what bounds how far above the minimum a loss is; takes a pass."""
         task = self._task
@@ -199,10 +194,6 @@ class StandardizedProblem:
             if not loss < loss_at_zero:
                 return np.zeros_like(params)
         return params
-
-    def standardized(self, params: Array) -> tuple[SoftmaxObjective, Array]:
-        """Return the objective in standardised coordinates, and the params there."""
-        return self.objective, params
 
     def certificate(self) -> Gap:
         """Return what bounds how far above the minimum a loss is; takes a pass."""

@@ -72,11 +72,16 @@ def check_samples(
     """
     check_columns(given.X)
     options = {**X_OPTIONS, "ensure_all_finite": all_finite}
+    labels = {} if given.is_proba else {"y": _plain(given.y)}
+    try:
+        found = validate_data(estimator, given.X, **labels, **options)
+    except OverflowError as error:
+        raise ValueError(f"Input X holds numbers out of the range of float64: {error}.") from error
     if given.is_proba:
-        X = validate_data(estimator, given.X, **options)
+        X = found
         classes, y = _check_proba(given.y, X, given.classes, "P")
     else:
-        X, y = validate_data(estimator, given.X, _plain(given.y), **options)
+        X, y = found
         classes, y = encode_labels(y)
     train = Samples(X, y, _check_sample_weight(given.sample_weight, len(y), "sample_weight"))
     factors = class_factors(estimator.class_weight, classes, y, train.weights)
@@ -147,7 +152,9 @@ def _plain(y: Any) -> Any:
         labels = y.tolist()
         missing = any(not isinstance(label, str) for label in labels)
         y = y if missing else np.array(labels)
-    if missing:
+    if kind in "mM" and kind:
+        missing = missing or bool(np.any(np.isnat(np.asarray(y))))
+    if missing or np.ma.is_masked(y):
         raise ValueError("Input y contains NaN: no label may be missing.")
     numpy_dtype = getattr(dtype, "numpy_dtype", None)
     return y.to_numpy(dtype=numpy_dtype) if numpy_dtype is not None and kind in "biu" else y
@@ -197,7 +204,7 @@ def _encode_known_labels(y: Any, X: Any, classes: Array, name: str) -> Array:
     """Return the place of each label among the classes of a fit, (n_samples,)."""
     labels = column_or_1d(_plain(y), warn=True).tolist()
     known = {label: k for k, label in enumerate(classes.tolist())}
-    unknown = list(dict.fromkeys(label for label in labels if label not in known))
+    unknown = list({repr(label): label for label in labels if label not in known}.values())
     if unknown:
         raise ValueError(
             f"{name} has labels {unknown} that were not fitted: those are {classes.tolist()}."
@@ -228,6 +235,8 @@ def _check_proba(P: Any, X: Any, classes: ArrayLike | None, name: str) -> tuple[
     if len(off):
         raise ValueError(f"{allowed}, got a sum of {sums[off[0]]:.9g} in row {off[0]}.")
     labels = np.arange(n_classes) if classes is None else column_or_1d(_plain(classes))
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        raise ValueError("classes contains NaN: no label may be missing.")
     try:
         sorted_labels, order = np.unique(labels, return_index=True)
     except TypeError as error:
@@ -351,6 +360,8 @@ def _finite_weights(sample_weight: Any, n_samples: int, name: str) -> Array:
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight)
     allowed = "a number or a 1D array of finite numbers >= 0, one for each sample"
+    if np.ma.is_masked(sample_weight):
+        raise ValueError(f"{name} must be {allowed}: some are masked.")
     try:
         weights: Array = check_array(
             sample_weight,

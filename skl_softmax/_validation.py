@@ -83,7 +83,13 @@ def _check_integer(name: str, value: Any, *, at_least: int) -> None:
 
 
 def check_columns(X: Any, name: str = "X") -> None:
-    """Refuse a data frame, pandas' or Polars', that has columns of categories, text or times."""
+    """Refuse a data frame, pandas' or Polars', that has columns of categories, text or times.
+
+    And arrays that hold times, or masked numbers: what they hold is not what it seems.
+    """
+    if np.ma.is_masked(X) or (isinstance(X, np.ndarray) and X.dtype.kind in "mM"):
+        what = "masked numbers" if np.ma.is_masked(X) else "times"
+        raise ValueError(f"Input {name} holds {what}, where numbers are needed.")
     if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
         return
     refused = [

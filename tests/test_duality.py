@@ -315,3 +315,45 @@ def test_bad_input():
             model.duality_gap(*arguments)
     with pytest.raises(ValueError, match="alpha must be a finite number >= 0"):
         model.set_params(alpha=-1.0).duality_gap(X, y)
+
+
+@pytest.mark.parametrize("share", [0.0, 1e-30, 1e-17, 1e-15, 1e-6])
+@pytest.mark.parametrize("start", [0.0, -36.0, -300.0])
+def test_classes_with_next_to_no_share(share, start):
+    """Their shares are less than rounding: the mixture must stay one of probabilities."""
+    rng = np.random.default_rng(0)
+    for seed in range(8):
+        X = rng.standard_normal((12, 2)) * 10.0 ** rng.uniform(-1, 1)
+        P = rng.dirichlet(np.ones(2), 12)
+        P = np.column_stack([np.full(12, share), P * (1.0 - share)])
+        problem = Problem(X, P, np.full(12, 1 / 12), 10.0 ** rng.uniform(-4, 0), True, P)
+        with Workers() as workers, np.errstate(all="ignore"):
+            ours = StandardizedProblem(problem.task(), workers, may_reduce=False)
+            params = np.zeros(ours.objective.shape)
+            params[:, -1] = [start, -start / 2, -start / 2]
+            # However low the first intercept, and however far the descent goes, none is lower.
+            far = np.array([[0.0, 0.0, start - 700.0], [0.0] * 3, [0.0] * 3])
+            kinds = curvature_kinds(ours.objective)
+            descents = [matrix_descent(ours.objective, each, kinds) for each in (params, far)]
+            states = [state for descent in descents for state in islice(descent, 60)]
+            losses = [float(problem.loss(*ours.coef(state.params))) for state in states]
+            gap = ours.certificate()
+            for state, loss in zip(states, losses, strict=True):
+                bound = gap(state.params, state.loss, state.gradient)
+                assert bound >= loss - min(losses), (seed, state.iteration)
+
+
+def test_tiny_losses():
+    """A loss is exact to a rounding of one, not of itself."""
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        n = rng.integers(4, 12)
+        X = rng.standard_normal((n, 3)) * 10.0 ** rng.uniform(0, 4)
+        y = np.arange(n) % 2
+        weights = 10.0 ** rng.uniform(-12, 0, n)
+        P = np.eye(2)[y]
+        problem = Problem(X, P, weights / weights.sum(), 10.0 ** rng.uniform(-14, -6), True, y)
+        model = SoftmaxGDClassifier(alpha=problem.alpha, tol=1e-6).fit(X, y, weights)
+        bound = model.duality_gap(X, y, weights)
+        excess = problem.loss(model.coef_, model.intercept_) - least_loss(problem)
+        assert np.longdouble(bound) >= excess, seed

@@ -36,13 +36,17 @@ def test_the_public_names_are_sorted_and_there():
         assert hasattr(skl_softmax, name)
 
 
-def test_neither_import_nor_fit_uses_the_network():
+def test_neither_import_nor_fit_opens_a_socket_or_writes_a_file():
     """Nor does the import load what is optional."""
     code = """
 import socket, sys
-def refuse(*_, **__):
-    raise AssertionError("a socket was opened")
-socket.socket.__init__ = socket.create_connection = socket.getaddrinfo = refuse
+sys.dont_write_bytecode = True
+def watch(event, arguments):
+    if event.startswith("socket."):
+        raise AssertionError(event)
+    if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+        raise AssertionError(arguments)
+sys.addaudithook(watch)
 from skl_softmax import SoftmaxGDClassifier
 SoftmaxGDClassifier().fit([[0.0], [1.0], [2.0]], [0, 1, 1]).predict_proba([[1.0]])
 print(sorted({"matplotlib", "polars", "torch", "dask"} & set(sys.modules)))
@@ -142,3 +146,16 @@ def test_model_files_from_before_there_was_a_format():
     del state["_format"]
     with pytest.raises(ValueError, match="written by another version of skl_softmax"):
         SoftmaxGDClassifier.__new__(SoftmaxGDClassifier).__setstate__(state)
+
+
+def test_the_format_names_these_attributes():
+    """If this changes, models of before cannot be read: raise _fitted.FORMAT, and this with it."""
+    model = SoftmaxGDClassifier(gap_tol=1.0, store_coef_history=True, early_stopping=True)
+    model.fit(X, y)
+    assert skl_softmax._fitted.FORMAT == 1
+    fitted = """best_iter_ classes_ coef_ coef_history_ converged_ gap_ intercept_
+    intercept_history_ loss_ loss_history_ n_features_in_ n_iter_ n_passes_ passes_history_ stop_reason_
+    validation_loss_history_"""
+    params = """alpha class_weight early_stopping fit_intercept gap_tol learning_rate max_iter
+    n_iter_no_change random_state store_coef_history tol validation_fraction verbose warm_start"""
+    assert sorted(vars(model)) == sorted(fitted.split() + params.split())

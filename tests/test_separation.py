@@ -151,3 +151,49 @@ def test_numbers_in_the_words():
     ) as w:
         SoftmaxGDClassifier(alpha=0).fit(X, [0, 0, 0, 1, 1, 1])
     assert w[0].category is ConvergenceWarning
+
+
+@pytest.mark.parametrize(("dtype", "offset"), [(np.float32, 100), (np.float32, 3000), (float, 1e6)])
+def test_offsets_hide_nothing(dtype, offset):
+    """An integer grid far from zero, exact in its dtype: the judge sees it at zero."""
+    n_unbounded = 0
+    for seed in range(80):
+        X, y = draw(seed)
+        kind = kind_of(X, y)
+        _, categories = caught((X + offset).astype(dtype), y)
+        if kind == "unbounded":
+            n_unbounded += 1
+            assert categories == [ConvergenceWarning], seed
+        elif kind == "separated":
+            assert len(categories) == 1, seed
+    assert n_unbounded > 5
+
+
+def test_where_rounding_hides_everything_that_is_said():
+    X, y = draw(0)
+    X = np.repeat(X, 2, axis=0) + np.random.default_rng(0).choice([0.0, 1.0], (2 * len(X), 1))
+    _, categories = caught(X + 1e10, np.repeat(y, 2))
+    assert categories == [ConvergenceWarning]
+
+
+def test_a_margin_that_is_rounding_is_no_proof():
+    X = np.array([[0, 0], [1, 1], [-1, -3], [0, -2], [1, 0], [0, -2], [-1, -2]])
+    X += np.array([9286323, 250742])
+    y = np.array([0, 1, 0, 0, 0, 0, 0])
+    model, categories = caught(X.astype(float), y)
+    assert len(categories) == 1
+    if categories == [SeparationWarning] and model.stop_reason_ == "separation":
+        assert model.score(X, y) == 1.0
+
+
+def test_ctrl_c_while_looking_for_a_minimum(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skl_softmax._outcome._unsettled", interrupted)
+    X, y = load_iris(return_X_y=True)
+    model = SoftmaxGDClassifier(alpha=0)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert model.stop_reason_ == "interrupted"
+    assert model.score(X, y) > 0.95
