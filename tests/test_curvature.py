@@ -148,6 +148,22 @@ def test_a_gram_matrix_that_costs_more_than_ten_steps_waits(n_features, n_output
         assert not starts_from_gram_matrix(rows, n_outputs)
 
 
+@pytest.mark.parametrize(("n_features", "n_classes"), [(3, 2), (4, 3), (900, 4), (1500, 8)])
+def test_the_first_kind_is_the_cheapest(n_features, n_classes):
+    with Workers() as workers:
+        task = Task(
+            np.eye(2 * n_features, n_features),
+            np.arange(2 * n_features) % n_classes,
+            np.full(2 * n_features, 0.5 / n_features),
+            1 if n_classes == 2 else n_classes,
+            alpha=0.1,
+            fit_intercept=True,
+        )
+        found = curvature_kinds(StandardizedProblem(task, workers, may_reduce=False).objective)
+    costs = [kind.whole_cost for kind in found]
+    assert costs[0] == min(costs)
+
+
 def test_no_model_is_larger_than_the_limit(monkeypatch):
     full = 4 * (8 * 5) ** 2  # several matrices of its size
     class_blocks = 9 * 5 * 5 / 2  # the limit is on one of two such
