@@ -168,7 +168,7 @@ BAD_INPUTS = [
         ((X, wrong), message)
         for wrong, message in [
             (y[np.newaxis], "y should be a 1d array, got an array of shape (1, 150)"),
-            (y[:, np.newaxis, np.newaxis], "Found array with dim 3, while dim <= 2 is required"),
+            (y[:, np.newaxis, np.newaxis], "Found array with dim 3"),
             (7, "y should be a 1d array, got an array of shape ()"),
             ("setosa", "y should be a 1d array"),
             ([], "inconsistent numbers of samples: [150, 0]"),
