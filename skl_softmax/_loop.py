@@ -134,6 +134,10 @@ class _Log:
         self._best: State | None = None  # of the least validation loss
         self._least = np.inf
         self._printed: State | None = None
+        # Without a penalty, unless every step is to be taken or other data say when to stop.
+        self._may_be_separated = (
+            estimator.alpha == 0 and estimator.tol > 0 and not estimator.early_stopping
+        )
         self._tested_loss = np.inf  # the last that was tested for separation
         self.last: State | None = None
 
@@ -151,22 +155,23 @@ class _Log:
         if validation_loss is not None and (self._best is None or validation_loss < self._least):
             self._best, self._least = state, validation_loss
         verbose = self._estimator.verbose
-        if verbose > 1 or (verbose and _is_shown(state.iteration)):
+        if verbose and (verbose > 1 or _is_shown(state.iteration)):
             self.print_last()
 
     def reason(self) -> str:
         """Why to stop at the last state, or nothing."""
         assert self.last is not None
-        if self._is_separated():
+        estimator = self._estimator
+        if self._may_be_separated and self._is_separated(self.last):
             return "separation"
         gap = self._gap(self.last)
-        if gap is not None and gap <= self._estimator.gap_tol:
+        if gap is not None and gap <= estimator.gap_tol:
             return "gap_tol"
-        if gap is None and self._derivative() <= self._estimator.tol > 0.0:
+        if gap is None and self._derivative() <= estimator.tol > 0.0:
             return "tol"
-        if self._estimator.early_stopping and self._best is not None:
+        if estimator.early_stopping and self._best is not None:
             idle = self.last.iteration - self._best.iteration
-            if idle >= self._estimator.n_iter_no_change:
+            if idle >= estimator.n_iter_no_change:
                 return "early_stopping"
         return ""
 
@@ -201,19 +206,12 @@ class _Log:
         print(f"{line}  gradient {self._derivative():.2e}")
         self._printed = self.last
 
-    def _is_separated(self) -> bool:
-        """Whether the last state shows that there is no minimum: tested when the loss has halved.
-
-        Without a penalty, unless every step is to be taken or other data say when to stop.
-        """
-        assert self.last is not None
-        estimator = self._estimator
-        if estimator.alpha > 0 or estimator.tol == 0 or estimator.early_stopping:
+    def _is_separated(self, state: State) -> bool:
+        """Whether it proves that there is no minimum: tested when the loss has halved."""
+        if state.loss > 0.5 * self._tested_loss:
             return False
-        if self.last.loss > 0.5 * self._tested_loss:
-            return False
-        self._tested_loss = self.last.loss
-        return self._problem.objective.separates(self.last.params)
+        self._tested_loss = state.loss
+        return self._problem.objective.separates(state.params)
 
     def _gap(self, state: State) -> float | None:
         """How far its loss is above the minimum at most, if that is asked for."""
