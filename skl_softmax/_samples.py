@@ -226,14 +226,6 @@ def _check_proba(P: Any, X: Any, classes: ArrayLike | None, name: str) -> tuple[
     n_classes = P.shape[1]
     if n_classes < 2:
         raise ValueError(f"{name} must have a column for each of two classes or more, got one.")
-    allowed = f"{name} must hold numbers >= 0 whose sum over each row is one"
-    if P.min() < -tolerance:
-        raise ValueError(f"{allowed}, got {P.min():g}.")
-    P = np.maximum(P, 0.0)
-    sums = P.sum(axis=1)
-    (off,) = np.nonzero(np.abs(sums - 1.0) > tolerance)
-    if len(off):
-        raise ValueError(f"{allowed}, got a sum of {sums[off[0]]:.9g} in row {off[0]}.")
     labels = np.arange(n_classes) if classes is None else column_or_1d(_plain(classes))
     if labels.dtype.kind == "f" and np.isnan(labels).any():
         raise ValueError("classes contains NaN: no label may be missing.")
@@ -246,7 +238,16 @@ def _check_proba(P: Any, X: Any, classes: ArrayLike | None, name: str) -> tuple[
             f"classes must hold a different label for each of the {n_classes} columns of {name},"
             f" got {labels.tolist()}."
         )
-    P = (P / sums[:, np.newaxis])[:, order]
+    allowed = f"{name} must hold numbers >= 0 whose sum over each row is one"
+    if P.min() < -tolerance:
+        raise ValueError(f"{allowed}, got {P.min():g}.")
+    P = P[:, order]  # the only copy
+    np.maximum(P, 0.0, out=P)
+    sums = P.sum(axis=1)
+    (off,) = np.nonzero(np.abs(sums - 1.0) > tolerance)
+    if len(off):
+        raise ValueError(f"{allowed}, got a sum of {sums[off[0]]:.9g} in row {off[0]}.")
+    P /= sums[:, np.newaxis]
     return sorted_labels, P.argmax(axis=1) if (P.max(axis=1) == 1.0).all() else P
 
 
