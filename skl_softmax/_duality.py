@@ -103,7 +103,6 @@ class Certificate:
         share = float(np.max(above / (np.maximum(self._shares - noise, 0.0) + above + TINY)))
         if share == 0.0:
             return 0.0, 0.0
-        share = min(share, 1.0)
         constant = np.maximum(self._shares - (1.0 - share) * delta / share, 0.0)
         return share, float(xlogy(constant, constant).sum())
 

@@ -12,12 +12,15 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skl_softmax._curvature import curvature_kinds
-from skl_softmax._descent import matrix_descent
+from skl_softmax._descent import State, matrix_descent
 from skl_softmax._loop import Run
+from skl_softmax._objective import SoftmaxObjective
 from skl_softmax._problem import StandardizedProblem, Task, largest_stable_learning_rate
+from skl_softmax._rows import Array
 from skl_softmax._threads import Workers
 
 PRECISE = 1e-8  # of the loss, relative: where it is worse, few steps can be told apart
+SATURATED = 30.0  # a logit beyond which float64 hardly knows a probability from one
 SETTLED = 1.0  # by how much the rest of them may change a logit
 FURTHER = 20  # steps with the Hessian as model: a quarter of them come near any minimum
 
@@ -92,12 +95,11 @@ def _unsettled(estimator: Any, run: Run, task: Task, workers: Workers) -> Warnin
     exact = StandardizedProblem(task, workers, dtype=np.float64)
     params = exact.params(*(weight.astype(np.float64) for weight in run.weights))
     objective = exact.objective
-    kinds = curvature_kinds(objective)
-    n_steps = FURTHER if kinds[-1].is_hessian else 2 * FURTHER
-    states = list(islice(matrix_descent(objective, params, kinds), n_steps + 1))
-    near, last = states[len(states) // 4], states[-1]
-    change = objective.largest_logit(last.params - near.params)
-    if change <= SETTLED and objective.precision > PRECISE and len(states) <= n_steps:
+    ended, change, last = _further(objective, params, 1, 0.25)
+    if change <= SETTLED and objective.largest_logit(params) > SATURATED:
+        # Where probabilities are one but for rounding, nothing moves any more: from the start.
+        ended, change, last = _further(objective, np.zeros_like(params), 3, 0.75)
+    if change <= SETTLED and objective.precision > PRECISE and ended:
         return ConvergenceWarning(  # type: ignore[no-any-return]
             f"Perhaps not settled: the largest derivative is {run.derivative:.2g}, and columns far"
             " larger than their spread hide whether there is a minimum. With alpha=0 there may be"
@@ -113,3 +115,17 @@ def _unsettled(estimator: Any, run: Run, task: Task, workers: Workers) -> Warnin
         " none, since some samples can be told apart by ever larger weights. Set alpha > 0, or"
         " lower tol."
     )
+
+
+def _further(
+    objective: SoftmaxObjective, params: Array, times: int, share: float
+) -> tuple[bool, float, State]:
+    """Whether more steps come to an end, how much the later ones change a logit, where they lead.
+
+    The later ones are those after that share of them.
+    """
+    kinds = curvature_kinds(objective)
+    n_steps = times * (FURTHER if kinds[-1].is_hessian else 2 * FURTHER)
+    states = list(islice(matrix_descent(objective, params, kinds), n_steps + 1))
+    near, last = states[int(share * len(states))], states[-1]
+    return len(states) <= n_steps, objective.largest_logit(last.params - near.params), last

@@ -92,11 +92,12 @@ def test_hooks_see_every_step():
 
 
 def test_hooks_of_a_second_fit_see_nothing_of_the_first():
-    model = SoftmaxGDClassifier(store_coef_history=True).fit(X, y)
+    model = SoftmaxGDClassifier(store_coef_history=True).fit(X, y, X_val=X, y_val=y)
     model.set_callbacks(recorder := Recorder()).fit(X[:100], y[:100])
     for step, (*_, fitted) in enumerate(recorder.seen[: model.n_iter_], start=1):
         assert (fitted.n_iter_, fitted.best_iter_, fitted.stop_reason_) == (step, step, "callback")
         assert not fitted.converged_
+        assert not hasattr(fitted, "validation_loss_history_")
         assert fitted.coef_history_.shape == (step + 1, 1, 4)
         assert len(fitted.passes_history_) == len(fitted.loss_history_) == step + 1
         assert len(list(fitted.staged_predict(X[:100]))) == step + 1

@@ -169,6 +169,17 @@ def test_offsets_hide_nothing(dtype, offset):
     assert n_unbounded > 5
 
 
+def test_float32_is_judged_in_float64():
+    """Two samples of each class overlap, and a third column tells the others apart."""
+    apart = np.column_stack([np.zeros((10, 2)), np.repeat([-1.0, 1.0], 5)])
+    apart[::2, 0] = apart[::3, 1] = 1.0
+    X = np.vstack([[[0, 0, 0], [1, 1, 0], [0, 1, 0], [1, 0, 0]], apart])
+    y = np.array([0, 0, 1, 1, *[0] * 5, *[1] * 5])
+    assert kind_of(X, y) == "unbounded"
+    with pytest.warns(ConvergenceWarning, match=r"^Not settled"):
+        SoftmaxGDClassifier(alpha=0).fit((X + 100.0).astype(np.float32), y)
+
+
 def test_where_rounding_hides_everything_that_is_said():
     X, y = draw(0)
     X = np.repeat(X, 2, axis=0) + np.random.default_rng(0).choice([0.0, 1.0], (2 * len(X), 1))
