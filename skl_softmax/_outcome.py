@@ -20,7 +20,7 @@ from skl_softmax._rows import Array
 from skl_softmax._threads import Workers
 
 PRECISE = 1e-8  # of the loss, relative: where it is worse, few steps can be told apart
-SATURATED = 30.0  # a logit beyond which float64 hardly knows a probability from one
+SATURATED = 5.0  # a logit beyond which further steps from there may tell nothing
 SETTLED = 1.0  # by how much the rest of them may change a logit
 FURTHER = 20  # steps with the Hessian as model: a quarter of them come near any minimum
 
@@ -97,7 +97,7 @@ def _unsettled(estimator: Any, run: Run, task: Task, workers: Workers) -> Warnin
     objective = exact.objective
     ended, change, last = _further(objective, params, 1, 0.25)
     if change <= SETTLED and objective.largest_logit(params) > SATURATED:
-        # Where probabilities are one but for rounding, nothing moves any more: from the start.
+        # Where probabilities are nearly one, steps may tell nothing: once more, from the start.
         ended, change, last = _further(objective, np.zeros_like(params), 3, 0.75)
     if change <= SETTLED and objective.precision > PRECISE and ended:
         return ConvergenceWarning(  # type: ignore[no-any-return]
