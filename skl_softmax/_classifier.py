@@ -20,6 +20,8 @@ from skl_softmax._compat import CallbackSupportMixin, with_callbacks
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, constant_descent, matrix_descent
 from skl_softmax._fitted import FittedMixin
+from skl_softmax._l1_curvature import l1_curvature_kinds
+from skl_softmax._l1_descent import l1_descent, proximal_descent
 from skl_softmax._loop import follow
 from skl_softmax._model import start_weights
 from skl_softmax._outcome import outcome
@@ -198,6 +200,7 @@ class SoftmaxGDClassifier(
         *,
         learning_rate: str | float = "auto",
         alpha: float = 1e-4,
+        l1_ratio: float = 0.0,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-4,
@@ -213,6 +216,7 @@ class SoftmaxGDClassifier(
     ) -> None:
         self.learning_rate = learning_rate
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
@@ -378,7 +382,9 @@ class SoftmaxGDClassifier(
         coef, intercept = start_weights(before, classes, train.X.shape[1])
         self._forget_fit()  # or callbacks would see what is not of this one
         self.classes_ = classes
-        task = Task(*train, len(coef), float(self.alpha), bool(self.fit_intercept))
+        task = Task(
+            *train, len(coef), float(self.alpha), bool(self.fit_intercept), float(self.l1_ratio)
+        )
         with Workers() as workers, np.errstate(all="ignore"):
             problem, descent = self._descent(task, workers, coef, intercept)
             validation_loss = None if held_out is None else task.cross_entropy(*held_out, workers)
@@ -408,14 +414,17 @@ class SoftmaxGDClassifier(
         self, task: Task, workers: Workers, coef: Array, intercept: Array
     ) -> tuple[RawProblem | StandardizedProblem, Iterator[State]]:
         """What is to be minimised, and the steps from the given weights."""
+        has_kinks = task.has_kinks
         if not isinstance(self.learning_rate, str):
             raw = RawProblem(task, workers, measure_scale=self._measures_scale())
             check_measured(task.X, raw.scale, self)
             params = raw.params(coef, intercept)
-            return raw, constant_descent(raw.objective, params, float(self.learning_rate))
+            constant = proximal_descent if has_kinks else constant_descent
+            return raw, constant(raw.objective, params, float(self.learning_rate))
         problem = StandardizedProblem(task, workers, may_reduce=self.gap_tol is None)
         check_measured(task.X, problem.scale, self)
         params = problem.start(coef, intercept, np.log(max(2, task.n_outputs)))
-        return problem, matrix_descent(
-            problem.objective, params, curvature_kinds(problem.objective)
-        )
+        objective = problem.objective
+        if has_kinks:
+            return problem, l1_descent(objective, params, l1_curvature_kinds)
+        return problem, matrix_descent(objective, params, curvature_kinds(objective))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.linalg import eigh
@@ -22,6 +22,7 @@ from skl_softmax._objective import SoftmaxObjective
 from skl_softmax._rows import Array, Rows
 
 Solve: TypeAlias = Callable[[Array], Array]
+Model: TypeAlias = Any  # a Solve, or what one is made from for the coordinates that are free
 
 LARGEST = 2**22  # entries of a matrix: 32 MB
 DEAREST_FIRST = 10.0  # steps that a model may cost before there is any
@@ -35,31 +36,29 @@ class Curvature:
     Parameters
     ----------
     measure : callable
-        ``measure(params)`` returns the model `solve` at `params`.
+        ``measure(params)`` returns the model at `params`: its `solve`.
     whole_cost : float
         What measuring one on all rows costs, in steps.
     is_hessian : bool, default=False
         Whether it is the Hessian, but for sampling: then what was learnt under older models is
         worthless.
     share : callable, default=all
-        ``share()`` is the share of the rows that the next one is measured on.
+        ``share(params)`` is the share of the whole cost that the next one at `params` takes.
     """
 
-    measure: Callable[[Array], Solve]
+    measure: Callable[[Array], Model]
     whole_cost: float
     is_hessian: bool = False
-    share: Callable[[], float] = lambda: 1.0
+    share: Callable[[Array], float] = lambda _: 1.0
 
-    @property
-    def cost(self) -> float:
+    def cost(self, params: Array) -> float:
         """What measuring the next one costs, in steps."""
-        return self.whole_cost * self.share()
+        return self.whole_cost * self.share(params)
 
-    @property
-    def patience(self) -> int:
+    def patience(self, params: Array) -> int:
         """How many steps the model before it is given: enough to pay for it, and to learn from."""
-        few = self.is_hessian or self.share() < 1.0
-        return max(4 if few else 8, round(self.cost))
+        few = self.is_hessian or self.share(params) < 1.0
+        return max(4 if few else 8, round(self.cost(params)))
 
 
 class Sample:
@@ -73,8 +72,8 @@ class Sample:
         self._objective = objective
         self._n_samples = FIRST_SAMPLE * objective.shape[1]
 
-    def share(self) -> float:
-        """Which share of the rows the next sample is."""
+    def share(self, _: Array | None = None) -> float:
+        """Which share of the rows the next sample is, wherever it is measured."""
         n_samples, n_dof = self._objective.rows.n_samples, self._objective.shape[1]
         is_worth_it = 2 * self._n_samples <= n_samples and self._n_samples * n_dof <= LARGEST
         return self._n_samples / n_samples if is_worth_it else 1.0
@@ -90,7 +89,7 @@ class Sample:
 
 def starts_from_gram_matrix(rows: Rows, n_outputs: int) -> bool:
     """Whether the features' Gram matrix is worth having before the first step."""
-    return _has_gram_matrix(rows) and _costs(n_outputs, rows.n_features)["shared"] <= DEAREST_FIRST
+    return _has_gram_matrix(rows) and costs(n_outputs, rows.n_features)["shared"] <= DEAREST_FIRST
 
 
 def _has_gram_matrix(rows: Rows) -> bool:
@@ -105,7 +104,7 @@ def curvature_kinds(objective: SoftmaxObjective) -> list[Curvature]:
     have one row of parameters, for which the first of these is the last.
     """
     n_outputs, n_dof = objective.shape
-    cost = _costs(n_outputs, n_dof)
+    cost = costs(n_outputs, n_dof)
     sample = Sample(objective)
 
     def diagonal(params: Array) -> Solve:
@@ -134,14 +133,16 @@ def curvature_kinds(objective: SoftmaxObjective) -> list[Curvature]:
     return kinds
 
 
-def _costs(n_outputs: int, n_dof: int) -> dict[str, float]:
+def costs(n_outputs: int, n_dof: int, n_free: int | None = None) -> dict[str, float]:
     """What each kind of model costs, in steps.
+
+    The full one is of `n_free` coordinates; None: those of all classes but one.
 
     From nanoseconds a sample on one core, of which only the ratios matter. Per sample, so that the
     same models are measured, and the same steps are taken, whether samples are weighted or
     repeated.
     """
-    n_free = (n_outputs - 1) * n_dof
+    n_free = (n_outputs - 1) * n_dof if n_free is None else n_free
     softmax = 8.0 + 2.0 * n_outputs
     logits = n_dof * max(0.4, 0.04 * n_outputs)  # memory's speed, or the matrix product's
     gram = 0.011  # an entry of a large product of a matrix with its own transpose
@@ -184,8 +185,8 @@ def _outside_null_space(kinds: list[Curvature], objective: SoftmaxObjective) -> 
 
 def _shared_model(hessian: Array) -> Solve:
     """One matrix (n_dof, n_dof) for every row of the gradient."""
-    factor = _cholesky(hessian)
-    return lambda gradient: _centered(_solve(factor, gradient))
+    solve = inverse(hessian)
+    return lambda gradient: _centered(solve(gradient))
 
 
 def _per_class_model(hessians: Array) -> Solve:
@@ -193,12 +194,12 @@ def _per_class_model(hessians: Array) -> Solve:
 
     Scaling classes apart would let their sum drift from zero; centring the step undoes that.
     """
-    factors = [_cholesky(hessian) for hessian in hessians]
+    inverses = [inverse(hessian) for hessian in hessians]
 
     def solve(gradient: Array) -> Array:
         step = np.empty_like(gradient)
-        for k, factor in enumerate(factors):
-            step[..., k, :] = _solve(factor, gradient[..., k, :])
+        for k, solve_class in enumerate(inverses):
+            step[..., k, :] = solve_class(gradient[..., k, :])
         return _centered(step)
 
     return solve
@@ -209,12 +210,12 @@ def _full_model(hessian: Array) -> Solve:
 
     The last class follows from the others: gradients and steps sum to zero.
     """
-    factor = _cholesky(hessian)
+    solve_free = inverse(hessian)
 
     def solve(gradient: Array) -> Array:
         step = np.zeros_like(gradient)
         free = gradient[..., :-1, :]
-        step[..., :-1, :] = _solve(factor, free.reshape(-1, len(factor))).reshape(free.shape)
+        step[..., :-1, :] = solve_free(free.reshape(-1, len(hessian))).reshape(free.shape)
         return _centered(step)
 
     return solve
@@ -254,7 +255,12 @@ def _cholesky(matrix: Array) -> Array:
     return np.eye(len(matrix))  # no curvature to be had: plain descent
 
 
-def _solve(factor: Array, gradient: Array) -> Array:
-    """Solve for every row of gradients (…, n)."""
-    step, _ = dpotrs(factor, gradient.reshape(-1, len(factor)).T, lower=1)
-    return np.asarray(step.T.reshape(gradient.shape))
+def inverse(matrix: Array) -> Solve:
+    """Return what solves for every row of gradients (…, n), given a matrix (n, n), overwritten."""
+    factor = _cholesky(matrix)
+
+    def solve(gradient: Array) -> Array:
+        step, _ = dpotrs(factor, gradient.reshape(-1, len(factor)).T, lower=1)
+        return np.asarray(step.T.reshape(gradient.shape))
+
+    return solve

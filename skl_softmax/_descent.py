@@ -1,6 +1,6 @@
 """The steps: generators that yield one immutable `State` per step.
 
-Both descend by  params <- params - step · gradient,  where the step is a number in
+All descend by  params <- params - step · gradient,  where the step is a number in
 `constant_descent` and a matrix in `matrix_descent`. They know an objective, anything with
 ``value_and_gradient(params) -> (value, gradient)``, and not its data; when to stop, what to keep
 and what to say is the caller's business.
@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -44,6 +44,8 @@ class State:
         Evaluations of loss and gradient, and models measured, so far.
     step : float
         What the last step was shortened to: 1 for a full one.
+    model : object or None
+        The curvature model that it was made with.
     """
 
     iteration: int
@@ -52,6 +54,7 @@ class State:
     gradient: Array
     n_passes: int
     step: float = 1.0
+    model: Any = None
 
 
 class Pair(NamedTuple):
@@ -62,14 +65,18 @@ class Pair(NamedTuple):
     curvature: float
 
 
-def _start(objective: Objective, params: Array) -> State:
+TakeStep: TypeAlias = Callable[[Any, State, "deque[Pair]"], State]
+
+
+def start(objective: Objective, params: Array) -> State:
+    """The state before any step."""
     loss, gradient = objective.value_and_gradient(params)
     return State(0, params, loss, gradient, n_passes=1)
 
 
 def constant_descent(objective: Objective, params: Array, learning_rate: float) -> Iterator[State]:
     """The textbook's loop, ``params -= learning_rate * gradient``, without end."""
-    state = _start(objective, params)
+    state = start(objective, params)
     while True:
         yield state
         params = state.params - learning_rate * state.gradient
@@ -89,40 +96,58 @@ def matrix_descent(
 
     The loss never rises. Ends when it can fall no further at the precision of its values.
     """
-    state = _start(objective, params)
+    state = start(objective, params)
     yield state
+    yield from descend(objective, state, kinds, _take_step)
+
+
+def descend(
+    objective: Any, state: State, kinds: Sequence[Curvature], take_step: TakeStep
+) -> Iterator[State]:
+    """Go on from a state, as `matrix_descent` does: with its model, if it has one.
+
+    ``take_step(objective, state, pairs)`` returns the next state, with the same model, or one of
+    the same iteration if no step along the model's direction will do.
+    """
     pairs: deque[Pair] = deque(maxlen=N_PAIRS)
-    kind = kinds[0]
+    kind, is_fresh = kinds[0], state.model is None
     while True:
-        solve = kind.measure(state.params)
-        state = replace(state, n_passes=state.n_passes + 1)
-        if kind.is_hessian:
-            pairs.clear()
+        if is_fresh:
+            model = kind.measure(state.params)
+            state = replace(state, n_passes=state.n_passes + 1, model=model)
+            if kind.is_hessian:
+                pairs.clear()
         for age in itertools.count(1):
-            direction = -quasi_newton_step(state.gradient, pairs, solve)
-            before, state = state, _line_search(objective, state, direction)
+            before, state = state, take_step(objective, state, pairs)
             fell = state.iteration > before.iteration
-            if not fell and age == 1 and not pairs:
+            if not fell and age == 1 and is_fresh and not pairs:
                 return
-            kind = _affordable(kinds, state.n_passes)
+            kind = _affordable(kinds, state)
             if not fell:
                 pairs.clear()  # once more, from a fresh model alone
                 break
-            pairs.extend(_pairs(before, state))
+            pairs.extend(make_pairs(state.params - before.params, state.gradient - before.gradient))
             yield state
             # Half of it, if the old model has aged so much that full steps are too long.
-            if age >= kind.patience or (state.step < 1.0 and 2 * age >= kind.patience):
+            patience = kind.patience(state.params)
+            if age >= patience or (state.step < 1.0 and 2 * age >= patience):
                 break
+        is_fresh = True
 
 
-def _affordable(kinds: Sequence[Curvature], spent: int) -> Curvature:
+def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:
     """The best kind that costs no more than the passes spent, or the first of all."""
-    return [kinds[0], *(kind for kind in kinds if kind.cost <= spent)][-1]
+    spent = state.n_passes
+    return [kinds[0], *(kind for kind in kinds if kind.cost(state.params) <= spent)][-1]
 
 
-def _pairs(before: State, after: State) -> list[Pair]:
-    """The step's pair; none if rounding hides its curvature, which is never negative."""
-    coef_diff, gradient_diff = after.params - before.params, after.gradient - before.gradient
+def _take_step(objective: Objective, state: State, pairs: deque[Pair]) -> State:
+    direction = -quasi_newton_step(state.gradient, pairs, state.model)
+    return _line_search(objective, state, direction)
+
+
+def make_pairs(coef_diff: Array, gradient_diff: Array) -> list[Pair]:
+    """A step's pair; none if rounding hides its curvature, which is never negative."""
     curvature = float(np.vdot(coef_diff, gradient_diff))
     squares = np.vdot(coef_diff, coef_diff) * np.vdot(gradient_diff, gradient_diff)
     rounding = 1e-14 * np.sqrt(squares)
@@ -176,20 +201,30 @@ def _line_search(objective: Objective, state: State, direction: Array) -> State:
         params = state.params + t * direction
         loss, gradient = objective.value_and_gradient(params)
         n_passes += 1
-        fall, promised = state.loss - loss, -slope * t
-        enough = fall >= SUFFICIENT * promised
-        if not enough and promised <= 10 * rounding and fall >= -10 * rounding:
-            # Where rounding hides the fall, the gradient is the better judge. That it must shrink
-            # by a tenth lets the descent end.
-            enough = np.linalg.norm(gradient) <= 0.9 * np.linalg.norm(state.gradient)
-        if enough:
+        promised = -slope * t
+        if falls_enough(state.loss - loss, promised, rounding, state.gradient, gradient):
             loss = min(loss, state.loss)
-            return State(state.iteration + 1, params, loss, gradient, n_passes, step=t)
+            return State(state.iteration + 1, params, loss, gradient, n_passes, t, state.model)
         if promised <= rounding:
             break
         trial_slope = float(np.vdot(gradient, direction))
         t *= _cubic_minimizer(state.loss, slope * t, loss, trial_slope * t)
     return replace(state, n_passes=n_passes)
+
+
+def falls_enough(
+    fall: float, promised: float, rounding: float, before: Array, after: Array
+) -> bool:
+    """Whether a step is as good as it should be (Armijo), given the gradients before and after it.
+
+    Where rounding hides the fall, they are the better judge. That the gradient must shrink by a
+    tenth lets the descent end.
+    """
+    if fall >= SUFFICIENT * promised:
+        return True
+    if promised > 10 * rounding or fall < -10 * rounding:
+        return False
+    return bool(np.linalg.norm(after) <= 0.9 * np.linalg.norm(before))
 
 
 def _cubic_minimizer(value: float, slope: float, end_value: float, end_slope: float) -> float:

@@ -180,6 +180,9 @@ class _Log:
         assert self.last is not None
         kept = self._best if self._estimator.early_stopping and self._best else self.last
         derivative, gap = self._derivative(), self._gap(kept)
+        if np.isnan(derivative):  # after a step on some of the features
+            _, gradient = self._problem.objective.value_and_gradient(self.last.params)
+            derivative = self._problem.gradient_size(self.last.params, gradient)
         is_exact = _is_as_exact_as_rounding(self._problem.objective.precision, derivative)
         has_arrived = stop_reason in ("tol", "gap_tol") or (
             stop_reason == "precision" and gap is None and is_exact
@@ -203,7 +206,8 @@ class _Log:
         validation_loss = self._steps[self.last.iteration].validation_loss
         if validation_loss is not None:
             line += f"  validation {validation_loss:.9g}"
-        print(f"{line}  gradient {self._derivative():.2e}")
+        derivative = self._derivative()
+        print(line if np.isnan(derivative) else f"{line}  gradient {derivative:.2e}")
         self._printed = self.last
 
     def _is_separated(self, state: State) -> bool:
@@ -220,9 +224,9 @@ class _Log:
         return float(self._certificate(state.params, state.loss, state.gradient))
 
     def _derivative(self) -> float:
-        """The largest derivative at the last state."""
+        """The largest derivative at the last state; not a number where they are not all known."""
         assert self.last is not None
-        return self._problem.gradient_size(self.last.gradient)
+        return self._problem.gradient_size(self.last.params, self.last.gradient)
 
 
 def _is_shown(step: int) -> bool:

@@ -97,6 +97,20 @@ class SoftmaxObjective:
         sample.weights, sample._targets = weights / weights.sum(), self._targets[..., chosen]
         return sample
 
+    def restrict(self, features: Array) -> SoftmaxObjective:
+        """The same function of some features, (n_features,) of bool: their columns, copied."""
+        part = copy(self)
+        part.rows, part.gram = self.rows.columns(features), None
+        part.center, part.scale = self.center[features], self.scale[features]
+        part._inverse_scale = self._inverse_scale[features]
+        part.penalty = self.penalty[self.dof_of(features)]
+        part.shape = self.n_outputs, len(part.penalty)
+        return part
+
+    def dof_of(self, features: Array) -> Array:
+        """The degrees of freedom (n_dof,) of some features, both of bool: the intercept too."""
+        return np.append(features, np.ones(int(self.fit_intercept), dtype=bool))
+
     def coef(self, params: Array) -> tuple[Array, Array]:
         """Return (coef, intercept) of the data's dtype.
 
@@ -191,7 +205,7 @@ class SoftmaxObjective:
 
         return float(max(self.rows.map(run_largest)))
 
-    def _proba(self, run: list[Block], params: Array) -> Iterator[tuple[Block, Array]]:
+    def proba(self, run: list[Block], params: Array) -> Iterator[tuple[Block, Array]]:
         """Yield each block and its probabilities (n_outputs, rows); of two, the second's."""
         to_proba = sigmoid_block if self.n_outputs == 1 else softmax_block
         for block, logits in self.rows.linear(run, *self.coef(params)):
@@ -215,14 +229,14 @@ class SoftmaxObjective:
 
         def run_gram(run: list[Block]) -> tuple[Array]:
             gram = np.zeros((n_dof, n_dof))
-            for block, proba in self._proba(run, params):
+            for block, proba in self.proba(run, params):
                 if self.n_outputs == 1:
                     curvature = (proba * (1.0 - proba))[0]
                 else:
-                    curvature = _curvature_of_softmax(proba) / (self.n_outputs - 1)
+                    curvature = curvature_of_softmax(proba) / (self.n_outputs - 1)
                 weights = self.weights[block.rows]
-                kept = _essential(curvature, weights)
-                rows = self._standardized(block.X, kept)
+                kept = essential(curvature, weights)
+                rows = self.standardized(block.X, kept)
                 rows *= np.sqrt((curvature * weights).take(kept))
                 gram += rows @ rows.T
             return (gram,)
@@ -238,12 +252,12 @@ class SoftmaxObjective:
         def run_grams(run: list[Block]) -> tuple[Array]:
             grams = np.zeros((n_outputs, n_dof, n_dof))
             buffer = np.empty(n_dof * len(run[0].X))
-            for block, proba in self._proba(run, params):
-                rows = self._standardized(block.X, np.arange(len(block.X)))
+            for block, proba in self.proba(run, params):
+                rows = self.standardized(block.X, np.arange(len(block.X)))
                 weights = self.weights[block.rows]
                 proba *= 1.0 - proba
                 for gram, curvature in zip(grams, proba, strict=True):
-                    kept = _essential(curvature, weights)
+                    kept = essential(curvature, weights)
                     weighted = buffer[: n_dof * len(kept)].reshape(n_dof, -1)
                     roots = np.sqrt(curvature * weights)
                     if len(kept) == len(roots):
@@ -272,11 +286,11 @@ class SoftmaxObjective:
 
         def run_hessian(run: list[Block]) -> tuple[Array, Array]:
             diagonal, products = np.zeros((n_free, n_dof)), np.zeros((n_free, n_free))
-            for block, proba in self._proba(run, params):
+            for block, proba in self.proba(run, params):
                 weights = self.weights[block.rows]
-                curvature = _curvature_of_softmax(proba)
-                kept = _essential(curvature, weights)
-                rows = self._standardized(block.X, kept)
+                curvature = curvature_of_softmax(proba)
+                kept = essential(curvature, weights)
+                rows = self.standardized(block.X, kept)
                 rows *= np.sqrt(weights.take(kept))
                 mixed = proba[:-1].take(kept, axis=1)[:, np.newaxis] * rows
                 mixed = mixed.reshape(n_free, -1)
@@ -306,7 +320,7 @@ class SoftmaxObjective:
 
         def run_diagonal(run: list[Block]) -> tuple[Array]:
             diagonal = np.zeros(self.shape)
-            for block, proba in self._proba(run, params):
+            for block, proba in self.proba(run, params):
                 curvature = proba * (1.0 - proba) * self.weights[block.rows]
                 sums = curvature.sum(axis=1, keepdims=True)
                 if self.rows.is_sparse:
@@ -327,7 +341,7 @@ class SoftmaxObjective:
         (diagonal,) = self.rows.sum(run_diagonal)
         return np.asarray(diagonal + self.penalty)
 
-    def _standardized(self, X: Array, kept: Array) -> Array:
+    def standardized(self, X: Array, kept: Array) -> Array:
         """Some rows of X in the coordinates of params, x~, as columns: (n_dof, rows), float64.
 
         Then weights multiply along contiguous memory, also where features are few.
@@ -342,7 +356,7 @@ class SoftmaxObjective:
         return rows
 
 
-def _curvature_of_softmax(proba: Array) -> Array:
+def curvature_of_softmax(proba: Array) -> Array:
     """The trace of diag(p) - p pᵀ for each row, of probabilities (n_classes, rows).
 
     Never negative, whatever rounding does to the squares.
@@ -350,7 +364,7 @@ def _curvature_of_softmax(proba: Array) -> Array:
     return np.asarray(np.maximum(1.0 - np.einsum("ki,ki->i", proba, proba), 0.0))
 
 
-def _essential(curvature: Array, weights: Array) -> Array:
+def essential(curvature: Array, weights: Array) -> Array:
     """Which rows of a block have a part in its curvature sums, given their curvature (rows,).
 
     Near separation few do. The others have less than a thousandth of the mean curvature each, and

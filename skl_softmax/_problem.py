@@ -19,6 +19,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from skl_softmax._curvature import starts_from_gram_matrix
 from skl_softmax._duality import Certificate
+from skl_softmax._l1_objective import L1Objective, pseudo_gradient
 from skl_softmax._objective import SoftmaxObjective, standardize_gradient
 from skl_softmax._row_space import RowSpace, is_wide, row_space
 from skl_softmax._rows import Array, Block, Matrix, Rows
@@ -44,22 +45,39 @@ class Task:
     n_outputs: int
     alpha: float
     fit_intercept: bool
+    l1_ratio: float = 0.0
 
-    def objective(
+    @property
+    def has_kinks(self) -> bool:
+        """Whether there is an L1 penalty."""
+        return self.alpha * self.l1_ratio > 0.0
+
+    def smooth(
         self, rows: Rows, center: Array, scale: Array, gram: Array | None = None
     ) -> SoftmaxObjective:
-        """F over the given rows, X or what stands for it, in the given coordinates."""
+        """F without the L1 penalty, over X or what stands for it, in the given coordinates."""
         return SoftmaxObjective(
             rows,
             self.y,
             self.weights,
-            alpha=self.alpha,
+            alpha=self.alpha * (1.0 - self.l1_ratio),
             n_outputs=self.n_outputs,
             fit_intercept=self.fit_intercept,
             center=center,
             scale=scale,
             gram=gram,
         )
+
+    def l1(self, scale: Array) -> Array:
+        """What an absolute value of the params (n_dof,) costs, in coordinates of that scale."""
+        return np.append(self.alpha * self.l1_ratio / scale, np.zeros(int(self.fit_intercept)))
+
+    def objective(
+        self, rows: Rows, center: Array, scale: Array, gram: Array | None = None
+    ) -> SoftmaxObjective | L1Objective:
+        """F, as `smooth` has it and with the L1 penalty, if there is one."""
+        smooth = self.smooth(rows, center, scale, gram)
+        return L1Objective(smooth, self.l1(scale)) if self.has_kinks else smooth
 
     def cross_entropy(
         self, X: Matrix, y: Array, weights: Array, workers: Workers
@@ -91,9 +109,12 @@ class RawProblem:
         """Passes over the data so far."""
         return self._rows.n_passes
 
-    def gradient_size(self, gradient: Array) -> float:
+    def gradient_size(self, params: Array, gradient: Array) -> float:
         """The largest derivative in absolute value, for standardised features."""
-        return float(np.abs(self._standardized(gradient)).max())
+        gradient = self._standardized(gradient)
+        if self._task.has_kinks:
+            gradient = pseudo_gradient(params, gradient, self._task.l1(self.scale))
+        return float(np.abs(gradient).max())
 
     def _standardized(self, gradient: Array) -> Array:
         gradient = gradient.copy()
@@ -104,7 +125,7 @@ class RawProblem:
     def certificate(self) -> Gap:
         """Return what bounds how far above the minimum a loss is; takes a pass."""
         task = self._task
-        standardized = task.objective(self._rows, self.center, self.scale)
+        standardized = task.smooth(self._rows, self.center, self.scale)
         _, at_zero = self.objective.value_and_gradient(np.zeros(self.objective.shape))
         certificate = Certificate(standardized, self._standardized(at_zero))
         left_out = _left_out(self._rows, task, self.center, self.scale)
@@ -138,13 +159,15 @@ class StandardizedProblem:
         rows = Rows(task.X, task.n_outputs, workers, dtype=dtype)
         self._task = task
         self._all_rows = [rows]
-        self._is_wide = may_reduce and is_wide(rows)
+        self._is_wide = may_reduce and not task.has_kinks and is_wide(rows)
         self._space: RowSpace | None = None
         if self._is_wide:
             self._space = row_space(task.X, task.weights, workers, fit_intercept=task.fit_intercept)
         if self._space is None:
             self.center, self.scale, gram = _standardization(
-                rows, task, with_gram=starts_from_gram_matrix(rows, task.n_outputs)
+                rows,
+                task,
+                with_gram=not task.has_kinks and starts_from_gram_matrix(rows, task.n_outputs),
             )
             self.objective = task.objective(rows, self.center, self.scale, gram)
         else:
@@ -178,6 +201,8 @@ class StandardizedProblem:
             intercept = intercept + coef @ self.center
             coef = self._space.reduce(coef)
         params = self.objective.params(coef, intercept)
+        if isinstance(self.objective, L1Objective):
+            return self.objective.balanced(params)
         return params if len(params) == 1 else params - params.mean(axis=0)
 
     def start(self, coef: Array, intercept: Array, loss_at_zero: float) -> Array:
@@ -202,12 +227,14 @@ class StandardizedProblem:
         left_out = _left_out(self._all_rows[0], self._task, self.center, self.scale)
         return lambda *state: certificate.gap(*state) + left_out
 
-    def gradient_size(self, gradient: Array) -> float:
+    def gradient_size(self, params: Array, gradient: Array) -> float:
         """The largest derivative in absolute value, for standardised features.
 
-        In the row space, a bound on it: the coordinates are uncorrelated and of variance one, so
+        With an L1 penalty, where derivatives have gaps: of the subgradient of least norm. In the row space, a bound on it: the coordinates are uncorrelated and of variance one, so
         each standardised feature is a combination of them whose squared coefficients sum to one.
         """
+        if isinstance(self.objective, L1Objective):
+            gradient = self.objective.pseudo_gradient(params, gradient)
         if self._space is None:
             return float(np.abs(gradient).max())
         return float(np.linalg.norm(gradient, axis=1).max())

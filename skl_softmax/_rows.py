@@ -77,6 +77,13 @@ class Rows:
         """Return a copy of the chosen rows."""
         return Rows(self.X[chosen], self.n_outputs, self._workers, dtype=self.dtype)
 
+    def columns(self, chosen: Array) -> Rows:
+        """Return a copy of the chosen columns, (n_features,) of bool."""
+        chosen = np.flatnonzero(chosen)
+        # take, since an index would leave the copy in F order.
+        X = self.X[:, chosen] if self.is_sparse else self.X.take(chosen, axis=1)
+        return Rows(X, self.n_outputs, self._workers, dtype=self.dtype)
+
     def _cut(self, block_rows: int, run_rows: int) -> list[list[Block]]:
         """Cut the rows into runs of blocks."""
         return [

@@ -24,11 +24,18 @@ def check_parameters(estimator: Any) -> None:
     else:
         check_number("learning_rate", rate, above=0.0, allowed=allowed)
     check_number("alpha", estimator.alpha, at_least=0.0, allowed="a finite number >= 0")
+    check_number(
+        "l1_ratio", estimator.l1_ratio, at_least=0.0, at_most=1.0, allowed="a number from 0 to 1"
+    )
     check_number("tol", estimator.tol, at_least=0.0, allowed="a finite number >= 0")
     if estimator.gap_tol is not None:
         check_number("gap_tol", estimator.gap_tol, above=0.0, allowed="None or a finite number > 0")
         if estimator.alpha == 0:
             raise ValueError("gap_tol needs alpha > 0: without a penalty there is no certificate.")
+        if estimator.l1_ratio != 0:
+            raise ValueError(
+                "gap_tol needs l1_ratio=0: there is no certificate for an L1 penalty."
+            )
     _check_integer("max_iter", estimator.max_iter, at_least=1)
     _check_integer("verbose", estimator.verbose, at_least=0)
     _check_integer("n_iter_no_change", estimator.n_iter_no_change, at_least=1)
@@ -60,6 +67,7 @@ def check_number(
     above: float = -np.inf,
     at_least: float = -np.inf,
     below: float = np.inf,
+    at_most: float = np.inf,
 ) -> None:
     """Raise a TypeError or a ValueError that says what is `allowed`, unless it holds."""
     if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
@@ -68,7 +76,7 @@ def check_number(
         number = float(value)
     except OverflowError:  # an integer beyond the range of float
         number = np.inf
-    if not (np.isfinite(number) and above < number < below and number >= at_least):
+    if not (np.isfinite(number) and above < number < below and at_least <= number <= at_most):
         raise ValueError(f"{name} must be {allowed}, got {value!r}.")
 
 

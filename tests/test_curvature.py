@@ -14,8 +14,8 @@ from skl_softmax._curvature import (
     _full_model,
     _per_class_model,
     _shared_model,
-    _solve,
     curvature_kinds,
+    inverse,
     starts_from_gram_matrix,
 )
 from skl_softmax._problem import StandardizedProblem, Task
@@ -86,7 +86,7 @@ def test_collinear_columns_get_a_ridge_that_changes_nothing_else(scale, rng):
     X = np.column_stack([X, X[:, 0], np.zeros(40)]) * [1.0, 1e3, 1e-3, 1.0, 1.0]
     gram = X.T @ X * scale
     gradient = X.T @ rng.normal(size=40)
-    step = _solve(_cholesky(gram.copy()), gradient[np.newaxis])[0]
+    step = inverse(gram.copy())(gradient[np.newaxis])[0]
     np.testing.assert_allclose(gram @ step, gradient, rtol=1e-4, atol=1e-6)
     assert step[4] == 0.0
     assert step[0] == pytest.approx(step[3], rel=1e-2)
@@ -200,14 +200,14 @@ def test_models_are_measured_on_more_rows_each_time():
         task = Task(np.eye(n_samples, 4), y, weights, 3, alpha=0.1, fit_intercept=True)
         objective = StandardizedProblem(task, workers).objective
         shared, per_class, full = curvature_kinds(objective)
-        sample = Sample(objective)
+        sample, start = Sample(objective), np.zeros(objective.shape)
         for share in (1 / 40, 4 / 40, 16 / 40, 1.0, 1.0):
-            assert sample.share() == per_class.share() == full.share() == share
-            assert full.cost == share * full.whole_cost
-            assert per_class.patience == (4 if share < 1.0 else 8)
+            assert sample.share() == per_class.share(start) == full.share(start) == share
+            assert full.cost(start) == share * full.whole_cost
+            assert per_class.patience(start) == (4 if share < 1.0 else 8)
             rows.append(sample.draw().rows.n_samples)
-            full.measure(np.zeros(objective.shape))  # its sample is drawn here
-        assert shared.share() == 1.0
+            full.measure(start)  # its sample is drawn here
+        assert shared.share(start) == 1.0
     assert rows == [64 * 5, 256 * 5, 1024 * 5, n_samples, n_samples]
 
 
@@ -222,6 +222,6 @@ def test_a_sample_is_no_larger_than_the_limit(monkeypatch):
 
 def test_costs_grow_with_what_is_computed():
     """Measured: 1e6 × 20 × 5, full 7 passes, shared 2; 60000 × 784 × 10, shared 8."""
-    cost = _curvature._costs(5, 21)
+    cost = _curvature.costs(5, 21)
     assert 0.5 < cost["shared"] < cost["per class"] < cost["full"] < 10
-    assert _curvature._costs(10, 785)["shared"] == pytest.approx(8, abs=3)
+    assert _curvature.costs(10, 785)["shared"] == pytest.approx(8, abs=3)

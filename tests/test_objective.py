@@ -226,13 +226,13 @@ def test_rows_without_curvature_are_left_out_of_models(n_classes, kind, monkeypa
             "class": objective.class_hessians,
             "full": objective.full_hessian,
         }[kind]
-        standardized = objective._standardized
+        standardized = objective.standardized
 
         def counting(X, kept):
             multiplied.append(len(kept))
             return standardized(X, kept)
 
-        monkeypatch.setattr(objective, "_standardized", counting)
+        monkeypatch.setattr(objective, "standardized", counting)
         params = 40.0 * np.random.default_rng(2).normal(size=objective.shape)
         approximate = np.atleast_3d(np.moveaxis(measure(params), 0, -1))
         monkeypatch.setattr("skl_softmax._objective.NEGLIGIBLE", -1.0)
