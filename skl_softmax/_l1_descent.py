@@ -1,0 +1,176 @@
+"""The steps with an L1 penalty: the same descent, in one orthant at a time.
+
+Within an orthant, where no coordinate changes its sign, the objective is smooth. A step is that of
+a smooth function for the coordinates that are free: those not zero, and those at zero that would
+gain by leaving it. It ends where it would leave the orthant: what crosses zero stays there. So zeros
+are exact, and the loss never rises.
+
+References
+----------
+G. Andrew and J. Gao, "Scalable training of L1-regularized log-linear models", ICML 2007.
+https://doi.org/10.1145/1273496.1273501. M. Schmidt, Graphical model structure learning with
+L1-regularization, PhD thesis, University of British Columbia, 2010, section 2.3 (projected scaled
+sub-gradient steps).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from skl_softmax._curvature import Curvature
+from skl_softmax._descent import (
+    Objective,
+    Pair,
+    State,
+    descend,
+    falls_enough,
+    make_pairs,
+    quasi_newton_step,
+    start,
+)
+from skl_softmax._l1_objective import L1Objective
+from skl_softmax._rows import Array
+
+DAMPING = 0.1  # times the largest derivative: no step changes a standardised coefficient by > 10
+SHORTER, SHORTEST = 0.4, 1e-12  # a step that will not do, and one that is none
+PROGRESS = 0.1  # of the violation, that steps on some features should leave before all are looked at
+
+
+def proximal_descent(objective: L1Objective, params: Array, learning_rate: float) -> Iterator[State]:
+    """The textbook's loop and soft thresholding after every step (ISTA), without end.
+
+    References
+    ----------
+    A. Beck and M. Teboulle, "A fast iterative shrinkage-thresholding algorithm for linear inverse
+    problems", SIAM Journal on Imaging Sciences 2, 2009. https://doi.org/10.1137/080716542
+    """
+    state = start(objective, params)
+    while True:
+        yield state
+        params = objective.shrunk(state.params - learning_rate * state.gradient, learning_rate)
+        loss, gradient = objective.value_and_gradient(params)
+        state = State(state.iteration + 1, params, loss, gradient, state.n_passes + 1)
+
+
+def l1_descent(
+    objective: L1Objective, params: Array, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
+) -> Iterator[State]:
+    """Descend over the features that matter, as `matrix_descent` does over all.
+
+    Of many features few are in use in the end: so steps are taken over those in use and those that
+    are missed most, until these leave little to be had, and then all are looked at again. Between,
+    derivatives of the other features are not known: they are not a number.
+    """
+    state = start(objective, params)
+    yield state
+    yield from l1_descend(objective, state, kinds_of)
+
+
+def l1_descend(
+    objective: L1Objective, state: State, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
+) -> Iterator[State]:
+    """Go on from a state, as `l1_descent` does."""
+    fitted = np.zeros(objective.smooth.rows.n_features, dtype=bool)
+    while True:
+        wanted = objective.features_to_fit(state.params, state.gradient)
+        if wanted.all():
+            yield from descend(objective, state, kinds_of(objective), take_orthant_step)
+            return
+        is_new = bool((wanted & ~fitted).any())
+        if is_new:
+            fitted, part = wanted, objective.restrict(wanted)
+            dofs = objective.smooth.dof_of(fitted)
+            steps = descend(part, _of_part(state, dofs), kinds_of(part), take_orthant_step)
+        target = PROGRESS * objective.violation(state.params, state.gradient)
+        reached = None
+        for reached in steps:
+            if part.violation(reached.params, reached.gradient) <= target:
+                break
+            yield _of_all(reached, dofs)
+        if reached is None and not is_new:
+            return
+        if reached is not None:
+            state = _of_all(reached, dofs)
+            loss, gradient = objective.value_and_gradient(state.params)
+            state = replace(state, loss=min(loss, reached.loss), gradient=gradient)
+            yield state
+
+
+def _of_part(state: State, dofs: Array) -> State:
+    """The state of some degrees of freedom, (n_dof,) of bool."""
+    return replace(
+        state,
+        params=state.params[:, dofs],
+        gradient=state.gradient[:, dofs],
+        n_passes=1,
+        model=None,
+    )
+
+
+def _of_all(state: State, dofs: Array) -> State:
+    """The state that `_of_part` made one of: the other derivatives are not known."""
+    shape = len(state.params), len(dofs)
+    params, gradient = np.zeros(shape), np.full(shape, np.nan)
+    params[:, dofs], gradient[:, dofs] = state.params, state.gradient
+    return replace(state, params=params, gradient=gradient, model=None)
+
+
+def take_orthant_step(objective: L1Objective, state: State, pairs: deque[Pair]) -> State:
+    """Take a step in the orthant that the state's params are in, or are about to enter."""
+    params = state.params
+    pseudo_gradient = objective.pseudo_gradient(params, state.gradient)
+    orthant = np.sign(np.where(params != 0.0, params, -pseudo_gradient))
+    orthant[:, objective.l1 == 0.0] = 0.0
+    free = (orthant != 0.0) | (objective.l1 == 0.0)
+    damping = DAMPING * float(np.abs(pseudo_gradient).max())
+    while True:
+        solve = state.model.on(free, damping)
+        gradient = np.where(free, pseudo_gradient, 0.0)
+        direction = -quasi_newton_step(gradient, _restricted(pairs, free), solve)
+        strays = (params == 0.0) & (direction * orthant < 0.0)
+        if not strays.any():
+            return _search(objective, state, direction, orthant, pseudo_gradient)
+        free &= ~strays
+
+
+def _restricted(pairs: deque[Pair], free: Array) -> list[Pair]:
+    """What the pairs say of the coordinates that are free."""
+    return [
+        pair
+        for coef_diff, gradient_diff, _ in pairs
+        for pair in make_pairs(np.where(free, coef_diff, 0.0), np.where(free, gradient_diff, 0.0))
+    ]
+
+
+def _search(
+    objective: L1Objective,
+    state: State,
+    direction: Array,
+    orthant: Array,
+    pseudo_gradient: Array,
+) -> State:
+    """Return the state after a step that stays in the orthant, or the same if none will do."""
+    rounding = objective.precision * abs(state.loss)
+    n_passes, t = state.n_passes, 1.0
+    while t > SHORTEST:
+        params = state.params + t * direction
+        params[params * orthant < 0.0] = 0.0
+        promised = -float(np.vdot(pseudo_gradient, params - state.params))
+        if promised > 0.0:
+            params = objective.balanced(params)
+            loss, gradient = objective.value_and_gradient(params)
+            n_passes += 1
+            after = objective.pseudo_gradient(params, gradient)
+            if falls_enough(state.loss - loss, promised, rounding, pseudo_gradient, after):
+                loss = min(loss, state.loss)
+                return State(
+                    state.iteration + 1, params, loss, gradient, n_passes, t, state.model
+                )
+            if promised <= rounding:
+                break
+        t *= SHORTER
+    return replace(state, n_passes=n_passes)

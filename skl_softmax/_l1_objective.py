@@ -1,0 +1,142 @@
+r"""The objective with an L1 penalty: a smooth function, and kinks where coefficients are zero.
+
+.. math::
+
+    F(W, b) + \sum_{kj} \lambda_j \lvert w_{kj} \rvert
+
+A gradient is always that of F, the smooth part. What decides is the pseudo-gradient, the subgradient
+of least norm: zero at the minimum, and its negative leads down steepest everywhere else.
+
+Knows nothing of steps or estimators; validates nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skl_softmax._objective import SoftmaxObjective, curvature_of_softmax, essential
+from skl_softmax._rows import Array, Block
+
+FEW_FEATURES = 100  # that any part is worth having
+SHARE_VIOLATED = 0.1  # of the largest violation: features that have less can wait
+
+
+class L1Objective:
+    """A `SoftmaxObjective` and the strength of its L1 penalty.
+
+    Parameters
+    ----------
+    smooth : SoftmaxObjective
+    l1 : ndarray (n_dof,)
+        What an absolute value of the params costs; zero for the intercept.
+    """
+
+    def __init__(self, smooth: SoftmaxObjective, l1: Array) -> None:
+        self.smooth, self.l1 = smooth, l1
+        self.shape, self.precision = smooth.shape, smooth.precision
+        self.coef, self.params = smooth.coef, smooth.params
+        self.cross_entropy = smooth.cross_entropy
+
+    def value_and_gradient(self, params: Array) -> tuple[float, Array]:
+        """The value, and the gradient of the smooth part."""
+        value, gradient = self.smooth.value_and_gradient(params)
+        return value + float(np.abs(params).sum(axis=0) @ self.l1), gradient
+
+    def shrunk(self, params: Array, step: float) -> Array:
+        """Where ``step * l1`` takes params: nearer to zero, or onto it (soft thresholding)."""
+        return np.asarray(np.copysign(np.maximum(np.abs(params) - step * self.l1, 0.0), params))
+
+    def pseudo_gradient(self, params: Array, gradient: Array) -> Array:
+        """The subgradient of least norm, in the shape of params."""
+        return pseudo_gradient(params, gradient, self.l1)
+
+    def violation(self, params: Array, gradient: Array) -> float:
+        """The largest entry of the pseudo-gradient, in absolute value."""
+        return float(np.abs(self.pseudo_gradient(params, gradient)).max())
+
+    def balanced(self, params: Array) -> Array:
+        """Params of the same probabilities and the least penalty.
+
+        What is common to all classes changes no probability. The least penalty on a feature leaves
+        out the median of its coefficients, or with an L2 penalty b as well the median of those and
+        of the K + 1 places where the slope would vanish between two of them,
+        mean + (K - 2 m) l1 / (K b) with m of the K classes below.
+
+        References
+        ----------
+        Y. Li and S. Osher, "A new median formula with applications to PDE based denoising",
+        Communications in Mathematical Sciences 7, 2009. https://doi.org/10.4310/CMS.2009.v7.n3.a11
+        """
+        n_classes = len(params)
+        if n_classes == 1:
+            return params
+        ordered = np.sort(params, axis=0)
+        mean = ordered.mean(axis=0)
+        below = np.arange(n_classes + 1.0)[:, np.newaxis]
+        l2 = np.maximum(self.smooth.penalty, np.finfo(float).tiny)
+        places = mean + (n_classes - 2.0 * below) * (self.l1 / (n_classes * l2))
+        if n_classes % 2 == 0:  # any place between the middle two, if there is no L2 penalty
+            lower, upper = ordered[n_classes // 2 - 1], ordered[n_classes // 2]
+            middle = np.where(np.abs(lower) <= np.abs(upper), lower, upper)
+            places[n_classes // 2] = np.where(self.smooth.penalty > 0.0, mean, middle)
+        common = np.median(np.concatenate([ordered, places]), axis=0)
+        return np.asarray(params - np.where(self.l1 > 0.0, common, mean))
+
+    def features_to_fit(self, params: Array, gradient: Array) -> Array:
+        """Which features to go on with, (n_features,) of bool: those in use, and those missed most.
+
+        At most twice as many as are in use; all of them, if leaving out the others is not worth it.
+        """
+        n_features = self.smooth.rows.n_features
+        in_use = params[:, :n_features].any(axis=0)
+        violation = np.abs(self.pseudo_gradient(params, gradient)[:, :n_features]).max(axis=0)
+        n_chosen = max(FEW_FEATURES, 2 * np.count_nonzero(in_use))
+        if 2 * n_chosen >= n_features:
+            return np.ones(n_features, dtype=bool)
+        missed = np.where(in_use, np.inf, violation)
+        enough = max(np.partition(missed, -n_chosen)[-n_chosen], SHARE_VIOLATED * violation.max())
+        return in_use | ((missed >= enough) & (missed > 0.0))
+
+    def restrict(self, features: Array) -> L1Objective:
+        """The same of some features alone, (n_features,) of bool, all other coefficients zero."""
+        return L1Objective(self.smooth.restrict(features), self.l1[self.smooth.dof_of(features)])
+
+
+def pseudo_gradient(params: Array, gradient: Array, l1: Array) -> Array:
+    """The subgradient of least norm, given the gradient of the smooth part: as params."""
+    at_zero = np.copysign(np.maximum(np.abs(gradient) - l1, 0.0), gradient)
+    return np.where(params != 0.0, gradient + np.copysign(l1, params), at_zero)
+
+
+def free_hessian(smooth: SoftmaxObjective, params: Array, free: Array) -> Array:
+    """The Hessian of F for some coordinates, (n_outputs, n_dof) of bool: (n_free, n_free).
+
+    In C order. With m_i = (p_ik x~_ij) over the free coordinates kj, the data's part is the sum
+    over i of s_i (blockdiag_k(p_ik x~_i x~_iᵀ) - m_i m_iᵀ).
+    """
+    dofs = [np.flatnonzero(of_class) for of_class in free]
+    if len(free) == 1:
+        return np.asarray(smooth.shared_hessian(params)[np.ix_(dofs[0], dofs[0])])
+    ends = np.cumsum([len(of_class) for of_class in dofs])
+    places = [slice(end - len(of_class), end) for end, of_class in zip(ends, dofs, strict=True)]
+    n_free = int(ends[-1])
+
+    def run_hessian(run: list[Block]) -> tuple[Array]:
+        hessian = np.zeros((n_free, n_free))
+        for block, proba in smooth.proba(run, params):
+            weights = smooth.weights[block.rows]
+            kept = essential(curvature_of_softmax(proba), weights)
+            rows = smooth.standardized(block.X, kept)
+            rows *= np.sqrt(weights.take(kept))
+            mixed = np.empty((n_free, len(kept)))
+            for place, of_class, p in zip(places, dofs, proba.take(kept, axis=1), strict=True):
+                of_rows = rows.take(of_class, axis=0)
+                np.multiply(of_rows, p, out=mixed[place])
+                hessian[place, place] += mixed[place] @ of_rows.T
+            hessian -= mixed @ mixed.T
+        return (hessian,)
+
+    (hessian,) = smooth.rows.sum(run_hessian, size=n_free**2)
+    penalties = [smooth.penalty[of_class] for of_class in dofs]
+    hessian[np.diag_indices(n_free)] += np.concatenate(penalties)
+    return np.asarray(hessian)
