@@ -46,7 +46,9 @@ class SoftmaxGDClassifier(
 
         F(W, b) = \frac{1}{\sum_i s_i} \sum_i s_i \,
                   \mathrm{CE}\bigl(y_i, \mathrm{softmax}(W x_i + b)\bigr)
-                  + \frac{\alpha}{2} \lVert W \rVert_F^2
+                  + \alpha \rho \lVert W \rVert_1
+                  + \frac{\alpha (1 - \rho)}{2} \lVert W \rVert_F^2,
+        \qquad \rho = \mathtt{l1\_ratio},
 
     in nats per sample, by steps :math:`W \leftarrow W - (\text{step}) \, \nabla F(W)` from zero
     weights. The step is a number in the textbook and a matrix in ``"auto"``; the loss after every
@@ -59,24 +61,30 @@ class SoftmaxGDClassifier(
           in standardised coordinates, corrected by the gradients seen (L-BFGS) and measured anew
           when that pays. Needs no tuning and no scaled data; the loss never rises.
         - a float > 0: that number at every step, in the data's own units, and nothing else: the
-          textbook loop.
+          textbook loop. With an L1 penalty each step ends with soft thresholding: proximal gradient
+          descent (ISTA).
     alpha : float, default=1e-4
-        Strength of the L2 penalty on `coef_`; the intercept is never penalised. It acts on the
+        Strength of the penalty on `coef_`; the intercept is never penalised. It acts on the
         mean loss, so it means the same at any number of samples:
         ``C = 1 / (alpha * sum of weights)`` in `sklearn.linear_model.LogisticRegression`.
+    l1_ratio : float, default=0.0
+        The L1 penalty's share, from 0 (L2 alone) to 1 (L1 alone); between, the elastic net. With an
+        L1 penalty many coefficients are exactly zero. It is a matter of the data's units: scale
+        features, if they are to be chosen on equal terms.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     max_iter : int, default=1000
         The largest number of steps.
     tol : float, default=1e-4
         Stop when no derivative of F is larger in absolute value, each taken with respect to the
-        coefficient of the standardised feature, so that the data's units do not matter. ``0``:
+        coefficient of the standardised feature, so that the data's units do not matter. With an L1
+        penalty, of the subgradient of least norm. ``0``:
         take all `max_iter` steps, without a warning (``"auto"`` stops before, when the loss can
         fall no further at the precision of its numbers).
     gap_tol : float, default=None
         In the place of `tol`: stop when a certificate says that the loss is at most that many nats
-        per sample above its minimum (`duality_gap` tells how). Needs ``alpha > 0``; wide data take
-        longer.
+        per sample above its minimum (`duality_gap` tells how). Needs ``alpha > 0`` and
+        ``l1_ratio=0``; wide data take longer.
     class_weight : dict, "balanced" or None, default=None
         Factors ``{class: weight}`` on the weights of each class's samples, 1 for those not named.
         ``"balanced"`` gives every class the same total weight.
@@ -107,7 +115,7 @@ class SoftmaxGDClassifier(
         The class labels, sorted.
     coef_ : ndarray of shape (n_classes, n_features) or (1, n_features)
         Coefficients, of the data's float dtype; one row for two classes, else rows that sum to
-        zero.
+        zero (with an L1 penalty, whose sum of absolute values is the least for their differences).
     intercept_ : ndarray of shape (n_classes,) or (1,)
         Intercepts; zeros if ``fit_intercept=False``.
     n_features_in_ : int
@@ -128,8 +136,8 @@ class SoftmaxGDClassifier(
         F after 0, 1, …, `n_iter_` steps; from zero weights, the first is log(n_classes). In
         ``"auto"`` it never rises: a rise that is within its rounding is not recorded.
     passes_history_ : ndarray of shape (`n_iter_` + 1,)
-        How many passes over the data it took to get to each of these losses; models measured on a
-        sample of the rows are not counted.
+        How many passes over the data it took to get to each of these losses; those over a sample of
+        the rows, or over some of the columns, are not counted.
     validation_loss_history_ : ndarray of shape (`n_iter_` + 1,)
         The mean cross-entropy on the validation set, without the penalty, under its sample weights
         and the classes' factors in training; only if there is a validation set.
@@ -168,6 +176,8 @@ class SoftmaxGDClassifier(
        Statistical Mathematics 44, 1992. https://doi.org/10.1007/BF00048682
     .. [3] J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., Springer, 2006, chapter 7.
        https://doi.org/10.1007/978-0-387-40065-5
+    .. [4] G. Andrew and J. Gao, "Scalable training of L1-regularized log-linear models", ICML 2007.
+       https://doi.org/10.1145/1273496.1273501
 
     Examples
     --------
@@ -187,6 +197,13 @@ class SoftmaxGDClassifier(
     >>> textbook = SoftmaxGDClassifier(learning_rate=1e-7, alpha=0, max_iter=3, tol=0)
     >>> textbook.fit(X, y).loss_history_.round(4)
     array([1.0986, 1.0964, 1.0942, 1.0922])
+
+    An L1 penalty, and the features that are left:
+
+    >>> from sklearn.preprocessing import scale
+    >>> sparse = SoftmaxGDClassifier(alpha=0.05, l1_ratio=1.0).fit(scale(X), y)
+    >>> int(sparse.coef_.any(axis=0).sum()), sparse.score(scale(X), y)
+    (7, 0.98...)
     """
 
     # Where scikit-learn's HTML representation leads.

@@ -8,15 +8,17 @@ from __future__ import annotations
 import warnings
 from copy import deepcopy
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import matrix_descent
+from skl_softmax._model import dense
 from skl_softmax._predictions import PredictionMixin
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._rows import Array, Matrix
@@ -24,7 +26,7 @@ from skl_softmax._samples import check_known_samples
 from skl_softmax._threads import Workers
 from skl_softmax._validation import check_measured, check_parameters
 
-FORMAT = 1  # of stored models: which attributes they have, and what those mean
+FORMAT = 2  # of stored models: which attributes they have, and what those mean
 STEPS = 1000  # towards the minimum; a bound that is still far off then is returned as it is
 
 
@@ -32,6 +34,7 @@ class FittedMixin(PredictionMixin):
     """The methods."""
 
     alpha: float
+    l1_ratio: float
     fit_intercept: bool
     class_weight: Any
     max_iter: int
@@ -83,7 +86,7 @@ class FittedMixin(PredictionMixin):
         NotFittedError
             If there are no weights yet.
         ValueError, TypeError
-            If an input is not allowed; labels that were not fitted are not.
+            If an input is not allowed (labels that were not fitted are not), or ``l1_ratio > 0``.
 
         Warns
         -----
@@ -105,6 +108,8 @@ class FittedMixin(PredictionMixin):
         """
         check_is_fitted(self)
         check_parameters(self)
+        if self.alpha * self.l1_ratio > 0:
+            raise ValueError("There is no certificate for an L1 penalty: duality_gap needs l1_ratio=0.")
         if self.alpha == 0:
             warnings.warn(
                 "With alpha=0 the gap is infinite: without a penalty there need not be a minimum,"
@@ -114,11 +119,11 @@ class FittedMixin(PredictionMixin):
             )
             return np.inf
         samples = check_known_samples(self, X, y, sample_weight)
-        task = Task(*samples, len(self.coef_), float(self.alpha), bool(self.fit_intercept))
+        coef, intercept = dense(self.coef_).astype(np.float64), self.intercept_.astype(np.float64)
+        task = Task(*samples, len(coef), float(self.alpha), bool(self.fit_intercept))
         with Workers() as workers, np.errstate(all="ignore"):
             problem = StandardizedProblem(task, workers, may_reduce=False, dtype=np.float64)
             check_measured(samples.X, problem.scale, self)
-            coef, intercept = self.coef_.astype(np.float64), self.intercept_.astype(np.float64)
             loss = task.cross_entropy(*samples, workers)(coef, intercept)
             loss += 0.5 * self.alpha * float(np.vdot(coef, coef))
             at_zero = float(np.log(max(2, len(coef))))
@@ -128,8 +133,9 @@ class FittedMixin(PredictionMixin):
         """Return scikit-learn's `LogisticRegression`, fitted, with these weights.
 
         For tools that know no other classifier: converters to ONNX, explainers, model stores. It
-        predicts the same labels and probabilities. Its `C` is the default one, which matters only
-        if it is fitted again: the same optimum then needs ``1 / (alpha * sum of weights)``.
+        predicts the same labels and probabilities. Its penalty is the default one, which matters
+        only if it is fitted again: the same optimum then needs ``C = 1 / (alpha * sum of weights)``,
+        and this one's `l1_ratio`.
 
         Returns
         -------
@@ -161,6 +167,41 @@ class FittedMixin(PredictionMixin):
                 setattr(exported, name, deepcopy(getattr(self, name)))
         exported.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
         return exported
+
+
+    def sparsify(self) -> Self:
+        """Turn `coef_` into a sparse matrix, which takes less memory if most of it is zero.
+
+        Everything works as before; a fit makes it an array again.
+
+        Returns
+        -------
+        self : SoftmaxGDClassifier
+
+        Raises
+        ------
+        NotFittedError
+            If there are no weights yet.
+        """
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_array(self.coef_)
+        return self
+
+    def densify(self) -> Self:
+        """Turn `coef_` into an array again, after `sparsify`.
+
+        Returns
+        -------
+        self : SoftmaxGDClassifier
+
+        Raises
+        ------
+        NotFittedError
+            If there are no weights yet.
+        """
+        check_is_fitted(self)
+        self.coef_ = dense(self.coef_)
+        return self
 
 
 def _excess(problem: StandardizedProblem, params: Array, loss: float) -> float:

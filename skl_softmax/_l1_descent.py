@@ -74,13 +74,13 @@ def l1_descend(
     objective: L1Objective, state: State, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
 ) -> Iterator[State]:
     """Go on from a state, as `l1_descent` does."""
-    fitted = np.zeros(objective.smooth.rows.n_features, dtype=bool)
+    fitted = None
     while True:
         wanted = objective.features_to_fit(state.params, state.gradient)
-        if wanted.all():
+        if wanted.all() and not objective.smooth.rows.is_sparse:
             yield from descend(objective, state, kinds_of(objective), take_orthant_step)
             return
-        is_new = bool((wanted & ~fitted).any())
+        is_new = fitted is None or bool((wanted & ~fitted).any())
         if is_new:
             fitted, part = wanted, objective.restrict(wanted)
             dofs = objective.smooth.dof_of(fitted)

@@ -85,7 +85,8 @@ class L1Objective:
     def features_to_fit(self, params: Array, gradient: Array) -> Array:
         """Which features to go on with, (n_features,) of bool: those in use, and those missed most.
 
-        At most twice as many as are in use; all of them, if leaving out the others is not worth it.
+        At most three times as many as are in use, or a few; all, if leaving out the others is not
+        worth it.
         """
         n_features = self.smooth.rows.n_features
         in_use = params[:, :n_features].any(axis=0)
@@ -93,9 +94,9 @@ class L1Objective:
         n_chosen = max(FEW_FEATURES, 2 * np.count_nonzero(in_use))
         if 2 * n_chosen >= n_features:
             return np.ones(n_features, dtype=bool)
-        missed = np.where(in_use, np.inf, violation)
-        enough = max(np.partition(missed, -n_chosen)[-n_chosen], SHARE_VIOLATED * violation.max())
-        return in_use | ((missed >= enough) & (missed > 0.0))
+        chosen = np.zeros(n_features, dtype=bool)
+        chosen[np.argpartition(violation, -n_chosen)[-n_chosen:]] = True
+        return in_use | (chosen & (violation >= SHARE_VIOLATED * violation.max()))
 
     def restrict(self, features: Array) -> L1Objective:
         """The same of some features alone, (n_features,) of bool, all other coefficients zero."""

@@ -180,7 +180,7 @@ class _Log:
         assert self.last is not None
         kept = self._best if self._estimator.early_stopping and self._best else self.last
         derivative, gap = self._derivative(), self._gap(kept)
-        if np.isnan(derivative):  # after a step on some of the features
+        if stop_reason == "max_iter" and np.isnan(derivative):  # that of some features is known
             _, gradient = self._problem.objective.value_and_gradient(self.last.params)
             derivative = self._problem.gradient_size(self.last.params, gradient)
         is_exact = _is_as_exact_as_rounding(self._problem.objective.precision, derivative)

@@ -17,6 +17,11 @@ from skl_softmax._rows import Array, Block, Matrix, Rows
 from skl_softmax._threads import Workers
 
 
+def dense(coef: Matrix) -> Array:
+    """Return coefficients as an array, as they are unless `sparsify` was called."""
+    return np.asarray(coef.toarray() if sparse.issparse(coef) else coef)
+
+
 def row_per_class(coef: Array, intercept: Array) -> tuple[Array, Array]:
     """Return the weights of the same model with a row for each class, two classes included."""
     if len(coef) > 1:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skl_softmax._model import SoftmaxModel
+from skl_softmax._model import SoftmaxModel, dense
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._validation import check_columns
 
@@ -93,7 +93,7 @@ class PredictionMixin:
         return self._model().predict_log_proba(X)
 
     def _model(self) -> SoftmaxModel:
-        return SoftmaxModel(self.classes_, self.coef_, self.intercept_)
+        return SoftmaxModel(self.classes_, dense(self.coef_), self.intercept_)
 
     def _check_X(self, X: Any, *, ensure_all_finite: bool = False) -> Any:
         """Return X as the model takes it, which checks for itself, block by block, for NaN."""

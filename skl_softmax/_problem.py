@@ -118,7 +118,7 @@ class RawProblem:
 
     def _standardized(self, gradient: Array) -> Array:
         gradient = gradient.copy()
-        sums = gradient[:, -1] if self.objective.fit_intercept else np.zeros(len(gradient))
+        sums = gradient[:, -1] if self._task.fit_intercept else np.zeros(len(gradient))
         standardize_gradient(gradient, sums, self.center, self.scale)
         return gradient
 

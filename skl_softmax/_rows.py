@@ -25,6 +25,7 @@ Matrix: TypeAlias = Any
 
 BLOCK_BYTES = 2**21  # a block of X and its logits: two L2 caches, for fewer of NumPy's calls
 BLOCK_ROWS = 512, 16384  # fewer rows leave BLAS idle, more fall out of the cache
+FEW_BYTES = 2**25  # that a copy may take
 RUN_OPERATIONS = 2**21  # multiply-adds in a run: enough to pay for handing it to a thread
 
 
@@ -78,10 +79,15 @@ class Rows:
         return Rows(self.X[chosen], self.n_outputs, self._workers, dtype=self.dtype)
 
     def columns(self, chosen: Array) -> Rows:
-        """Return a copy of the chosen columns, (n_features,) of bool."""
+        """Return a copy of the chosen columns, (n_features,) of bool; dense, if it is small."""
         chosen = np.flatnonzero(chosen)
-        # take, since an index would leave the copy in F order.
-        X = self.X[:, chosen] if self.is_sparse else self.X.take(chosen, axis=1)
+        if self.is_sparse:
+            X = self.X[:, chosen]
+            n_bytes = self.n_samples * len(chosen) * X.dtype.itemsize
+            if n_bytes <= max(FEW_BYTES, 4 * X.data.nbytes):
+                X = X.toarray()
+        else:
+            X = self.X.take(chosen, axis=1)  # an index would leave the copy in F order
         return Rows(X, self.n_outputs, self._workers, dtype=self.dtype)
 
     def _cut(self, block_rows: int, run_rows: int) -> list[list[Block]]:

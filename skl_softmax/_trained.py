@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._model import SoftmaxModel, row_per_class
+from skl_softmax._model import SoftmaxModel, dense, row_per_class
 from skl_softmax._rows import Array
 
 
@@ -58,7 +58,7 @@ class Trained:
     def model(self, iteration: int) -> SoftmaxModel:
         """The model after that many steps, with a row of weights for each class."""
         classifier = self.classifier
-        weights = classifier.coef_, classifier.intercept_
+        weights = dense(classifier.coef_), classifier.intercept_
         if iteration != classifier.best_iter_:
             weights = classifier.coef_history_[iteration], classifier.intercept_history_[iteration]
         return SoftmaxModel(classifier.classes_, *row_per_class(*weights))
