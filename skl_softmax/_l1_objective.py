@@ -44,7 +44,8 @@ class L1Objective:
 
     def shrunk(self, params: Array, step: float) -> Array:
         """Where ``step * l1`` takes params: nearer to zero, or onto it (soft thresholding)."""
-        return np.asarray(np.copysign(np.maximum(np.abs(params) - step * self.l1, 0.0), params))
+        reach = step * self.l1
+        return np.asarray(np.maximum(params - reach, 0.0) + np.minimum(params + reach, 0.0))
 
     def pseudo_gradient(self, params: Array, gradient: Array) -> Array:
         """The subgradient of least norm, in the shape of params."""
