@@ -4,8 +4,10 @@ from importlib.metadata import version
 
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._coef_path import CoefPathDisplay
+from skl_softmax._cv import SoftmaxGDClassifierCV
 from skl_softmax._loss_curve import LossCurveDisplay
 from skl_softmax._outcome import SeparationWarning
+from skl_softmax._path import SoftmaxPath, softmax_path
 from skl_softmax._regions import DecisionRegionsDisplay
 
 __all__ = [
@@ -14,7 +16,10 @@ __all__ = [
     "LossCurveDisplay",
     "SeparationWarning",
     "SoftmaxGDClassifier",
+    "SoftmaxGDClassifierCV",
+    "SoftmaxPath",
     "__version__",
+    "softmax_path",
 ]
 
 __version__ = version("skl_softmax")

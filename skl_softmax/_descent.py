@@ -98,15 +98,15 @@ def matrix_descent(
     """
     state = start(objective, params)
     yield state
-    yield from descend(objective, state, kinds, _take_step)
+    yield from descend(objective, state, kinds, take_step)
 
 
 def descend(
-    objective: Any, state: State, kinds: Sequence[Curvature], take_step: TakeStep
+    objective: Any, state: State, kinds: Sequence[Curvature], step: TakeStep
 ) -> Iterator[State]:
     """Go on from a state, as `matrix_descent` does: with its model, if it has one.
 
-    ``take_step(objective, state, pairs)`` returns the next state, with the same model, or one of
+    ``step(objective, state, pairs)`` returns the next state, with the same model, or one of
     the same iteration if no step along the model's direction will do.
     """
     pairs: deque[Pair] = deque(maxlen=N_PAIRS)
@@ -118,7 +118,7 @@ def descend(
             if kind.is_hessian:
                 pairs.clear()
         for age in itertools.count(1):
-            before, state = state, take_step(objective, state, pairs)
+            before, state = state, step(objective, state, pairs)
             fell = state.iteration > before.iteration
             if not fell and age == 1 and is_fresh and not pairs:
                 return
@@ -141,7 +141,8 @@ def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:
     return [kinds[0], *(kind for kind in kinds if kind.cost(state.params) <= spent)][-1]
 
 
-def _take_step(objective: Objective, state: State, pairs: deque[Pair]) -> State:
+def take_step(objective: Objective, state: State, pairs: deque[Pair]) -> State:
+    """Take a step along the direction of L-BFGS."""
     direction = -quasi_newton_step(state.gradient, pairs, state.model)
     return _line_search(objective, state, direction)
 

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import matrix_descent
 from skl_softmax._model import dense
-from skl_softmax._predictions import PredictionMixin
+from skl_softmax._predictions import StagedMixin
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._samples import check_known_samples
@@ -30,7 +30,7 @@ FORMAT = 2  # of stored models: which attributes they have, and what those mean
 STEPS = 1000  # towards the minimum; a bound that is still far off then is returned as it is
 
 
-class FittedMixin(PredictionMixin):
+class FittedMixin(StagedMixin):
     """The methods."""
 
     alpha: float

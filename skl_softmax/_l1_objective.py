@@ -40,7 +40,14 @@ class L1Objective:
     def value_and_gradient(self, params: Array) -> tuple[float, Array]:
         """The value, and the gradient of the smooth part."""
         value, gradient = self.smooth.value_and_gradient(params)
-        return value + float(np.abs(params).sum(axis=0) @ self.l1), gradient
+        return value + self._l1_on(params), gradient
+
+    def penalty_on(self, params: Array) -> float:
+        """The penalty's part of the value."""
+        return self.smooth.penalty_on(params) + self._l1_on(params)
+
+    def _l1_on(self, params: Array) -> float:
+        return float(np.abs(params).sum(axis=0) @ self.l1)
 
     def shrunk(self, params: Array, step: float) -> Array:
         """Where ``step * l1`` takes params: nearer to zero, or onto it (soft thresholding)."""

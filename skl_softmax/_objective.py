@@ -77,13 +77,23 @@ class SoftmaxObjective:
         self.center, self.scale = center, scale
         self._inverse_scale = 1.0 / scale[:, np.newaxis]
         self.shape = n_outputs, rows.n_features + fit_intercept
-        self.penalty = np.zeros(self.shape[1])  # (n_dof,): F holds penalty @ params**2 / 2
-        # Finite: an infinite penalty on a coefficient of zero would not be a number.
-        self.penalty[: rows.n_features] = np.minimum(alpha / scale**2, LARGEST_PENALTY)
+        self.penalty = self._penalty(alpha)  # (n_dof,): F holds penalty @ params**2 / 2
         # Relative, of a computed loss: a logit loses what it is smaller than its terms.
         self.precision = float(np.finfo(rows.dtype).eps * (1.0 + np.max(np.abs(center) / scale)))
         self._has_labels = y.ndim == 1
         self._block_loss, self._targets = block_loss(y, n_outputs, rows.dtype)
+
+    def _penalty(self, alpha: float) -> Array:
+        penalty = np.zeros(self.shape[1])
+        # Finite: an infinite penalty on a coefficient of zero would not be a number.
+        penalty[: len(self.scale)] = np.minimum(alpha / self.scale**2, LARGEST_PENALTY)
+        return penalty
+
+    def with_alpha(self, alpha: float) -> SoftmaxObjective:
+        """The same function with another penalty."""
+        other = copy(self)
+        other.penalty = self._penalty(alpha)
+        return other
 
     def sample(self, n_samples: int) -> SoftmaxObjective:
         """The same function of a random sample of the rows, always the same one, copied."""
@@ -155,6 +165,10 @@ class SoftmaxObjective:
         penalized = self.penalty * params
         gradient += penalized
         return float(loss + 0.5 * np.vdot(penalized, params)), gradient
+
+    def penalty_on(self, params: Array) -> float:
+        """The penalty's part of F."""
+        return 0.5 * float(np.vdot(self.penalty * params, params))
 
     def cross_entropy(self, coef: Array, intercept: Array) -> float:
         """The mean cross-entropy of given weights, without the penalty."""

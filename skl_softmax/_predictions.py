@@ -18,13 +18,11 @@ from skl_softmax._validation import check_columns
 
 
 class PredictionMixin:
-    """The predicting methods, for the fitted weights and for those of every step."""
+    """The predicting methods."""
 
     classes_: Array
     coef_: Array
     intercept_: Array
-    coef_history_: Array
-    intercept_history_: Array
 
     def decision_function(self, X: ArrayLike | Matrix) -> Array:
         """Return the logits of the samples.
@@ -107,6 +105,13 @@ class PredictionMixin:
             reset=False,
             ensure_all_finite=ensure_all_finite,
         )
+
+
+class StagedMixin(PredictionMixin):
+    """The predicting methods, also with the weights after every step."""
+
+    coef_history_: Array
+    intercept_history_: Array
 
     def staged_decision_function(self, X: ArrayLike | Matrix) -> Iterator[Array]:
         """Return the logits of the samples after every step, from 0 to `n_iter_`.

@@ -10,6 +10,7 @@ Knows nothing of estimators; takes no steps.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -76,8 +77,11 @@ class Task:
         self, rows: Rows, center: Array, scale: Array, gram: Array | None = None
     ) -> SoftmaxObjective | L1Objective:
         """F, as `smooth` has it and with the L1 penalty, if there is one."""
-        smooth = self.smooth(rows, center, scale, gram)
-        return L1Objective(smooth, self.l1(scale)) if self.has_kinks else smooth
+        return self.with_kinks(self.smooth(rows, center, scale, gram))
+
+    def with_kinks(self, smooth: SoftmaxObjective) -> SoftmaxObjective | L1Objective:
+        """F, given what `smooth` returned."""
+        return L1Objective(smooth, self.l1(smooth.scale)) if self.has_kinks else smooth
 
     def cross_entropy(
         self, X: Matrix, y: Array, weights: Array, workers: Workers
@@ -102,7 +106,7 @@ class RawProblem:
             self.center, self.scale, _ = _standardization(self._rows, task)
         self.coef = self.objective.coef
         self.params = self.objective.params
-        self._task = task
+        self.task = task
 
     @property
     def n_passes(self) -> int:
@@ -112,19 +116,19 @@ class RawProblem:
     def gradient_size(self, params: Array, gradient: Array) -> float:
         """The largest derivative in absolute value, for standardised features."""
         gradient = self._standardized(gradient)
-        if self._task.has_kinks:
-            gradient = pseudo_gradient(params, gradient, self._task.l1(self.scale))
+        if self.task.has_kinks:
+            gradient = pseudo_gradient(params, gradient, self.task.l1(self.scale))
         return float(np.abs(gradient).max())
 
     def _standardized(self, gradient: Array) -> Array:
         gradient = gradient.copy()
-        sums = gradient[:, -1] if self._task.fit_intercept else np.zeros(len(gradient))
+        sums = gradient[:, -1] if self.task.fit_intercept else np.zeros(len(gradient))
         standardize_gradient(gradient, sums, self.center, self.scale)
         return gradient
 
     def certificate(self) -> Gap:
         """Return what bounds how far above the minimum a loss is; takes a pass."""
-        task = self._task
+        task = self.task
         standardized = task.smooth(self._rows, self.center, self.scale)
         _, at_zero = self.objective.value_and_gradient(np.zeros(self.objective.shape))
         certificate = Certificate(standardized, self._standardized(at_zero))
@@ -157,7 +161,7 @@ class StandardizedProblem:
         dtype: DTypeLike | None = None,
     ) -> None:
         rows = Rows(task.X, task.n_outputs, workers, dtype=dtype)
-        self._task = task
+        self.task = task
         self._all_rows = [rows]
         self._is_wide = may_reduce and not task.has_kinks and is_wide(rows)
         self._space: RowSpace | None = None
@@ -220,11 +224,32 @@ class StandardizedProblem:
                 return np.zeros_like(params)
         return params
 
+    def with_alpha(self, alpha: float) -> StandardizedProblem:
+        """The same problem with another strength of the penalty: nothing is measured again."""
+        other = copy(self)
+        other.task = task = replace(self.task, alpha=alpha)
+        smooth = self.objective.smooth if self.task.has_kinks else self.objective
+        other.objective = task.with_kinks(smooth.with_alpha(alpha * (1.0 - task.l1_ratio)))
+        return other
+
+    def largest_slope(self, gradient: Array) -> float:
+        """The largest derivative of the data's part in raw units, at zero weights.
+
+        With an L1 penalty that strong, no weight leaves zero.
+        """
+        smooth = self.objective.smooth if self.task.has_kinks else self.objective
+        slopes = gradient[:, : len(smooth.scale)] * np.where(
+            np.isfinite(smooth.scale), smooth.scale, 0.0
+        )
+        if self._space is not None:
+            slopes = self._space.expand(slopes)
+        return float(np.abs(slopes).max())
+
     def certificate(self) -> Gap:
         """Return what bounds how far above the minimum a loss is; takes a pass."""
         _, at_zero = self.objective.value_and_gradient(np.zeros(self.objective.shape))
         certificate = Certificate(self.objective, at_zero)
-        left_out = _left_out(self._all_rows[0], self._task, self.center, self.scale)
+        left_out = _left_out(self._all_rows[0], self.task, self.center, self.scale)
         return lambda *state: certificate.gap(*state) + left_out
 
     def gradient_size(self, params: Array, gradient: Array) -> float:

@@ -36,9 +36,9 @@ def check_parameters(estimator: Any) -> None:
             raise ValueError(
                 "gap_tol needs l1_ratio=0: there is no certificate for an L1 penalty."
             )
-    _check_integer("max_iter", estimator.max_iter, at_least=1)
-    _check_integer("verbose", estimator.verbose, at_least=0)
-    _check_integer("n_iter_no_change", estimator.n_iter_no_change, at_least=1)
+    check_integer("max_iter", estimator.max_iter, at_least=1)
+    check_integer("verbose", estimator.verbose, at_least=0)
+    check_integer("n_iter_no_change", estimator.n_iter_no_change, at_least=1)
     check_number(
         "validation_fraction",
         estimator.validation_fraction,
@@ -80,7 +80,8 @@ def check_number(
         raise ValueError(f"{name} must be {allowed}, got {value!r}.")
 
 
-def _check_integer(name: str, value: Any, *, at_least: int) -> None:
+def check_integer(name: str, value: Any, *, at_least: int) -> None:
+    """Raise a TypeError or a ValueError that says what is allowed, unless it is."""
     allowed = f"an integer >= {at_least}"
     if name == "verbose" and isinstance(value, bool | np.bool_):
         return  # verbose=True is common usage

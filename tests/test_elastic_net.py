@@ -158,7 +158,7 @@ def test_without_l1_every_bit_is_that_of_the_l2_fit(layout):
 def test_a_constant_learning_rate_is_the_textbooks_proximal_gradient_descent(n_classes):
     X, y = DATA["iris"]
     X, y = X[y < n_classes], y[y < n_classes]
-    rate, alpha, l1_ratio = 0.3, 0.3, 0.6
+    rate, alpha, l1_ratio = 0.1, 0.3, 0.6
     model = SoftmaxGDClassifier(
         learning_rate=rate, alpha=alpha, l1_ratio=l1_ratio, max_iter=40, tol=0,
         store_coef_history=True,

@@ -1,0 +1,422 @@
+"""`SoftmaxGDClassifierCV`: the strength of the penalty, chosen by cross-validation.
+
+Every fold is a path over all strengths. Knows no formula of the loss and no rule for a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from numbers import Integral
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+
+from skl_softmax._classifier import SoftmaxGDClassifier
+from skl_softmax._path import (
+    check_alphas,
+    check_grid,
+    check_input,
+    descend_path,
+    grid,
+    prepare,
+    warn_of,
+)
+from skl_softmax._predictions import PredictionMixin
+from skl_softmax._problem import Task
+from skl_softmax._rows import Array, Matrix
+from skl_softmax._samples import Samples
+from skl_softmax._threads import Workers
+from skl_softmax._validation import check_number
+
+SELECT = "best", "one_standard_error"
+
+
+class SoftmaxGDClassifierCV(
+    PredictionMixin,
+    ClassifierMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
+    """Softmax regression whose `alpha`, and `l1_ratio`, are chosen by cross-validation.
+
+    In every fold, and for every `l1_ratio`, the weights are fitted for one `alpha` after another,
+    each from where the one before it ended, and scored on the samples held out. With the best ones
+    a `SoftmaxGDClassifier` is then fitted to all samples.
+
+    Parameters
+    ----------
+    alphas : int or array-like of shape (n_alphas,), default=10
+        The strengths of the penalty to try. An int: that many for each `l1_ratio`, as
+        `softmax_path` spaces them for all samples.
+    l1_ratios : array-like of shape (n_l1_ratios,), default=(0.0,)
+        The shares of the L1 penalty to try.
+    eps : float, default=1e-4
+        The smallest alpha over the largest, if `alphas` is an int.
+    cv : int, cross-validation generator or iterable, default=None
+        How to split the samples. None: five folds with as many of each class, not shuffled.
+    scoring : str, callable or None, default="neg_log_loss"
+        What is best: a score as scikit-learn has them, larger is better. ``"neg_log_loss"`` is
+        minus the mean cross-entropy in nats; None is the accuracy.
+    select : {"best", "one_standard_error"}, default="best"
+        Which of them to take: that of the highest mean score over the folds; or, with its
+        `l1_ratio`, the largest alpha whose mean score is within one standard error of it: a simpler
+        model that may be as good.
+    refit : bool, default=True
+        Whether to fit all samples with the chosen parameters. False: each fold chooses its own, and
+        weights and parameters are the means of those.
+    n_jobs : int, default=None
+        How many processes share the folds. None: one; -1: one for each processor.
+    fit_intercept : bool, default=True
+        As in `SoftmaxGDClassifier`.
+    max_iter : int, default=1000
+        As in `SoftmaxGDClassifier`, for every fit.
+    tol : float, default=1e-4
+        As in `SoftmaxGDClassifier`, for every fit.
+    class_weight : dict, "balanced" or None, default=None
+        As in `SoftmaxGDClassifier`; "balanced" means balanced over all samples.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The class labels, sorted.
+    alpha_ : float
+        The chosen strength of the penalty.
+    l1_ratio_ : float
+        The chosen share of L1.
+    alphas_ : ndarray of shape (n_l1_ratios, n_alphas)
+        The strengths tried with each of `l1_ratios_`, the largest first.
+    l1_ratios_ : ndarray of shape (n_l1_ratios,)
+        The shares tried.
+    scores_ : ndarray of shape (n_folds, n_l1_ratios, n_alphas)
+        The score on the samples held out by each fold.
+    n_iter_ : ndarray of int of shape (n_folds, n_l1_ratios, n_alphas)
+        The steps of each fit, from the one before.
+    coef_ : ndarray of shape (n_classes, n_features) or (1, n_features)
+        Coefficients.
+    intercept_ : ndarray of shape (n_classes,) or (1,)
+        Intercepts.
+    best_estimator_ : SoftmaxGDClassifier
+        The classifier with these weights, fitted to all samples; displays draw that one. Only with
+        ``refit=True``.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, where all are strings.
+
+    See Also
+    --------
+    AlphaScoreDisplay : Draws the scores over alpha.
+    softmax_path : The weights over alpha.
+    sklearn.linear_model.LogisticRegressionCV : The same by other solvers.
+
+    References
+    ----------
+    .. [1] T. Hastie, R. Tibshirani and J. Friedman, The Elements of Statistical Learning, 2nd ed.,
+       Springer, 2009, section 7.10 (the rule of one standard error).
+       https://doi.org/10.1007/978-0-387-84858-7
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skl_softmax import SoftmaxGDClassifierCV
+    >>> X, y = load_wine(return_X_y=True)
+    >>> classifier = SoftmaxGDClassifierCV(alphas=[1.0, 0.01, 0.0001]).fit(X, y)
+    >>> classifier.alpha_
+    0.01
+    >>> classifier.scores_.mean(axis=(0, 1)).round(2)
+    array([-0.22, -0.13, -0.15])
+    """
+
+    _doc_link_module = "skl_softmax"
+    _doc_link_template = SoftmaxGDClassifier._doc_link_template
+
+    def __init__(
+        self,
+        *,
+        alphas: int | ArrayLike = 10,
+        l1_ratios: ArrayLike = (0.0,),
+        eps: float = 1e-4,
+        cv: Any = None,
+        scoring: Any = "neg_log_loss",
+        select: str = "best",
+        refit: bool = True,
+        n_jobs: int | None = None,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-4,
+        class_weight: dict[Any, float] | str | None = None,
+    ) -> None:
+        self.alphas = alphas
+        self.l1_ratios = l1_ratios
+        self.eps = eps
+        self.cv = cv
+        self.scoring = scoring
+        self.select = select
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.class_weight = class_weight
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags.poor_score = not self.fit_intercept  # as the classifier's
+        return tags
+
+    def fit(
+        self,
+        X: ArrayLike | Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
+        """Choose, and fit.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, for the fits and for the scores. None: all equal.
+        groups : array-like of shape (n_samples,), default=None
+            What `cv` keeps together, if it is a splitter of groups.
+
+        Returns
+        -------
+        self : SoftmaxGDClassifierCV
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an input is not allowed, or a class has no samples but those that a
+            fold holds out; an earlier fit stays as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Once for all fits of the folds that did not reach `tol`, and as `SoftmaxGDClassifier`
+            for the last.
+        """
+        ratios, strengths = self._check_parameters()
+        model = self._classifier()
+        samples = check_input(model, X, y, sample_weight, all_finite=True)
+        alphas = _grids(model, samples, ratios, strengths, self.eps)
+        folds = self._folds(model.classes_, samples, sample_weight, groups)
+        results = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_fold)(fold, self._classifier(ratio), of_ratio, self.scoring)
+            for fold in folds
+            for ratio, of_ratio in zip(ratios, alphas, strict=True)
+        )
+        shape = (len(folds), *alphas.shape)
+        scores = np.reshape([result.scores for result in results], shape)
+        found: dict[str, Any] = {"classes_": model.classes_, "scores_": scores}
+        found["n_iter_"] = np.reshape([result.n_iter for result in results], shape)
+        found |= {"alphas_": alphas, "l1_ratios_": ratios}
+        if self.refit:
+            ratio, alpha = _choice(scores, self.select)
+            chosen = {"alpha": float(alphas[ratio, alpha]), "l1_ratio": float(ratios[ratio])}
+            best = self._classifier(**chosen).fit(X, y, sample_weight)
+            found |= {"coef_": best.coef_, "intercept_": best.intercept_, "best_estimator_": best}
+            found |= {f"{name}_": value for name, value in chosen.items()}
+        else:
+            found |= _mean_of_bests(results, ratios)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(model, name):
+                found[name] = getattr(model, name)
+        for name in ("best_estimator_", "feature_names_in_"):  # those of an earlier fit
+            self.__dict__.pop(name, None)
+        self.__dict__.update(found)
+        found_warnings = list(chain(*(result.warnings for result in results)))
+        warn_of(found_warnings, np.tile(alphas.ravel(), len(folds)).tolist())
+        return self
+
+    def _classifier(self, l1_ratio: float = 0.0, alpha: float = 1.0) -> SoftmaxGDClassifier:
+        """One with these parameters."""
+        return SoftmaxGDClassifier(
+            alpha=alpha,
+            l1_ratio=l1_ratio,
+            fit_intercept=self.fit_intercept,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            class_weight=self.class_weight,
+        )
+
+    def _check_parameters(self) -> tuple[Array, Array | int]:
+        """Check those that are not the classifier's; return l1_ratios, and alphas or their number."""
+        if isinstance(self.alphas, Integral) and not isinstance(self.alphas, bool | np.bool_):
+            check_grid("alphas", self.alphas, self.eps)
+            strengths: Array | int = int(self.alphas)
+        else:
+            strengths = check_alphas(self.alphas, "an integer >= 1 or")
+        allowed = "l1_ratios must be a sequence of numbers from 0 to 1"
+        if isinstance(self.l1_ratios, str) or np.ndim(self.l1_ratios) != 1:
+            raise TypeError(f"{allowed}, got {self.l1_ratios!r}.")
+        ratios = list(self.l1_ratios)
+        if not ratios:
+            raise ValueError(f"{allowed}, one at least, got {self.l1_ratios!r}.")
+        for ratio in ratios:
+            check_number("l1_ratios", ratio, at_least=0.0, at_most=1.0, allowed=allowed[15:])
+        if self.select not in SELECT:
+            raise ValueError(f"select must be one of {SELECT}, got {self.select!r}.")
+        if not isinstance(self.refit, bool | np.bool_):
+            raise TypeError(f"refit must be True or False, got {self.refit!r}.")
+        if not self.refit and self.select != "best":
+            raise ValueError(f"select={self.select!r} needs refit=True: folds choose their best.")
+        return np.array(ratios, dtype=np.float64), strengths
+
+    def _folds(
+        self, classes: Array, samples: Samples, sample_weight: Any, groups: Any
+    ) -> list[Fold]:
+        """The folds, each with samples of every class to fit and with some to score."""
+        labels = classes[samples.y]
+        weights = None if np.ndim(sample_weight) == 0 else np.asarray(sample_weight, dtype=float)
+        splits = check_cv(self.cv, labels, classifier=True).split(samples.X, labels, groups)
+        folds = [Fold(classes, samples, weights, *split) for split in splits]
+        if self.select != "best" and len(folds) < 2:
+            raise ValueError(f"select={self.select!r} needs two folds at least, cv gave one.")
+        for number, fold in enumerate(folds):
+            fold.check(number)
+        return folds
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Some samples to fit, and others to score.
+
+    Attributes
+    ----------
+    classes : ndarray (n_classes,)
+    samples : Samples
+        All of them.
+    weights : ndarray (n_samples,) or None
+        Their weights as given, without those of the classes.
+    fitted, held_out : ndarray
+        Which are which.
+    """
+
+    classes: Array
+    samples: Samples
+    weights: Array | None
+    fitted: Array
+    held_out: Array
+
+    def check(self, number: int) -> None:
+        """Raise a ValueError if a class has nothing to fit, or there is nothing to score."""
+        counts = np.bincount(
+            self.samples.y[self.fitted], self.samples.weights[self.fitted], len(self.classes)
+        )
+        if not counts.all():
+            missing = self.classes[counts == 0.0].tolist()
+            raise ValueError(
+                f"cv leaves no sample of class {missing[0]!r} to be fitted in fold {number}: use"
+                " fewer folds, or others."
+            )
+        if self.weights is not None and not self.weights[self.held_out].any():
+            raise ValueError(f"cv holds out no sample with a weight > 0 in fold {number}.")
+
+    def train(self) -> Samples:
+        """The samples to fit; their weights sum to one."""
+        X, y, weights = self.samples
+        weights = weights[self.fitted]
+        return Samples(X[self.fitted], y[self.fitted], weights / weights.sum())
+
+    def scorer(self, scoring: Any, task: Task, workers: Workers) -> Callable[[Any], float]:
+        """Return what scores a fitted classifier on the samples held out."""
+        X, codes, _ = self.samples
+        X, codes = X[self.held_out], codes[self.held_out]
+        weights = None if self.weights is None else self.weights[self.held_out]
+        if isinstance(scoring, str) and scoring == "neg_log_loss":
+            # scikit-learn's would need a sample of every class, and takes longer than the fit.
+            shares = np.ones(len(codes)) if weights is None else weights
+            loss = task.cross_entropy(X, codes, shares / shares.sum(), workers)
+            return lambda model: -loss(model.coef_, model.intercept_)
+        given = {} if weights is None else {"sample_weight": weights}
+        labels = self.classes[codes]
+        return lambda model: float(check_scoring(model, scoring)(model, X, labels, **given))
+
+
+class FoldResult(NamedTuple):
+    """What a path over alphas came to on one fold: a list of each, by alpha, and its best."""
+
+    scores: list[float]
+    n_iter: list[int]
+    warnings: list[Warning | None]
+    alpha: float
+    weights: tuple[Array, Array]
+
+
+def _fit_fold(
+    fold: Fold, model: SoftmaxGDClassifier, alphas: Array, scoring: Any
+) -> FoldResult:
+    """Fit and score for every alpha; `model` has the other parameters."""
+    model.classes_, model.n_features_in_ = fold.classes, fold.samples.X.shape[1]
+    scores, fits = [], []
+    best = 0.0, (np.empty(0), np.empty(0))
+    with Workers() as workers, np.errstate(all="ignore"):
+        problem, state = prepare(model, fold.train(), workers)
+        score = fold.scorer(scoring, problem.task, workers)
+        for fit in descend_path(model, problem, state, alphas, workers):
+            model.coef_, model.intercept_ = fit.run.weights
+            scores.append(score(model))
+            fits.append((fit.run.last.iteration, fit.warning))
+            if scores[-1] == max(scores) > max(scores[:-1], default=-np.inf):
+                best = model.alpha, fit.run.weights
+    n_iter, found = zip(*fits, strict=True)
+    return FoldResult(scores, list(n_iter), list(found), *best)
+
+
+def _grids(
+    model: SoftmaxGDClassifier,
+    samples: Samples,
+    ratios: Array,
+    strengths: Array | int,
+    eps: float,
+) -> Array:
+    """The strengths to try with each ratio, (n_l1_ratios, n_alphas), the largest first."""
+    if not isinstance(strengths, int):
+        return np.tile(strengths, (len(ratios), 1))
+    with Workers() as workers, np.errstate(all="ignore"):
+        problem, state = prepare(model, samples, workers)
+        slope = problem.largest_slope(state.gradient)
+    return np.array([grid(slope, ratio, strengths, eps) for ratio in ratios])
+
+
+def _choice(scores: Array, select: str) -> tuple[int, int]:
+    """Which l1_ratio and which alpha to take, given scores (n_folds, n_l1_ratios, n_alphas)."""
+    mean = scores.mean(axis=0)
+    ratio, alpha = np.unravel_index(mean.argmax(), mean.shape)
+    if select == "one_standard_error":
+        error = scores[:, ratio, alpha].std(ddof=1) / np.sqrt(len(scores))
+        alpha = np.argmax(mean[ratio] >= mean[ratio, alpha] - error)  # the first, so the largest
+    return int(ratio), int(alpha)
+
+
+def _mean_of_bests(results: Sequence[FoldResult], ratios: Array) -> dict[str, Any]:
+    """The attributes that are means over folds of what each liked best.
+
+    `results` has those of all ratios for one fold after another.
+    """
+    n = len(ratios)
+    chosen = [
+        max(range(start, start + n), key=lambda i: max(results[i].scores))
+        for start in range(0, len(results), n)
+    ]
+    coefs, intercepts = zip(*(results[i].weights for i in chosen), strict=True)
+    return {
+        "alpha_": float(np.mean([results[i].alpha for i in chosen])),
+        "l1_ratio_": float(np.mean([ratios[i % n] for i in chosen])),
+        "coef_": np.mean(coefs, axis=0),
+        "intercept_": np.mean(intercepts, axis=0),
+    }

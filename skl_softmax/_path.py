@@ -1,0 +1,302 @@
+"""Fits over many strengths of the penalty, each from where the one before it ended.
+
+What does not depend on the penalty is measured once, and what was learnt of the curvature goes from
+one fit to the next: `softmax_path` for users, `descend_path` for cross-validation.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from skl_softmax._callbacks import Callbacks
+from skl_softmax._classifier import SoftmaxGDClassifier
+from skl_softmax._curvature import curvature_kinds
+from skl_softmax._descent import State, descend, start, take_step
+from skl_softmax._l1_curvature import l1_curvature_kinds
+from skl_softmax._l1_descent import l1_descend
+from skl_softmax._l1_objective import L1Objective
+from skl_softmax._loop import Run, follow
+from skl_softmax._objective import SoftmaxObjective
+from skl_softmax._outcome import outcome
+from skl_softmax._problem import StandardizedProblem, Task
+from skl_softmax._rows import Array, Matrix
+from skl_softmax._samples import Given, Samples, check_samples
+from skl_softmax._threads import Workers
+from skl_softmax._validation import check_integer, check_measured, check_number, check_parameters
+
+LEAST_RATIO = 0.1  # below it, a path begins where it would with this l1_ratio
+ROUNDING = 1e-10  # relative, of the alpha from which on all weights are zero
+
+
+class SoftmaxPath(NamedTuple):
+    """The weights for each strength of the penalty.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        The strengths, the largest first.
+    coefs : ndarray of shape (n_alphas, n_classes, n_features)
+        Their coefficients; one row for two classes.
+    intercepts : ndarray of shape (n_alphas, n_classes)
+        Their intercepts; one for two classes.
+    losses : ndarray of shape (n_alphas,)
+        F at them, in nats per sample.
+    n_iters : ndarray of int of shape (n_alphas,)
+        How many steps each took from the one before.
+    classes : ndarray of shape (n_classes,)
+        The class labels, sorted.
+    feature_names : ndarray of str of shape (n_features,) or None
+        The names of the features, if X has any.
+    """
+
+    alphas: Array
+    coefs: Array
+    intercepts: Array
+    losses: Array
+    n_iters: Array
+    classes: Array
+    feature_names: Array | None
+
+
+def softmax_path(
+    X: ArrayLike | Matrix,
+    y: ArrayLike,
+    *,
+    alphas: ArrayLike | None = None,
+    n_alphas: int = 100,
+    eps: float = 1e-4,
+    l1_ratio: float = 0.0,
+    fit_intercept: bool = True,
+    max_iter: int = 1000,
+    tol: float = 1e-6,
+    class_weight: dict[Any, float] | str | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> SoftmaxPath:
+    r"""Fit the weights for many strengths of the penalty, from the largest down.
+
+    Every fit starts where the one before it ended: the whole path takes a few times as long as one
+    fit alone.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        Samples.
+    y : array-like of shape (n_samples,)
+        Class labels.
+    alphas : array-like of shape (n_alphas,), default=None
+        The strengths, as the classifier's `alpha`, in any order. None: `n_alphas` from the largest
+        that matters down to `eps` times that, evenly spaced on a logarithmic scale.
+    n_alphas : int, default=100
+        How many of them, if `alphas` is None.
+    eps : float, default=1e-4
+        The last of them over the first, if `alphas` is None.
+    l1_ratio : float, default=0.0
+        As the classifier's. The largest alpha that matters is the least for which all coefficients
+        are zero; below 0.1 there would be none, or one too large, and it is the one of 0.1.
+    fit_intercept : bool, default=True
+        As the classifier's.
+    max_iter : int, default=1000
+        As the classifier's, for each alpha.
+    tol : float, default=1e-6
+        As the classifier's. Smaller than its default: the last alphas are small, and which weights
+        are zero is told only by a `tol` well below ``alpha * l1_ratio``.
+    class_weight : dict, "balanced" or None, default=None
+        As the classifier's.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights. None: all equal.
+
+    Returns
+    -------
+    path : SoftmaxPath
+        A named tuple of `alphas`, `coefs`, `intercepts`, `losses`, `n_iters`, `classes` and
+        `feature_names`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a parameter or an input is not allowed.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if fits did not reach `tol`: how many, and why the first of them did not.
+
+    See Also
+    --------
+    CoefPathDisplay.from_path : Draws it.
+    SoftmaxGDClassifierCV : Chooses an alpha by cross-validation.
+
+    References
+    ----------
+    J. Friedman, T. Hastie and R. Tibshirani, "Regularization paths for generalized linear models
+    via coordinate descent", Journal of Statistical Software 33, 2010.
+    https://doi.org/10.18637/jss.v033.i01
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skl_softmax import softmax_path
+    >>> X, y = load_iris(return_X_y=True)
+    >>> path = softmax_path(X, y, n_alphas=5, l1_ratio=1.0)
+    >>> path.alphas.round(5)
+    array([0.59444, 0.05944, 0.00594, 0.00059, 0.00006])
+    >>> (path.coefs != 0).sum(axis=(1, 2))
+    array([0, 3, 5, 7, 8])
+    """
+    model = SoftmaxGDClassifier(
+        l1_ratio=l1_ratio,
+        fit_intercept=fit_intercept,
+        max_iter=max_iter,
+        tol=tol,
+        class_weight=class_weight,
+    )
+    if alphas is None:
+        check_grid("n_alphas", n_alphas, eps)
+    strengths = None if alphas is None else check_alphas(alphas, "None or")
+    samples = check_input(model, X, y, sample_weight, all_finite=sparse.issparse(X))
+    with Workers() as workers, np.errstate(all="ignore"):
+        problem, state = prepare(model, samples, workers)
+        if strengths is None:
+            strengths = grid(problem.largest_slope(state.gradient), l1_ratio, n_alphas, eps)
+        fits = list(descend_path(model, problem, state, strengths, workers))
+    warn_of([fit.warning for fit in fits], strengths.tolist())
+    coefs, intercepts = zip(*(fit.run.weights for fit in fits), strict=True)
+    return SoftmaxPath(
+        alphas=strengths,
+        coefs=np.array(coefs),
+        intercepts=np.array(intercepts),
+        losses=np.array([fit.run.last.loss for fit in fits]),
+        n_iters=np.array([fit.run.last.iteration for fit in fits]),
+        classes=model.classes_,
+        feature_names=getattr(model, "feature_names_in_", None),
+    )
+
+
+class Fit(NamedTuple):
+    """One of a path: what it passed through, and what there is to warn of."""
+
+    run: Run
+    warning: Warning | None
+
+
+def check_input(
+    model: SoftmaxGDClassifier, X: Any, y: Any, sample_weight: Any, *, all_finite: bool
+) -> Samples:
+    """Check everything; return the samples to fit.
+
+    `model` has the parameters, and gets `classes_` and what else is known of the input.
+    """
+    check_parameters(model)
+    given = Given(X, y, sample_weight, None, None, None)
+    model.classes_, samples, _ = check_samples(model, given, all_finite=all_finite)
+    return samples
+
+
+def prepare(
+    model: SoftmaxGDClassifier, samples: Samples, workers: Workers
+) -> tuple[StandardizedProblem, State]:
+    """Return the problem, for any alpha > 0, and its state at zero weights."""
+    n_classes = len(model.classes_)
+    n_outputs = 1 if n_classes == 2 else n_classes
+    task = Task(*samples, n_outputs, 1.0, bool(model.fit_intercept), float(model.l1_ratio))
+    problem = StandardizedProblem(task, workers)
+    check_measured(samples.X, problem.scale, model)
+    return problem, start(problem.objective, np.zeros(problem.objective.shape))
+
+
+def descend_path(
+    model: SoftmaxGDClassifier,
+    problem: StandardizedProblem,
+    state: State,
+    alphas: Array,
+    workers: Workers,
+) -> Iterator[Fit]:
+    """Fit for every alpha in turn, from a state of the problem with whatever alpha it has.
+
+    `model` has the parameters, and gets each alpha.
+    """
+    nobody = Callbacks(model, None, None, None)
+    for alpha in alphas.tolist():
+        model.alpha = alpha
+        before, problem = problem, problem.with_alpha(alpha)
+        state = _moved(state, before.objective, problem.objective)
+        run = follow(model, problem, _descent(problem.objective, state), None, nobody)
+        if run.stop_reason == "interrupted":
+            raise KeyboardInterrupt
+        yield Fit(run, outcome(model, run, problem.task, workers))
+        state = run.last
+
+
+def _moved(
+    state: State,
+    before: SoftmaxObjective | L1Objective,
+    after: SoftmaxObjective | L1Objective,
+) -> State:
+    """The state of the same params where the penalty is another: without a pass, if it can be."""
+    if np.isnan(state.gradient).any():  # the last steps were on some of the features
+        return replace(start(after, state.params), n_passes=state.n_passes)
+    penalties = [getattr(objective, "smooth", objective).penalty for objective in (before, after)]
+    loss = state.loss - before.penalty_on(state.params) + after.penalty_on(state.params)
+    return replace(
+        state,
+        iteration=0,
+        loss=loss,
+        gradient=state.gradient + (penalties[1] - penalties[0]) * state.params,
+        step=1.0,
+        model=state.model if type(before) is type(after) else None,
+    )
+
+
+def _descent(objective: SoftmaxObjective | L1Objective, state: State) -> Iterator[State]:
+    """The state, and the steps from there."""
+    if isinstance(objective, L1Objective):
+        return chain([state], l1_descend(objective, state, l1_curvature_kinds))
+    return chain([state], descend(objective, state, curvature_kinds(objective), take_step))
+
+
+def grid(largest_slope: float, l1_ratio: float, n_alphas: int, eps: float) -> Array:
+    """The strengths (n_alphas,), the first of them a few roundings above the least that zeroes all."""
+    largest = largest_slope * (1.0 + ROUNDING) / max(l1_ratio, LEAST_RATIO)
+    return np.geomspace(largest, eps * largest, n_alphas)
+
+
+def check_grid(name: str, n_alphas: Any, eps: Any) -> None:
+    """Check what describes a grid."""
+    check_integer(name, n_alphas, at_least=1)
+    check_number("eps", eps, above=0.0, below=1.0, allowed="a number between 0 and 1")
+
+
+def check_alphas(alphas: Any, allowed: str) -> Array:
+    """Return the given strengths, the largest first."""
+    allowed = f"alphas must be {allowed} a sequence of finite numbers >= 0"
+    try:
+        strengths = np.array(alphas, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise type(error)(f"{allowed}, got {alphas!r}.") from error
+    if strengths.ndim != 1 or not len(strengths):
+        raise ValueError(f"{allowed}, one at least, got {alphas!r}.")
+    if not (np.isfinite(strengths) & (strengths >= 0.0)).all():
+        raise ValueError(f"{allowed}, got {alphas!r}.")
+    return np.sort(strengths)[::-1]
+
+
+def warn_of(found: Sequence[Warning | None], alphas: Sequence[float]) -> None:
+    """Warn once of the fits that did not end as they should."""
+    missed = [(warning, alpha) for warning, alpha in zip(found, alphas, strict=True) if warning]
+    if missed:
+        warning, alpha = missed[0]
+        warnings.warn(
+            f"{len(missed)} of {len(found)} fits did not end as they should, the first of them at"
+            f" alpha={alpha:.3g}. {warning}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
