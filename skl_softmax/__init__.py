@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 
+from skl_softmax._alpha_score import AlphaScoreDisplay
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._coef_path import CoefPathDisplay
 from skl_softmax._cv import SoftmaxGDClassifierCV
@@ -11,6 +12,7 @@ from skl_softmax._path import SoftmaxPath, softmax_path
 from skl_softmax._regions import DecisionRegionsDisplay
 
 __all__ = [
+    "AlphaScoreDisplay",
     "CoefPathDisplay",
     "DecisionRegionsDisplay",
     "LossCurveDisplay",

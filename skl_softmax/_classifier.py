@@ -22,6 +22,7 @@ from skl_softmax._descent import State, constant_descent, matrix_descent
 from skl_softmax._fitted import FittedMixin
 from skl_softmax._l1_curvature import l1_curvature_kinds
 from skl_softmax._l1_descent import l1_descent, proximal_descent
+from skl_softmax._l1_objective import L1Objective
 from skl_softmax._loop import follow
 from skl_softmax._model import start_weights
 from skl_softmax._outcome import outcome
@@ -431,17 +432,17 @@ class SoftmaxGDClassifier(
         self, task: Task, workers: Workers, coef: Array, intercept: Array
     ) -> tuple[RawProblem | StandardizedProblem, Iterator[State]]:
         """What is to be minimised, and the steps from the given weights."""
-        has_kinks = task.has_kinks
         if not isinstance(self.learning_rate, str):
             raw = RawProblem(task, workers, measure_scale=self._measures_scale())
             check_measured(task.X, raw.scale, self)
-            params = raw.params(coef, intercept)
-            constant = proximal_descent if has_kinks else constant_descent
-            return raw, constant(raw.objective, params, float(self.learning_rate))
+            params, rate = raw.params(coef, intercept), float(self.learning_rate)
+            if isinstance(raw.objective, L1Objective):
+                return raw, proximal_descent(raw.objective, params, rate)
+            return raw, constant_descent(raw.objective, params, rate)
         problem = StandardizedProblem(task, workers, may_reduce=self.gap_tol is None)
         check_measured(task.X, problem.scale, self)
         params = problem.start(coef, intercept, np.log(max(2, task.n_outputs)))
         objective = problem.objective
-        if has_kinks:
+        if isinstance(objective, L1Objective):
             return problem, l1_descent(objective, params, l1_curvature_kinds)
         return problem, matrix_descent(objective, params, curvature_kinds(objective))

@@ -1,4 +1,4 @@
-"""The display of a fit's weights over the steps.
+"""The display of weights over the steps of a fit, or over the strengths of the penalty.
 
 As scikit-learn's displays: `__init__` stores, `from_estimator` collects, `plot` draws. Nothing is
 fitted again, and pyplot knows nothing of the figures: to have it, hand `ax` one of its axes.
@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from skl_softmax._path import SoftmaxPath
 from skl_softmax._pictures import (
     LINE_STYLES,
     Drawn,
@@ -23,11 +24,13 @@ from skl_softmax._pictures import (
 from skl_softmax._rows import Array
 from skl_softmax._trained import check_axes, check_labels, index_of, names_of, trained
 
+MOST_FEATURES = 100  # of a path
+
 
 class CoefPathDisplay(Drawn):
-    """Every weight over the steps of a fit: a colour for each class, a style for each feature.
+    """Every weight over the steps of a fit, or over alpha: a colour for each class.
 
-    Use `from_estimator` to make one.
+    And a style for each feature, if they are few. Use `from_estimator` or `from_path` to make one.
 
     Parameters
     ----------
@@ -37,6 +40,10 @@ class CoefPathDisplay(Drawn):
         Their labels.
     features : sequence of str of shape (n_features,)
         Their names.
+    alphas : ndarray of shape (n_alphas,), default=None
+        The strengths of the penalty, if `paths` goes over those and not over steps.
+    n_used : ndarray of int of shape (n_alphas,), default=None
+        How many features have a weight that is not zero, for each alpha; along the upper edge.
 
     Attributes
     ----------
@@ -55,10 +62,20 @@ class CoefPathDisplay(Drawn):
     ['intercept', 'petal width (cm)']
     """
 
-    def __init__(self, *, paths: Array, classes: Sequence[Any], features: Sequence[str]) -> None:
+    def __init__(
+        self,
+        *,
+        paths: Array,
+        classes: Sequence[Any],
+        features: Sequence[str],
+        alphas: Array | None = None,
+        n_used: Array | None = None,
+    ) -> None:
         self.paths = paths
         self.classes = classes
         self.features = features
+        self.alphas = alphas
+        self.n_used = n_used
 
     @classmethod
     def from_estimator(
@@ -114,24 +131,76 @@ class CoefPathDisplay(Drawn):
         if classifier.fit_intercept:
             intercepts = classifier.intercept_history_[:, :, np.newaxis]
             paths, names = np.concatenate([intercepts, paths], axis=2), ["intercept", *names]
-        labels = classifier.classes_[-paths.shape[1] :]  # of two classes, the second
-        if classes is not None:
-            chosen = check_labels(classes, labels)
-            paths = paths[:, [list(labels).index(label) for label in chosen]]
-            labels = chosen
-        shown = _chosen(features, names, int(classifier.fit_intercept))
-        if not len(labels) or not shown:
-            raise ValueError("There is no class or no feature to draw.")
         if top is None and features is None:
             top = len(LINE_STYLES)
-        if top is not None:
-            if not isinstance(top, int | np.integer) or top < 1:
-                raise ValueError(f"top must be an int, 1 or more, got {top!r}.")
-            moved = np.ptp(paths[:, :, shown], axis=0).max(axis=0)
-            shown = [shown[j] for j in np.sort(np.argsort(-moved, kind="stable")[:top])]
-        display = cls(
-            paths=paths[:, :, shown], classes=list(labels), features=[names[j] for j in shown]
-        )
+        shown = _chosen(features, names, int(classifier.fit_intercept))
+        drawn = _drawn(paths, classifier.classes_, names, classes, shown, top)
+        return cls(**drawn).plot(ax=ax, **line_kw)
+
+    @classmethod
+    def from_path(
+        cls,
+        path: SoftmaxPath,
+        *,
+        classes: Sequence[Any] | None = None,
+        features: Sequence[str | int] | None = None,
+        top: int | None = None,
+        feature_names: Sequence[str] | None = None,
+        ax: Any = None,
+        **line_kw: Any,
+    ) -> Self:
+        """Draw the weights of a path over alpha, the largest at the left.
+
+        Along the upper edge stands how many features have a weight that is not zero. Intercepts are
+        not drawn.
+
+        Parameters
+        ----------
+        path : SoftmaxPath
+            What `softmax_path` returned.
+        classes, features, feature_names
+            As in `from_estimator`; the names are those of the path by default.
+        top : int, default=None
+            How many features to draw: those that a weight of any class moved most for. None: those
+            with a weight that is not zero, up to a hundred, or those named in `features`.
+        ax : matplotlib Axes, default=None
+            Where to draw. None: in a new figure.
+        **line_kw
+            What else to give every line.
+
+        Returns
+        -------
+        display : CoefPathDisplay
+
+        Raises
+        ------
+        TypeError
+            If it is not a path.
+        ValueError
+            If a class or feature does not exist, `top` is less than one, or an alpha is zero.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_wine
+        >>> from skl_softmax import CoefPathDisplay, softmax_path
+        >>> X, y = load_wine(return_X_y=True, as_frame=True)
+        >>> path = softmax_path((X - X.mean()) / X.std(), y, l1_ratio=1.0, n_alphas=20)
+        >>> display = CoefPathDisplay.from_path(path, top=3)
+        >>> display.features
+        ['alcohol', 'flavanoids', 'proline']
+        """
+        if not hasattr(path, "alphas") or not hasattr(path, "coefs"):
+            raise TypeError(f"path must be what softmax_path returned, got {type(path).__name__}.")
+        if not path.alphas.all():
+            raise ValueError("A path with alpha=0 cannot be drawn: the axis is logarithmic.")
+        names = names_of(path.feature_names, path.coefs.shape[2], feature_names)
+        used = (path.coefs != 0).any(axis=1)
+        shown = _chosen(features, names, 0)
+        if features is None:
+            shown = np.flatnonzero(used.any(axis=0)).tolist() or shown[:1]
+            top = MOST_FEATURES if top is None else top
+        drawn = _drawn(path.coefs, path.classes, names, classes, shown, top)
+        display = cls(**drawn, alphas=path.alphas, n_used=used.sum(axis=1))
         return display.plot(ax=ax, **line_kw)
 
     def plot(self, ax: Any = None, **line_kw: Any) -> Self:
@@ -155,16 +224,34 @@ class CoefPathDisplay(Drawn):
         n_steps, n_classes, n_features = self.paths.shape
         colors = class_colors(n_classes)
         styles = [LINE_STYLES[j % len(LINE_STYLES)] for j in range(n_features)]
+        steps = range(n_steps) if self.alphas is None else self.alphas
+        if self.alphas is not None and n_features > len(LINE_STYLES):
+            styles = ["-"] * n_features
         self.lines_ = np.empty((n_classes, n_features), dtype=object)
         for k, j in np.ndindex(self.lines_.shape):
-            options = {"color": colors[k], "linestyle": styles[j], **point_marker(range(n_steps))}
+            options = {"color": colors[k], "linestyle": styles[j], **point_marker(steps)}
             options |= line_kw
             options["label"] = f"{self.classes[k]}, {self.features[j]}"
-            (self.lines_[k, j],) = self.ax_.plot(self.paths[:, k, j], **options)
-        self.ax_.set(xlabel="step", ylabel="weight")
+            (self.lines_[k, j],) = self.ax_.plot(steps, self.paths[:, k, j], **options)
+        self.ax_.set(xlabel="step" if self.alphas is None else "alpha", ylabel="weight")
+        if self.alphas is not None:
+            self.ax_.set_xscale("log")
+            self.ax_.set_xlim(self.alphas[0], self.alphas[-1] if n_steps > 1 else None)
         clear_spines(self.ax_)
+        if self.alphas is not None and self.n_used is not None:
+            self._count(self.alphas, self.n_used)
         self._explain(colors, styles, outside=is_new)
         return self
+
+    def _count(self, alphas: Array, n_used: Array) -> None:
+        """Say along the upper edge how many features are in use."""
+        at = np.unique(np.linspace(0, len(alphas) - 1, 7).round().astype(int))
+        upper = self.ax_.secondary_xaxis("top")
+        upper.set_xticks(alphas[at], [str(n_used[i]) for i in at])
+        upper.tick_params(which="both", length=0)
+        upper.set_xticks([], minor=True)
+        upper.spines["top"].set_visible(False)
+        upper.set_xlabel("features in use")
 
     def _explain(self, colors: Sequence[Any], styles: Sequence[Any], *, outside: bool) -> None:
         """Add the legend: what the colours mean, and, as far as they differ, the styles."""
@@ -180,6 +267,31 @@ class CoefPathDisplay(Drawn):
         if outside:
             place = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.02), "frameon": False}
         add_legend(self.ax_, handles, texts, handlelength=3, **place)
+
+
+def _drawn(
+    paths: Array,
+    all_classes: Array,
+    names: Sequence[str],
+    classes: Sequence[Any] | None,
+    shown: list[int],
+    top: int | None,
+) -> dict[str, Any]:
+    """What is to be drawn of paths (n, n_classes, n_features): the display's first parameters."""
+    labels = all_classes[-paths.shape[1] :]  # of two classes, the second
+    if classes is not None:
+        chosen = check_labels(classes, labels)
+        paths = paths[:, [list(labels).index(label) for label in chosen]]
+        labels = chosen
+    if not len(labels) or not shown:
+        raise ValueError("There is no class or no feature to draw.")
+    if top is not None:
+        if not isinstance(top, int | np.integer) or top < 1:
+            raise ValueError(f"top must be an int, 1 or more, got {top!r}.")
+        moved = np.ptp(paths[:, :, shown], axis=0).max(axis=0)
+        shown = [shown[j] for j in np.sort(np.argsort(-moved, kind="stable")[:top])]
+    features = [names[j] for j in shown]
+    return {"paths": paths[:, :, shown], "classes": list(labels), "features": features}
 
 
 def _chosen(

@@ -12,11 +12,11 @@ from numbers import Integral
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
+from sklearn.utils.parallel import Parallel, delayed
 
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._path import (
@@ -254,7 +254,7 @@ class SoftmaxGDClassifierCV(
         )
 
     def _check_parameters(self) -> tuple[Array, Array | int]:
-        """Check those that are not the classifier's; return l1_ratios, and alphas or their number."""
+        """Check those of its own; return the l1_ratios, and the alphas or their number."""
         if isinstance(self.alphas, Integral) and not isinstance(self.alphas, bool | np.bool_):
             check_grid("alphas", self.alphas, self.eps)
             strengths: Array | int = int(self.alphas)
@@ -263,7 +263,7 @@ class SoftmaxGDClassifierCV(
         allowed = "l1_ratios must be a sequence of numbers from 0 to 1"
         if isinstance(self.l1_ratios, str) or np.ndim(self.l1_ratios) != 1:
             raise TypeError(f"{allowed}, got {self.l1_ratios!r}.")
-        ratios = list(self.l1_ratios)
+        ratios = np.ravel(np.asarray(self.l1_ratios, dtype=object)).tolist()
         if not ratios:
             raise ValueError(f"{allowed}, one at least, got {self.l1_ratios!r}.")
         for ratio in ratios:
@@ -357,9 +357,7 @@ class FoldResult(NamedTuple):
     weights: tuple[Array, Array]
 
 
-def _fit_fold(
-    fold: Fold, model: SoftmaxGDClassifier, alphas: Array, scoring: Any
-) -> FoldResult:
+def _fit_fold(fold: Fold, model: SoftmaxGDClassifier, alphas: Array, scoring: Any) -> FoldResult:
     """Fit and score for every alpha; `model` has the other parameters."""
     model.classes_, model.n_features_in_ = fold.classes, fold.samples.X.shape[1]
     scores, fits = [], []

@@ -109,7 +109,9 @@ class FittedMixin(StagedMixin):
         check_is_fitted(self)
         check_parameters(self)
         if self.alpha * self.l1_ratio > 0:
-            raise ValueError("There is no certificate for an L1 penalty: duality_gap needs l1_ratio=0.")
+            raise ValueError(
+                "There is no certificate for an L1 penalty: duality_gap needs l1_ratio=0."
+            )
         if self.alpha == 0:
             warnings.warn(
                 "With alpha=0 the gap is infinite: without a penalty there need not be a minimum,"
@@ -134,8 +136,8 @@ class FittedMixin(StagedMixin):
 
         For tools that know no other classifier: converters to ONNX, explainers, model stores. It
         predicts the same labels and probabilities. Its penalty is the default one, which matters
-        only if it is fitted again: the same optimum then needs ``C = 1 / (alpha * sum of weights)``,
-        and this one's `l1_ratio`.
+        only if it is fitted again: for the same optimum, ``C = 1 / (alpha * sum of weights)`` and
+        this one's `l1_ratio`.
 
         Returns
         -------
@@ -167,7 +169,6 @@ class FittedMixin(StagedMixin):
                 setattr(exported, name, deepcopy(getattr(self, name)))
         exported.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
         return exported
-
 
     def sparsify(self) -> Self:
         """Turn `coef_` into a sparse matrix, which takes less memory if most of it is zero.
@@ -210,7 +211,7 @@ def _excess(problem: StandardizedProblem, params: Array, loss: float) -> float:
     What the loss is seen to fall by, and what it can still fall by: until that is no more.
     """
     gap, bound = problem.certificate(), np.inf
-    objective = problem.objective
+    objective = problem.smooth
     rounding = 4.0 * objective.precision
     for state in islice(matrix_descent(objective, params, curvature_kinds(objective)), STEPS):
         fallen, left = max(loss - state.loss, 0.0), gap(state.params, state.loss, state.gradient)

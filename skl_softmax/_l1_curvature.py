@@ -116,4 +116,4 @@ def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
 
 def _measured(objective: L1Objective, params: Array) -> Array:
     """Which coordinates to measure the Hessian of: those in use, and the intercept."""
-    return (params != 0.0) | (objective.l1 == 0.0)
+    return np.asarray((params != 0.0) | (objective.l1 == 0.0))

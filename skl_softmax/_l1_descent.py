@@ -2,8 +2,8 @@
 
 Within an orthant, where no coordinate changes its sign, the objective is smooth. A step is that of
 a smooth function for the coordinates that are free: those not zero, and those at zero that would
-gain by leaving it. It ends where it would leave the orthant: what crosses zero stays there. So zeros
-are exact, and the loss never rises.
+gain by leaving it. It ends where it would leave the orthant: what crosses zero stays there. So
+zeros are exact, and the loss never rises.
 
 References
 ----------
@@ -23,7 +23,6 @@ import numpy as np
 
 from skl_softmax._curvature import Curvature
 from skl_softmax._descent import (
-    Objective,
     Pair,
     State,
     descend,
@@ -37,10 +36,14 @@ from skl_softmax._rows import Array
 
 DAMPING = 0.1  # times the largest derivative: no step changes a standardised coefficient by > 10
 SHORTER, SHORTEST = 0.4, 1e-12  # a step that will not do, and one that is none
-PROGRESS = 0.1  # of the violation, that steps on some features should leave before all are looked at
+PROGRESS = (
+    0.1  # of the violation, that steps on some features should leave before all are looked at
+)
 
 
-def proximal_descent(objective: L1Objective, params: Array, learning_rate: float) -> Iterator[State]:
+def proximal_descent(
+    objective: L1Objective, params: Array, learning_rate: float
+) -> Iterator[State]:
     """The textbook's loop and soft thresholding after every step (ISTA), without end.
 
     References
@@ -167,9 +170,7 @@ def _search(
             after = objective.pseudo_gradient(params, gradient)
             if falls_enough(state.loss - loss, promised, rounding, pseudo_gradient, after):
                 loss = min(loss, state.loss)
-                return State(
-                    state.iteration + 1, params, loss, gradient, n_passes, t, state.model
-                )
+                return State(state.iteration + 1, params, loss, gradient, n_passes, t, state.model)
             if promised <= rounding:
                 break
         t *= SHORTER

@@ -4,8 +4,8 @@ r"""The objective with an L1 penalty: a smooth function, and kinks where coeffic
 
     F(W, b) + \sum_{kj} \lambda_j \lvert w_{kj} \rvert
 
-A gradient is always that of F, the smooth part. What decides is the pseudo-gradient, the subgradient
-of least norm: zero at the minimum, and its negative leads down steepest everywhere else.
+A gradient is always that of F, the smooth part. What decides is the pseudo-gradient, the
+subgradient of least norm: zero at the minimum, and elsewhere its negative leads down steepest.
 
 Knows nothing of steps or estimators; validates nothing.
 """
@@ -75,10 +75,10 @@ class L1Objective:
         Y. Li and S. Osher, "A new median formula with applications to PDE based denoising",
         Communications in Mathematical Sciences 7, 2009. https://doi.org/10.4310/CMS.2009.v7.n3.a11
         """
-        n_classes = len(params)
+        n_classes: int = len(params)
         if n_classes == 1:
             return params
-        ordered = np.sort(params, axis=0)
+        ordered: Array = np.sort(params, axis=0)
         mean = ordered.mean(axis=0)
         below = np.arange(n_classes + 1.0)[:, np.newaxis]
         l2 = np.maximum(self.smooth.penalty, np.finfo(float).tiny)
@@ -99,12 +99,12 @@ class L1Objective:
         n_features = self.smooth.rows.n_features
         in_use = params[:, :n_features].any(axis=0)
         violation = np.abs(self.pseudo_gradient(params, gradient)[:, :n_features]).max(axis=0)
-        n_chosen = max(FEW_FEATURES, 2 * np.count_nonzero(in_use))
+        n_chosen = max(FEW_FEATURES, 2 * int(np.count_nonzero(in_use)))
         if 2 * n_chosen >= n_features:
             return np.ones(n_features, dtype=bool)
         chosen = np.zeros(n_features, dtype=bool)
         chosen[np.argpartition(violation, -n_chosen)[-n_chosen:]] = True
-        return in_use | (chosen & (violation >= SHARE_VIOLATED * violation.max()))
+        return np.asarray(in_use | (chosen & (violation >= SHARE_VIOLATED * violation.max())))
 
     def restrict(self, features: Array) -> L1Objective:
         """The same of some features alone, (n_features,) of bool, all other coefficients zero."""

@@ -183,7 +183,7 @@ class _Log:
         if stop_reason == "max_iter" and np.isnan(derivative):  # that of some features is known
             _, gradient = self._problem.objective.value_and_gradient(self.last.params)
             derivative = self._problem.gradient_size(self.last.params, gradient)
-        is_exact = _is_as_exact_as_rounding(self._problem.objective.precision, derivative)
+        is_exact = _is_as_exact_as_rounding(self._problem.smooth.precision, derivative)
         has_arrived = stop_reason in ("tol", "gap_tol") or (
             stop_reason == "precision" and gap is None and is_exact
         )
@@ -215,7 +215,7 @@ class _Log:
         if state.loss > 0.5 * self._tested_loss:
             return False
         self._tested_loss = state.loss
-        return self._problem.objective.separates(state.params)
+        return self._problem.smooth.separates(state.params)
 
     def _gap(self, state: State) -> float | None:
         """How far its loss is above the minimum at most, if that is asked for."""

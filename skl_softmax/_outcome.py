@@ -94,7 +94,7 @@ def _unsettled(estimator: Any, run: Run, task: Task, workers: Workers) -> Warnin
     # In float64: where the loss can fall no further, steps come to an end, and tell nothing.
     exact = StandardizedProblem(task, workers, dtype=np.float64)
     params = exact.params(*(weight.astype(np.float64) for weight in run.weights))
-    objective = exact.objective
+    objective = exact.smooth
     ended, change, last = _further(objective, params, 1, 0.25)
     if change <= SETTLED and objective.largest_logit(params) > SATURATED:
         # Where probabilities are nearly one, steps may tell nothing: once more, from the start.

@@ -228,7 +228,7 @@ def descend_path(
     for alpha in alphas.tolist():
         model.alpha = alpha
         before, problem = problem, problem.with_alpha(alpha)
-        state = _moved(state, before.objective, problem.objective)
+        state = _moved(state, before, problem)
         run = follow(model, problem, _descent(problem.objective, state), None, nobody)
         if run.stop_reason == "interrupted":
             raise KeyboardInterrupt
@@ -236,23 +236,20 @@ def descend_path(
         state = run.last
 
 
-def _moved(
-    state: State,
-    before: SoftmaxObjective | L1Objective,
-    after: SoftmaxObjective | L1Objective,
-) -> State:
+def _moved(state: State, before: StandardizedProblem, after: StandardizedProblem) -> State:
     """The state of the same params where the penalty is another: without a pass, if it can be."""
+    params = state.params
     if np.isnan(state.gradient).any():  # the last steps were on some of the features
-        return replace(start(after, state.params), n_passes=state.n_passes)
-    penalties = [getattr(objective, "smooth", objective).penalty for objective in (before, after)]
-    loss = state.loss - before.penalty_on(state.params) + after.penalty_on(state.params)
+        return replace(start(after.objective, params), n_passes=state.n_passes)
+    penalties = [problem.objective.penalty_on(params) for problem in (before, after)]
+    change = after.smooth.penalty - before.smooth.penalty
     return replace(
         state,
         iteration=0,
-        loss=loss,
-        gradient=state.gradient + (penalties[1] - penalties[0]) * state.params,
+        loss=state.loss - penalties[0] + penalties[1],
+        gradient=state.gradient + change * params,
         step=1.0,
-        model=state.model if type(before) is type(after) else None,
+        model=state.model if before.task.has_kinks == after.task.has_kinks else None,
     )
 
 
@@ -264,7 +261,7 @@ def _descent(objective: SoftmaxObjective | L1Objective, state: State) -> Iterato
 
 
 def grid(largest_slope: float, l1_ratio: float, n_alphas: int, eps: float) -> Array:
-    """The strengths (n_alphas,), the first of them a few roundings above the least that zeroes all."""
+    """The strengths (n_alphas,); the first is a few roundings above the least that zeroes all."""
     largest = largest_slope * (1.0 + ROUNDING) / max(l1_ratio, LEAST_RATIO)
     return np.geomspace(largest, eps * largest, n_alphas)
 

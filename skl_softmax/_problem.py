@@ -73,12 +73,6 @@ class Task:
         """What an absolute value of the params (n_dof,) costs, in coordinates of that scale."""
         return np.append(self.alpha * self.l1_ratio / scale, np.zeros(int(self.fit_intercept)))
 
-    def objective(
-        self, rows: Rows, center: Array, scale: Array, gram: Array | None = None
-    ) -> SoftmaxObjective | L1Objective:
-        """F, as `smooth` has it and with the L1 penalty, if there is one."""
-        return self.with_kinks(self.smooth(rows, center, scale, gram))
-
     def with_kinks(self, smooth: SoftmaxObjective) -> SoftmaxObjective | L1Objective:
         """F, given what `smooth` returned."""
         return L1Objective(smooth, self.l1(smooth.scale)) if self.has_kinks else smooth
@@ -88,7 +82,7 @@ class Task:
     ) -> Callable[[Array, Array], float]:
         """The mean loss on other samples, without the penalty, of given coef and intercept."""
         task = replace(self, X=X, y=y, weights=weights)
-        return RawProblem(task, workers, measure_scale=False).objective.cross_entropy
+        return RawProblem(task, workers, measure_scale=False).smooth.cross_entropy
 
 
 class RawProblem:
@@ -100,12 +94,13 @@ class RawProblem:
     def __init__(self, task: Task, workers: Workers, *, measure_scale: bool) -> None:
         self._rows = Rows(task.X, task.n_outputs, workers)
         n_features = self._rows.n_features
-        self.objective = task.objective(self._rows, np.zeros(n_features), np.ones(n_features))
+        self.smooth = task.smooth(self._rows, np.zeros(n_features), np.ones(n_features))
+        self.objective = task.with_kinks(self.smooth)
         self.center, self.scale = np.zeros(n_features), np.ones(n_features)
         if measure_scale:
             self.center, self.scale, _ = _standardization(self._rows, task)
-        self.coef = self.objective.coef
-        self.params = self.objective.params
+        self.coef = self.smooth.coef
+        self.params = self.smooth.params
         self.task = task
 
     @property
@@ -173,14 +168,15 @@ class StandardizedProblem:
                 task,
                 with_gram=not task.has_kinks and starts_from_gram_matrix(rows, task.n_outputs),
             )
-            self.objective = task.objective(rows, self.center, self.scale, gram)
+            self.smooth = task.smooth(rows, self.center, self.scale, gram)
         else:
             self.center = self._space.center
             self.scale = np.ones_like(self.center)  # of use to no one here, and a number
             rows = Rows(self._space.coordinates, task.n_outputs, workers)
             self._all_rows.append(rows)
             rank = rows.n_features
-            self.objective = task.objective(rows, np.zeros(rank), self._space.scale, np.eye(rank))
+            self.smooth = task.smooth(rows, np.zeros(rank), self._space.scale, np.eye(rank))
+        self.objective = task.with_kinks(self.smooth)
 
     @property
     def n_passes(self) -> int:
@@ -189,7 +185,7 @@ class StandardizedProblem:
 
     def coef(self, params: Array) -> tuple[Array, Array]:
         """Return coef (n_outputs, n_features) and intercept (n_outputs,) of the data's dtype."""
-        coef, intercept = self.objective.coef(params)
+        coef, intercept = self.smooth.coef(params)
         if self._space is not None:
             coef = self._space.expand(coef)
             intercept = (intercept - coef.astype(np.float64) @ self.center).astype(coef.dtype)
@@ -204,7 +200,7 @@ class StandardizedProblem:
         if self._space is not None:
             intercept = intercept + coef @ self.center
             coef = self._space.reduce(coef)
-        params = self.objective.params(coef, intercept)
+        params = self.smooth.params(coef, intercept)
         if isinstance(self.objective, L1Objective):
             return self.objective.balanced(params)
         return params if len(params) == 1 else params - params.mean(axis=0)
@@ -227,9 +223,9 @@ class StandardizedProblem:
     def with_alpha(self, alpha: float) -> StandardizedProblem:
         """The same problem with another strength of the penalty: nothing is measured again."""
         other = copy(self)
-        other.task = task = replace(self.task, alpha=alpha)
-        smooth = self.objective.smooth if self.task.has_kinks else self.objective
-        other.objective = task.with_kinks(smooth.with_alpha(alpha * (1.0 - task.l1_ratio)))
+        other.task = replace(self.task, alpha=alpha)
+        other.smooth = self.smooth.with_alpha(alpha * (1.0 - self.task.l1_ratio))
+        other.objective = other.task.with_kinks(other.smooth)
         return other
 
     def largest_slope(self, gradient: Array) -> float:
@@ -237,26 +233,25 @@ class StandardizedProblem:
 
         With an L1 penalty that strong, no weight leaves zero.
         """
-        smooth = self.objective.smooth if self.task.has_kinks else self.objective
-        slopes = gradient[:, : len(smooth.scale)] * np.where(
-            np.isfinite(smooth.scale), smooth.scale, 0.0
-        )
+        scale = self.smooth.scale
+        slopes = gradient[:, : len(scale)] * np.where(np.isfinite(scale), scale, 0.0)
         if self._space is not None:
             slopes = self._space.expand(slopes)
         return float(np.abs(slopes).max())
 
     def certificate(self) -> Gap:
         """Return what bounds how far above the minimum a loss is; takes a pass."""
-        _, at_zero = self.objective.value_and_gradient(np.zeros(self.objective.shape))
-        certificate = Certificate(self.objective, at_zero)
+        _, at_zero = self.smooth.value_and_gradient(np.zeros(self.smooth.shape))
+        certificate = Certificate(self.smooth, at_zero)
         left_out = _left_out(self._all_rows[0], self.task, self.center, self.scale)
         return lambda *state: certificate.gap(*state) + left_out
 
     def gradient_size(self, params: Array, gradient: Array) -> float:
         """The largest derivative in absolute value, for standardised features.
 
-        With an L1 penalty, where derivatives have gaps: of the subgradient of least norm. In the row space, a bound on it: the coordinates are uncorrelated and of variance one, so
-        each standardised feature is a combination of them whose squared coefficients sum to one.
+        With an L1 penalty, where derivatives have gaps: of the subgradient of least norm. In the
+        row space, a bound on it: the coordinates are uncorrelated and of variance one, so each
+        standardised feature is a combination of them whose squared coefficients sum to one.
         """
         if isinstance(self.objective, L1Objective):
             gradient = self.objective.pseudo_gradient(params, gradient)

@@ -295,7 +295,9 @@ def test_a_sparsified_fit_works_as_before(name):
     assert model.coef_.nnz == np.count_nonzero(coef)
     np.testing.assert_array_equal(model.predict_proba(X), proba)
     np.testing.assert_array_equal(model.predict_log_proba(X), log_proba)
-    np.testing.assert_array_equal(model.predict(sparse.csr_array(X)), model.classes_[proba.argmax(1)])
+    np.testing.assert_array_equal(
+        model.predict(sparse.csr_array(X)), model.classes_[proba.argmax(1)]
+    )
     np.testing.assert_allclose(model.to_sklearn().predict_proba(X), proba, atol=1e-12)
     np.testing.assert_array_equal(model.sparsify().densify().coef_, coef)
     assert model.sparsify().fit(X, y).n_iter_ == 0
@@ -386,7 +388,11 @@ def test_balanced_params_have_the_least_penalty(seed, n_classes, l2):
     params = np.round(rng.normal(size=(n_classes, 4)), 1) * (rng.random((n_classes, 4)) < 0.7)
     l1 = np.array([0.5, 1.0, 2.0, 0.0])
     smooth = type("Smooth", (), {})()
-    smooth.shape, smooth.precision, smooth.penalty = params.shape, 1e-16, l2 * np.array([1, 2, 3, 0])
+    smooth.shape, smooth.precision, smooth.penalty = (
+        params.shape,
+        1e-16,
+        l2 * np.array([1, 2, 3, 0]),
+    )
     smooth.coef = smooth.params = smooth.cross_entropy = None
     found = L1Objective(smooth, l1).balanced(params)
 
@@ -466,7 +472,10 @@ def test_raw_and_standardised_problems_measure_alike(rng):
     X[:, 3] = 2.0  # a constant
     task = Task(X, y, np.full(30, 1 / 30), 3, 0.1, True, 0.5)
     with Workers() as workers:
-        raw, standardized = RawProblem(task, workers, measure_scale=True), StandardizedProblem(task, workers)
+        raw, standardized = (
+            RawProblem(task, workers, measure_scale=True),
+            StandardizedProblem(task, workers),
+        )
         coef, intercept = some_params(rng, (3, 4)), rng.normal(size=3)
         coef[:, 3] = 0.0
         sizes = []

@@ -156,6 +156,7 @@ def test_the_format_names_these_attributes():
     fitted = """best_iter_ classes_ coef_ coef_history_ converged_ gap_ intercept_
     intercept_history_ loss_ loss_history_ n_features_in_ n_iter_ n_passes_ passes_history_
     stop_reason_ validation_loss_history_"""
-    params = """alpha class_weight early_stopping fit_intercept gap_tol l1_ratio learning_rate max_iter
-    n_iter_no_change random_state store_coef_history tol validation_fraction verbose warm_start"""
+    params = """alpha class_weight early_stopping fit_intercept gap_tol l1_ratio learning_rate
+    max_iter n_iter_no_change random_state store_coef_history tol validation_fraction verbose
+    warm_start"""
     assert sorted(vars(model)) == sorted(fitted.split() + params.split())
