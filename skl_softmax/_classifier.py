@@ -204,7 +204,7 @@ class SoftmaxGDClassifier(
     >>> from sklearn.preprocessing import scale
     >>> sparse = SoftmaxGDClassifier(alpha=0.05, l1_ratio=1.0).fit(scale(X), y)
     >>> int(sparse.coef_.any(axis=0).sum()), sparse.score(scale(X), y)
-    (7, 0.98...)
+    (8, 0.97...)
     """
 
     # Where scikit-learn's HTML representation leads.

@@ -130,7 +130,7 @@ class SoftmaxGDClassifierCV(
     >>> classifier.alpha_
     0.01
     >>> classifier.scores_.mean(axis=(0, 1)).round(2)
-    array([-0.22, -0.13, -0.15])
+    array([-0.32, -0.1 , -0.1 ])
     """
 
     _doc_link_module = "skl_softmax"
@@ -260,14 +260,14 @@ class SoftmaxGDClassifierCV(
             strengths: Array | int = int(self.alphas)
         else:
             strengths = check_alphas(self.alphas, "an integer >= 1 or")
-        allowed = "l1_ratios must be a sequence of numbers from 0 to 1"
+        allowed = "a sequence of numbers from 0 to 1"
         if isinstance(self.l1_ratios, str) or np.ndim(self.l1_ratios) != 1:
-            raise TypeError(f"{allowed}, got {self.l1_ratios!r}.")
+            raise TypeError(f"l1_ratios must be {allowed}, got {self.l1_ratios!r}.")
         ratios = np.ravel(np.asarray(self.l1_ratios, dtype=object)).tolist()
         if not ratios:
-            raise ValueError(f"{allowed}, one at least, got {self.l1_ratios!r}.")
+            raise ValueError(f"l1_ratios must be {allowed}, one at least, got {self.l1_ratios!r}.")
         for ratio in ratios:
-            check_number("l1_ratios", ratio, at_least=0.0, at_most=1.0, allowed=allowed[15:])
+            check_number("l1_ratios", ratio, at_least=0.0, at_most=1.0, allowed=allowed)
         if self.select not in SELECT:
             raise ValueError(f"select must be one of {SELECT}, got {self.select!r}.")
         if not isinstance(self.refit, bool | np.bool_):
@@ -281,7 +281,9 @@ class SoftmaxGDClassifierCV(
     ) -> list[Fold]:
         """The folds, each with samples of every class to fit and with some to score."""
         labels = classes[samples.y]
-        weights = None if np.ndim(sample_weight) == 0 else np.asarray(sample_weight, dtype=float)
+        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        if weights is not None and weights.ndim == 0:  # a number weighs all alike
+            weights = None
         splits = check_cv(self.cv, labels, classifier=True).split(samples.X, labels, groups)
         folds = [Fold(classes, samples, weights, *split) for split in splits]
         if self.select != "best" and len(folds) < 2:

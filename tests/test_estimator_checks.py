@@ -3,7 +3,7 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skl_softmax import SoftmaxGDClassifier
+from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV
 
 
 @parametrize_with_checks(
@@ -14,6 +14,11 @@ from skl_softmax import SoftmaxGDClassifier
         SoftmaxGDClassifier(class_weight="balanced"),
         SoftmaxGDClassifier(warm_start=True),
         SoftmaxGDClassifier(learning_rate=0.05, max_iter=100, tol=0),
+        SoftmaxGDClassifier(l1_ratio=0.5),
+        SoftmaxGDClassifier(l1_ratio=1.0, fit_intercept=False),
+        SoftmaxGDClassifier(l1_ratio=1.0, learning_rate=0.05, max_iter=100, tol=0),
+        SoftmaxGDClassifierCV(alphas=3, cv=3),
+        SoftmaxGDClassifierCV(alphas=3, cv=3, l1_ratios=[0.5, 1.0], refit=False),
     ]
 )
 def test_scikit_learn_checks(estimator, check):

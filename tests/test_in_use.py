@@ -111,6 +111,7 @@ def test_clone_copies_parameters_and_no_fit(iris):
     params = {
         "learning_rate": 0.1,
         "alpha": 0.2,
+        "l1_ratio": 0.0,
         "fit_intercept": False,
         "max_iter": 7,
         "tol": 0.0,
