@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
-from solvers import REST, Solver, quietly
+from solvers import REST, Penalty, Solver, quietly
 from threadpoolctl import threadpool_limits
 
 EXCESS = 1e-6  # nats per sample
@@ -45,7 +45,7 @@ class Result:
         return median(self.seconds) if self.seconds else np.inf
 
 
-def loss(X: Any, y: Any, coef: Any, intercept: Any, alpha: float) -> float:
+def loss(X: Any, y: Any, coef: Any, intercept: Any, penalty: Penalty) -> float:
     """F in float64 from given weights, in blocks of rows; infinite if it is not a number."""
     coef, intercept = np.asarray(coef, dtype=np.float64), np.asarray(intercept, dtype=np.float64)
     total = 0.0
@@ -56,15 +56,15 @@ def loss(X: Any, y: Any, coef: Any, intercept: Any, alpha: float) -> float:
             logits = np.column_stack([np.zeros(len(logits)), logits])
         own = logits[np.arange(len(logits)), y[rows]]
         total += float((logsumexp(logits, axis=1) - own).sum())
-    result = total / X.shape[0] + alpha / 2 * float((coef**2).sum())
+    result = total / X.shape[0] + penalty.of(coef)
     return result if np.isfinite(result) else np.inf
 
 
-def timed(solver: Solver, X: Any, y: Any, alpha: float, tol: float, limit: int | None) -> Any:
+def timed(solver: Solver, X: Any, y: Any, penalty: Penalty, tol: float, limit: int | None) -> Any:
     """Return the seconds that a fit took, and its weights."""
     with nullcontext() if limit is None else threadpool_limits(limit):
         start = time.perf_counter()
-        weights = quietly(solver.fit, X, y, alpha, tol)
+        weights = quietly(solver.fit, X, y, penalty, tol)
         return time.perf_counter() - start, weights
 
 
@@ -85,7 +85,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 def compare(
-    X: Any, y: Any, alpha: float, solvers: list[Solver], *, repeats: int, patience: float
+    X: Any, y: Any, penalty: Penalty, solvers: list[Solver], *, repeats: int, patience: float
 ) -> tuple[float, list[Result]]:
     """Return the optimum and every solver's result, ours first.
 
@@ -93,25 +93,25 @@ def compare(
     `PATIENCE` times as long as our fit; where that is long, `LITTLE_PATIENCE` times.
     """
     ours = solvers[0]
-    best = loss(X, y, *timed(ours, X, y, alpha, TIGHT, None)[1], alpha)
+    best = loss(X, y, *timed(ours, X, y, penalty, TIGHT, None)[1], penalty)
     results: list[Result] = []
     for solver in solvers:
         allowed = np.inf
         if results:
             our_time = results[0].runs[-1][1]
             allowed = max(patience, (PATIENCE if our_time < LONG else LITTLE_PATIENCE) * our_time)
-        result = sweep(solver, X, y, alpha, best, allowed)
+        result = sweep(solver, X, y, penalty, best, allowed)
         best = min(best, *(run[2] for run in result.runs))
         results.append(result)
     for solver, result in zip(solvers, results, strict=True):
         enough = [run for run in result.runs if run[2] - best <= EXCESS]
         result.tol = min(enough, key=lambda run: run[1])[0] if enough else None
         if result.tol is not None:
-            result.limit = threads(solver, X, y, alpha, result.tol)
+            result.limit = threads(solver, X, y, penalty, result.tol)
     for _ in range(repeats):
         for solver, result in zip(solvers, results, strict=True):
             if result.tol is not None and sum(result.seconds) < LONG:
-                result.seconds.append(warm(solver, X, y, alpha, result.tol, result.limit))
+                result.seconds.append(warm(solver, X, y, penalty, result.tol, result.limit))
     return best, results
 
 
@@ -138,20 +138,20 @@ def warm(solver: Solver, *problem: Any) -> float:
     return timed(solver, *problem)[0] if first < 0.1 else first
 
 
-def sweep(solver: Solver, X: Any, y: Any, alpha: float, best: float, allowed: float) -> Result:
+def sweep(solver: Solver, X: Any, y: Any, penalty: Penalty, best: float, allowed: float) -> Result:
     """Tighten `tol` until a fit is within the excess or `allowed` seconds have passed."""
     result = Result(solver.name)
     few = slice(None, None, max(1, len(y) // 500))
-    timed(solver, X[few], y[few], alpha, 1.0, 1)  # what a first call loads and compiles
+    timed(solver, X[few], y[few], penalty, 1.0, 1)  # what a first call loads and compiles
     is_enough, spent = False, 0.0
     for tol in solver.tols:
         try:
             with at_most(allowed - spent):
-                seconds, weights = timed(solver, X, y, alpha, tol, 1)
+                seconds, weights = timed(solver, X, y, penalty, tol, 1)
         except TimeoutError:
             result.runs.append((tol, allowed, np.inf))
             break
-        result.runs.append((tol, seconds, loss(X, y, *weights, alpha)))
+        result.runs.append((tol, seconds, loss(X, y, *weights, penalty)))
         is_enough, spent = result.runs[-1][2] - best <= EXCESS, spent + seconds
         if is_enough or spent >= allowed:
             break

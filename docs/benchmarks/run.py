@@ -20,7 +20,7 @@ import numpy as np
 from datasets import ALPHAS, DATASETS, QUICK
 from measure import Result, compare
 from passes import memory, passes, predictions, small_fits
-from solvers import SAGA, solvers
+from solvers import SAGA, Penalty, solvers
 
 RESULTS = Path(__file__).with_name("results.json")
 PATIENCE = 5.0  # seconds that any solver is given, however fast ours
@@ -68,7 +68,7 @@ def compare_all(names: Sequence[str], alphas: Sequence[float], *, quick: bool) -
             best, results = compare(
                 X,
                 y,
-                alpha,
+                Penalty(alpha),
                 able + record,
                 repeats=5 if X.shape[0] < 10_000 else 3,
                 patience=1.0 if quick else PATIENCE,

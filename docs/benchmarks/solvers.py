@@ -1,6 +1,6 @@
 """Every solver a Python user could pick, on one objective, each with the `tol` values to try.
 
-A solver is ``fit(X, y, alpha, tol) -> (coef, intercept)``; what is timed is that call.
+A solver is ``fit(X, y, penalty, tol) -> (coef, intercept)``; what is timed is that call.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -18,7 +18,20 @@ from skl_softmax import SoftmaxGDClassifier
 
 REST = 0.2  # seconds: OpenBLAS's threads spin for about as long after a call, beside the next one
 
-Fit = Callable[[Any, Any, float, float], tuple[Any, Any]]
+
+class Penalty(NamedTuple):
+    """Its strength, and the L1 penalty's share."""
+
+    alpha: float
+    l1_ratio: float = 0.0
+
+    def of(self, coef: Any) -> float:
+        """Its part of the loss."""
+        l1, l2 = np.abs(coef).sum(), (coef**2).sum() / 2
+        return self.alpha * float(self.l1_ratio * l1 + (1.0 - self.l1_ratio) * l2)
+
+
+Fit = Callable[[Any, Any, Penalty, float], tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -42,17 +55,17 @@ class Solver:
         )
 
 
-def softmax_gd(X: Any, y: Any, alpha: float, tol: float) -> tuple[Any, Any]:
+def softmax_gd(X: Any, y: Any, penalty: Penalty, tol: float) -> tuple[Any, Any]:
     """Fit ours."""
-    model = SoftmaxGDClassifier(alpha=alpha, tol=tol, max_iter=10_000).fit(X, y)
+    model = SoftmaxGDClassifier(**penalty._asdict(), tol=tol, max_iter=10_000).fit(X, y)
     return model.coef_, model.intercept_
 
 
 def logistic_regression(solver: str) -> Fit:
     """One of scikit-learn's solvers."""
 
-    def fit(X: Any, y: Any, alpha: float, tol: float) -> tuple[Any, Any]:
-        C = 1.0 / (alpha * X.shape[0])
+    def fit(X: Any, y: Any, penalty: Penalty, tol: float) -> tuple[Any, Any]:
+        C = 1.0 / (penalty.alpha * X.shape[0])
         model = LogisticRegression(C=C, tol=tol, solver=solver, max_iter=10_000).fit(X, y)
         return model.coef_, model.intercept_
 
@@ -66,8 +79,9 @@ def intelex() -> Fit | None:
     except ImportError:
         return None
 
-    def fit(X: Any, y: Any, alpha: float, tol: float) -> tuple[Any, Any]:
-        model = Accelerated(C=1.0 / (alpha * X.shape[0]), tol=tol, max_iter=10_000).fit(X, y)
+    def fit(X: Any, y: Any, penalty: Penalty, tol: float) -> tuple[Any, Any]:
+        C = 1.0 / (penalty.alpha * X.shape[0])
+        model = Accelerated(C=C, tol=tol, max_iter=10_000).fit(X, y)
         return model.coef_, model.intercept_
 
     return fit
@@ -80,7 +94,7 @@ def torch_lbfgs() -> Fit | None:
     except ImportError:
         return None
 
-    def fit(X: Any, y: Any, alpha: float, tol: float) -> tuple[Any, Any]:
+    def fit(X: Any, y: Any, penalty: Penalty, tol: float) -> tuple[Any, Any]:
         data, labels = torch.from_numpy(X), torch.from_numpy(np.asarray(y, dtype=np.int64))
         n_classes = int(labels.max()) + 1
         n_outputs = 1 if n_classes == 2 else n_classes
@@ -105,7 +119,7 @@ def torch_lbfgs() -> Fit | None:
                 )
             else:
                 loss = torch.nn.functional.cross_entropy(logits, labels)
-            loss = loss + alpha / 2 * (model.weight**2).sum()
+            loss = loss + penalty.alpha / 2 * (model.weight**2).sum()
             loss.backward()
             return loss
 
@@ -125,8 +139,8 @@ def mlxtend_softmax() -> Fit | None:
     except ImportError:
         return None
 
-    def fit(X: Any, y: Any, alpha: float, epochs: float) -> tuple[Any, Any]:
-        model = SoftmaxRegression(eta=0.1, epochs=int(epochs), l2=alpha, minibatches=1)
+    def fit(X: Any, y: Any, penalty: Penalty, epochs: float) -> tuple[Any, Any]:
+        model = SoftmaxRegression(eta=0.1, epochs=int(epochs), l2=penalty.alpha, minibatches=1)
         model.fit(X, np.asarray(y, dtype=int))
         coef, intercept = model.w_.T, model.b_
         if len(coef) == 2:
