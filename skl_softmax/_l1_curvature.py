@@ -24,6 +24,7 @@ from skl_softmax._curvature import (
 from skl_softmax._l1_objective import L1Objective, free_hessian
 from skl_softmax._rows import Array
 
+SMALL = 1.5  # steps that the whole Hessian may cost to be the first and only model
 TINY = 1e-300  # so that nothing divided by nothing is nothing
 
 
@@ -43,6 +44,10 @@ class FreeModel:
     measured: Array
     hessian: Array
 
+    def alone(self, gradient: Array, damping: float) -> Array:
+        """A step (n_outputs, n_dof) that the diagonal alone makes of a gradient."""
+        return np.asarray(gradient / (self.diagonal + (damping + TINY)))
+
     def on(self, free: Array, damping: float) -> Solve:
         """The inverse on the free coordinates, (n_outputs, n_dof) of bool; the rest is zero.
 
@@ -53,7 +58,7 @@ class FreeModel:
         coupled = self.measured[kept]
         alone = free.ravel().copy()
         alone[coupled] = False
-        uncoupled = np.where(alone, 1.0 / (self.diagonal.ravel() + (damping + TINY)), 0.0)
+        uncoupled = self.alone(alone.reshape(free.shape), damping).ravel()
         solve_coupled = None
         if len(coupled):
             hessian = self.hessian[np.ix_(kept, kept)]
@@ -88,7 +93,8 @@ class FreeModel:
 def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
     """The kinds of model worth having: the diagonal, and the Hessian where it is not too large.
 
-    No more are needed: where few coordinates are free, the Hessian is soon had.
+    Of the coordinates in use; of all, and nothing else, where that costs little. No more kinds are
+    needed: where few coordinates are in use, their Hessian is soon had.
     """
     smooth = objective.smooth
     n_outputs, n_dof = objective.shape
@@ -98,22 +104,31 @@ def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
         return FreeModel(smooth.hessian_diagonal(params), np.empty(0, int), np.empty((0, 0)))
 
     def coupled(params: Array) -> FreeModel:
-        free = _measured(objective, params)
-        hessian = free_hessian(sample.draw(), params, free)
-        return FreeModel(smooth.hessian_diagonal(params), np.flatnonzero(free), hessian)
+        measured = which(params)
+        hessian = free_hessian(sample.draw(), params, measured)
+        if measured.all():
+            diagonal = hessian.diagonal().reshape(measured.shape)
+        else:
+            diagonal = smooth.hessian_diagonal(params)
+        return FreeModel(diagonal, np.flatnonzero(measured), hessian)
+
+    def which(params: Array) -> Array:
+        return np.ones_like(params, dtype=bool) if is_small else _in_use(objective, params)
 
     def share(params: Array) -> float:
-        n_free = int(np.count_nonzero(_measured(objective, params)))
+        n_free = params.size if is_small else int(np.count_nonzero(_in_use(objective, params)))
         if n_free**2 > LARGEST:
             return np.inf
-        return sample.share() * costs(n_outputs, n_dof, n_free)["full"]
+        return sample.share() * costs(n_outputs, n_dof, n_free)["full"] / whole_cost
 
-    kinds = [Curvature(diagonal, 1.0)]
+    whole_cost = costs(n_outputs, n_dof, n_outputs * n_dof)["full"]
+    is_small = not smooth.rows.is_sparse and whole_cost <= SMALL
+    kinds = [] if is_small else [Curvature(diagonal, 1.0)]
     if not smooth.rows.is_sparse:
-        kinds.append(Curvature(coupled, 1.0, is_hessian=True, share=share))
+        kinds.append(Curvature(coupled, whole_cost, is_hessian=True, share=share))
     return kinds
 
 
-def _measured(objective: L1Objective, params: Array) -> Array:
+def _in_use(objective: L1Objective, params: Array) -> Array:
     """Which coordinates to measure the Hessian of: those in use, and the intercept."""
     return np.asarray((params != 0.0) | (objective.l1 == 0.0))

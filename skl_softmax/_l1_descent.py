@@ -35,7 +35,7 @@ from skl_softmax._l1_objective import L1Objective
 from skl_softmax._rows import Array
 
 DAMPING = 0.1  # times the largest derivative: no step changes a standardised coefficient by > 10
-SHORTER, SHORTEST = 0.4, 1e-12  # a step that will not do, and one that is none
+SHORTER, SHORTEST = 0.4, 1e-3  # than a step that will not do, and what is not worth trying
 PROGRESS = (
     0.1  # of the violation, that steps on some features should leave before all are looked at
 )
@@ -98,8 +98,8 @@ def l1_descend(
             return
         if reached is not None:
             state = _of_all(reached, dofs)
-            loss, gradient = objective.value_and_gradient(state.params)
-            state = replace(state, loss=min(loss, reached.loss), gradient=gradient)
+            _, gradient = objective.value_and_gradient(state.params)
+            state = replace(state, gradient=gradient)
             yield state
 
 
@@ -124,20 +124,23 @@ def _of_all(state: State, dofs: Array) -> State:
 
 def take_orthant_step(objective: L1Objective, state: State, pairs: deque[Pair]) -> State:
     """Take a step in the orthant that the state's params are in, or are about to enter."""
-    params = state.params
-    pseudo_gradient = objective.pseudo_gradient(params, state.gradient)
-    orthant = np.sign(np.where(params != 0.0, params, -pseudo_gradient))
-    orthant[:, objective.l1 == 0.0] = 0.0
-    free = (orthant != 0.0) | (objective.l1 == 0.0)
-    damping = DAMPING * float(np.abs(pseudo_gradient).max())
+    params, slopes = state.params, objective.pseudo_gradient(state.params, state.gradient)
+    orthant = np.sign(np.where(params != 0.0, params, -slopes)) * objective.is_penalized
+    damping = DAMPING * float(np.abs(slopes).max())
+    free = (orthant != 0.0) | ~objective.is_penalized
     while True:
         solve = state.model.on(free, damping)
-        gradient = np.where(free, pseudo_gradient, 0.0)
+        gradient = np.where(free, slopes, 0.0)
         direction = -quasi_newton_step(gradient, _restricted(pairs, free), solve)
         strays = (params == 0.0) & (direction * orthant < 0.0)
         if not strays.any():
-            return _search(objective, state, direction, orthant, pseudo_gradient)
+            break
         free &= ~strays
+    after = _search(objective, state, direction, orthant)
+    if after.iteration == state.iteration:
+        # A coordinate that is about to be cut off may be in the way of all that are coupled to it.
+        after = _search(objective, after, -state.model.alone(slopes, damping), orthant)
+    return after
 
 
 def _restricted(pairs: deque[Pair], free: Array) -> list[Pair]:
@@ -149,26 +152,21 @@ def _restricted(pairs: deque[Pair], free: Array) -> list[Pair]:
     ]
 
 
-def _search(
-    objective: L1Objective,
-    state: State,
-    direction: Array,
-    orthant: Array,
-    pseudo_gradient: Array,
-) -> State:
-    """Return the state after a step that stays in the orthant, or the same if none will do."""
+def _search(objective: L1Objective, state: State, direction: Array, orthant: Array) -> State:
+    """Return the state after a step that is cut off at zero, or the same if none will do."""
+    slopes = objective.pseudo_gradient(state.params, state.gradient)
     rounding = objective.precision * abs(state.loss)
     n_passes, t = state.n_passes, 1.0
     while t > SHORTEST:
         params = state.params + t * direction
         params[params * orthant < 0.0] = 0.0
-        promised = -float(np.vdot(pseudo_gradient, params - state.params))
+        promised = -float(np.vdot(slopes, params - state.params))
         if promised > 0.0:
             params = objective.balanced(params)
             loss, gradient = objective.value_and_gradient(params)
             n_passes += 1
             after = objective.pseudo_gradient(params, gradient)
-            if falls_enough(state.loss - loss, promised, rounding, pseudo_gradient, after):
+            if falls_enough(state.loss - loss, promised, rounding, slopes, after):
                 loss = min(loss, state.loss)
                 return State(state.iteration + 1, params, loss, gradient, n_passes, t, state.model)
             if promised <= rounding:

@@ -12,6 +12,8 @@ Knows nothing of steps or estimators; validates nothing.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from skl_softmax._objective import SoftmaxObjective, curvature_of_softmax, essential
@@ -36,6 +38,16 @@ class L1Objective:
         self.shape, self.precision = smooth.shape, smooth.precision
         self.coef, self.params = smooth.coef, smooth.params
         self.cross_entropy = smooth.cross_entropy
+        self.is_penalized = l1 > 0.0
+        n_classes = self.shape[0]
+        below = np.arange(n_classes + 1.0)[:, np.newaxis]
+        l2 = np.maximum(smooth.penalty, np.finfo(float).tiny)
+        self._to_places = (n_classes - 2.0 * below) * (l1 / (n_classes * l2))
+        self._known: tuple[Any, Any, Array] = (
+            None,
+            None,
+            l1,
+        )  # a pseudo-gradient, after its arguments
 
     def value_and_gradient(self, params: Array) -> tuple[float, Array]:
         """The value, and the gradient of the smooth part."""
@@ -56,7 +68,10 @@ class L1Objective:
 
     def pseudo_gradient(self, params: Array, gradient: Array) -> Array:
         """The subgradient of least norm, in the shape of params."""
-        return pseudo_gradient(params, gradient, self.l1)
+        # Asked for several times in a step.
+        if not (params is self._known[0] and gradient is self._known[1]):
+            self._known = params, gradient, pseudo_gradient(params, gradient, self.l1)
+        return self._known[2]
 
     def violation(self, params: Array, gradient: Array) -> float:
         """The largest entry of the pseudo-gradient, in absolute value."""
@@ -79,16 +94,14 @@ class L1Objective:
         if n_classes == 1:
             return params
         ordered: Array = np.sort(params, axis=0)
-        mean = ordered.mean(axis=0)
-        below = np.arange(n_classes + 1.0)[:, np.newaxis]
-        l2 = np.maximum(self.smooth.penalty, np.finfo(float).tiny)
-        places = mean + (n_classes - 2.0 * below) * (self.l1 / (n_classes * l2))
+        mean = ordered.sum(axis=0) / n_classes
+        places = mean + self._to_places
         if n_classes % 2 == 0:  # any place between the middle two, if there is no L2 penalty
             lower, upper = ordered[n_classes // 2 - 1], ordered[n_classes // 2]
             middle = np.where(np.abs(lower) <= np.abs(upper), lower, upper)
             places[n_classes // 2] = np.where(self.smooth.penalty > 0.0, mean, middle)
-        common = np.median(np.concatenate([ordered, places]), axis=0)
-        return np.asarray(params - np.where(self.l1 > 0.0, common, mean))
+        common = np.sort(np.concatenate([ordered, places]), axis=0)[n_classes]
+        return np.asarray(params - np.where(self.is_penalized, common, mean))
 
     def features_to_fit(self, params: Array, gradient: Array) -> Array:
         """Which features to go on with, (n_features,) of bool: those in use, and those missed most.
