@@ -36,9 +36,7 @@ from skl_softmax._rows import Array
 
 DAMPING = 0.1  # times the largest derivative: no step changes a standardised coefficient by > 10
 SHORTER, SHORTEST = 0.4, 1e-3  # than a step that will not do, and what is not worth trying
-PROGRESS = (
-    0.1  # of the violation, that steps on some features should leave before all are looked at
-)
+PROGRESS = 0.1  # share of a violation that steps on some features leave, before all are looked at
 
 
 def proximal_descent(

@@ -24,6 +24,7 @@ def changed(array, index, value):
 NUMBERS = {  # parameter: (what is allowed, numbers that are not)
     "learning_rate": ("'auto' or a finite number > 0", [0, -0.5]),
     "alpha": ("a finite number >= 0", [-1e-9]),
+    "l1_ratio": ("a number from 0 to 1", [-1e-9, 1.0 + 1e-9]),
     "tol": ("a finite number >= 0", [-1e-9]),
     "gap_tol": ("None or a finite number > 0", [0, -1e-9]),
     "validation_fraction": ("a number between 0 and 1", [0.0, 1.0, -0.1, 1.5]),

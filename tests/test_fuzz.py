@@ -49,6 +49,7 @@ params = st.fixed_dictionaries(
     {},
     optional={
         "learning_rate": st.sampled_from(["auto", "auto", 0.1, 1e300, 1e-300]),
+        "l1_ratio": st.sampled_from([0.0, 0.0, 1e-300, 0.5, 1.0]),
         "alpha": st.sampled_from([0.0, 1e-300, 1e-8, 1.0, 1e300]),
         "fit_intercept": st.booleans(),
         "tol": st.sampled_from([0.0, 1e-12, 1e-4, 1.0]),

@@ -17,6 +17,7 @@ X, y = load_digits(return_X_y=True)
 PARAMS = [
     {"alpha": 1e-3, "tol": 1e-6},
     {"alpha": 1e-3, "learning_rate": 0.001, "max_iter": 20, "tol": 0},
+    {"alpha": 1e-2, "l1_ratio": 0.7, "tol": 1e-6},
 ]
 N_CLASSES = [2, 10]
 

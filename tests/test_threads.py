@@ -26,12 +26,14 @@ def large():
 
 
 @pytest.mark.parametrize("layout", [np.asarray, np.asfortranarray, sparse.csr_array])
-@pytest.mark.parametrize("learning_rate", ["auto", 0.5])
+@pytest.mark.parametrize(
+    "params", [{}, {"learning_rate": 0.5}, {"alpha": 0.01, "l1_ratio": 0.5}], ids=str
+)
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_equal_bits_for_any_number_of_threads(large, layout, learning_rate, n_classes, monkeypatch):
+def test_equal_bits_for_any_number_of_threads(large, layout, params, n_classes, monkeypatch):
     X, y = large
     X, y = layout(X), y % n_classes
-    model = SoftmaxGDClassifier(learning_rate=learning_rate, max_iter=4, tol=0)
+    model = SoftmaxGDClassifier(max_iter=4, tol=0, **params)
     fits = []
     for n_threads in (1, 2, 4):
         monkeypatch.setattr(_threads._single_threaded_blas, "_available", lambda n=n_threads: n)
