@@ -4,7 +4,7 @@ Wide data: a few genes among twenty thousand
 
 Two hundred samples, twenty thousand features: so it is with gene expression. Any labels can be
 separated there, and what is asked for is which few features tell the classes apart. The data are
-made here: features come in correlated groups, and thirty of them decide among four classes.
+made here: features come in correlated groups, and twelve of them decide among four classes.
 """
 
 # %%
@@ -29,9 +29,9 @@ n_samples, n_genes, n_groups = 400, 20_000, 500
 pathways = rng.standard_normal((n_samples, n_groups))
 group = rng.integers(n_groups, size=n_genes)
 X = 0.6 * pathways[:, group] + 0.8 * rng.standard_normal((n_samples, n_genes))
-telling = rng.choice(n_genes, size=30, replace=False)
+telling = rng.choice(n_genes, size=12, replace=False)
 coef = np.zeros((4, n_genes))
-coef[:, telling] = rng.standard_normal((4, 30))
+coef[:, telling] = 2.0 * rng.standard_normal((4, 12))
 y = (X @ coef.T + rng.gumbel(size=(n_samples, 4))).argmax(axis=1)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=200, random_state=0, stratify=y)
 
