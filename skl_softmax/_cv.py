@@ -5,31 +5,27 @@ Every fold is a path over all strengths. Knows no formula of the loss and no rul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from numbers import Integral
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
 from skl_softmax._classifier import SoftmaxGDClassifier
+from skl_softmax._folds import Fold, fit_fold, mean_of_bests
 from skl_softmax._path import (
     check_alphas,
     check_grid,
     check_input,
-    descend_path,
     grid,
     prepare,
     warn_of,
 )
 from skl_softmax._predictions import PredictionMixin
-from skl_softmax._problem import Task
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._samples import Samples
 from skl_softmax._threads import Workers
@@ -215,7 +211,7 @@ class SoftmaxGDClassifierCV(
         alphas = _grids(model, samples, ratios, strengths, self.eps)
         folds = self._folds(model.classes_, samples, sample_weight, groups)
         results = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_fold)(fold, self._classifier(ratio), of_ratio, self.scoring)
+            delayed(fit_fold)(fold, self._classifier(ratio), of_ratio, self.scoring)
             for fold in folds
             for ratio, of_ratio in zip(ratios, alphas, strict=True)
         )
@@ -226,12 +222,12 @@ class SoftmaxGDClassifierCV(
         found |= {"alphas_": alphas, "l1_ratios_": ratios}
         if self.refit:
             ratio, alpha = _choice(scores, self.select)
-            chosen = {"alpha": float(alphas[ratio, alpha]), "l1_ratio": float(ratios[ratio])}
-            best = self._classifier(**chosen).fit(X, y, sample_weight)
+            best = self._classifier(float(ratios[ratio]), float(alphas[ratio, alpha]))
+            best.fit(X, y, sample_weight)
             found |= {"coef_": best.coef_, "intercept_": best.intercept_, "best_estimator_": best}
-            found |= {f"{name}_": value for name, value in chosen.items()}
+            found |= {"alpha_": best.alpha, "l1_ratio_": best.l1_ratio}
         else:
-            found |= _mean_of_bests(results, ratios)
+            found |= mean_of_bests(results, ratios)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(model, name):
                 found[name] = getattr(model, name)
@@ -293,90 +289,6 @@ class SoftmaxGDClassifierCV(
         return folds
 
 
-@dataclass(frozen=True)
-class Fold:
-    """Some samples to fit, and others to score.
-
-    Attributes
-    ----------
-    classes : ndarray (n_classes,)
-    samples : Samples
-        All of them.
-    weights : ndarray (n_samples,) or None
-        Their weights as given, without those of the classes.
-    fitted, held_out : ndarray
-        Which are which.
-    """
-
-    classes: Array
-    samples: Samples
-    weights: Array | None
-    fitted: Array
-    held_out: Array
-
-    def check(self, number: int) -> None:
-        """Raise a ValueError if a class has nothing to fit, or there is nothing to score."""
-        counts = np.bincount(
-            self.samples.y[self.fitted], self.samples.weights[self.fitted], len(self.classes)
-        )
-        if not counts.all():
-            missing = self.classes[counts == 0.0].tolist()
-            raise ValueError(
-                f"cv leaves no sample of class {missing[0]!r} to be fitted in fold {number}: use"
-                " fewer folds, or others."
-            )
-        if self.weights is not None and not self.weights[self.held_out].any():
-            raise ValueError(f"cv holds out no sample with a weight > 0 in fold {number}.")
-
-    def train(self) -> Samples:
-        """The samples to fit; their weights sum to one."""
-        X, y, weights = self.samples
-        weights = weights[self.fitted]
-        return Samples(X[self.fitted], y[self.fitted], weights / weights.sum())
-
-    def scorer(self, scoring: Any, task: Task, workers: Workers) -> Callable[[Any], float]:
-        """Return what scores a fitted classifier on the samples held out."""
-        X, codes, _ = self.samples
-        X, codes = X[self.held_out], codes[self.held_out]
-        weights = None if self.weights is None else self.weights[self.held_out]
-        if isinstance(scoring, str) and scoring == "neg_log_loss":
-            # scikit-learn's would need a sample of every class, and takes longer than the fit.
-            shares = np.ones(len(codes)) if weights is None else weights
-            loss = task.cross_entropy(X, codes, shares / shares.sum(), workers)
-            return lambda model: -loss(model.coef_, model.intercept_)
-        given = {} if weights is None else {"sample_weight": weights}
-        labels = self.classes[codes]
-        return lambda model: float(check_scoring(model, scoring)(model, X, labels, **given))
-
-
-class FoldResult(NamedTuple):
-    """What a path over alphas came to on one fold: a list of each, by alpha, and its best."""
-
-    scores: list[float]
-    n_iter: list[int]
-    warnings: list[Warning | None]
-    alpha: float
-    weights: tuple[Array, Array]
-
-
-def _fit_fold(fold: Fold, model: SoftmaxGDClassifier, alphas: Array, scoring: Any) -> FoldResult:
-    """Fit and score for every alpha; `model` has the other parameters."""
-    model.classes_, model.n_features_in_ = fold.classes, fold.samples.X.shape[1]
-    scores, fits = [], []
-    best = 0.0, (np.empty(0), np.empty(0))
-    with Workers() as workers, np.errstate(all="ignore"):
-        problem, state = prepare(model, fold.train(), workers)
-        score = fold.scorer(scoring, problem.task, workers)
-        for fit in descend_path(model, problem, state, alphas, workers):
-            model.coef_, model.intercept_ = fit.run.weights
-            scores.append(score(model))
-            fits.append((fit.run.last.iteration, fit.warning))
-            if scores[-1] == max(scores) > max(scores[:-1], default=-np.inf):
-                best = model.alpha, fit.run.weights
-    n_iter, found = zip(*fits, strict=True)
-    return FoldResult(scores, list(n_iter), list(found), *best)
-
-
 def _grids(
     model: SoftmaxGDClassifier,
     samples: Samples,
@@ -401,22 +313,3 @@ def _choice(scores: Array, select: str) -> tuple[int, int]:
         error = scores[:, ratio, alpha].std(ddof=1) / np.sqrt(len(scores))
         alpha = np.argmax(mean[ratio] >= mean[ratio, alpha] - error)  # the first, so the largest
     return int(ratio), int(alpha)
-
-
-def _mean_of_bests(results: Sequence[FoldResult], ratios: Array) -> dict[str, Any]:
-    """The attributes that are means over folds of what each liked best.
-
-    `results` has those of all ratios for one fold after another.
-    """
-    n = len(ratios)
-    chosen = [
-        max(range(start, start + n), key=lambda i: max(results[i].scores))
-        for start in range(0, len(results), n)
-    ]
-    coefs, intercepts = zip(*(results[i].weights for i in chosen), strict=True)
-    return {
-        "alpha_": float(np.mean([results[i].alpha for i in chosen])),
-        "l1_ratio_": float(np.mean([ratios[i % n] for i in chosen])),
-        "coef_": np.mean(coefs, axis=0),
-        "intercept_": np.mean(intercepts, axis=0),
-    }
