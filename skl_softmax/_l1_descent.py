@@ -81,8 +81,7 @@ def l1_descend(
         if wanted.all() and not objective.smooth.rows.is_sparse:
             yield from descend(objective, state, kinds_of(objective), take_orthant_step)
             return
-        is_new = fitted is None or bool((wanted & ~fitted).any())
-        if is_new:
+        if fitted is None or (wanted & ~fitted).any():
             fitted, part = wanted, objective.restrict(wanted)
             dofs = objective.smooth.dof_of(fitted)
             steps = descend(part, _of_part(state, dofs), kinds_of(part), take_orthant_step)
@@ -92,13 +91,12 @@ def l1_descend(
             if part.violation(reached.params, reached.gradient) <= target:
                 break
             yield _of_all(reached, dofs)
-        if reached is None and not is_new:
+        if reached is None:
             return
-        if reached is not None:
-            state = _of_all(reached, dofs)
-            _, gradient = objective.value_and_gradient(state.params)
-            state = replace(state, gradient=gradient)
-            yield state
+        state = _of_all(reached, dofs)
+        _, gradient = objective.value_and_gradient(state.params)
+        state = replace(state, gradient=gradient)
+        yield state
 
 
 def _of_part(state: State, dofs: Array) -> State:
@@ -126,14 +124,9 @@ def take_orthant_step(objective: L1Objective, state: State, pairs: deque[Pair]) 
     orthant = np.sign(np.where(params != 0.0, params, -slopes)) * objective.is_penalized
     damping = DAMPING * float(np.abs(slopes).max())
     free = (orthant != 0.0) | ~objective.is_penalized
-    while True:
-        solve = state.model.on(free, damping)
-        gradient = np.where(free, slopes, 0.0)
-        direction = -quasi_newton_step(gradient, _restricted(pairs, free), solve)
-        strays = (params == 0.0) & (direction * orthant < 0.0)
-        if not strays.any():
-            break
-        free &= ~strays
+    gradient = np.where(free, slopes, 0.0)
+    solve = state.model.on(free, damping)
+    direction = -quasi_newton_step(gradient, _restricted(pairs, free), solve)
     after = _search(objective, state, direction, orthant)
     if after.iteration == state.iteration:
         # A coordinate that is about to be cut off may be in the way of all that are coupled to it.

@@ -31,6 +31,7 @@ from skl_softmax import (
     SoftmaxGDClassifierCV,
     softmax_path,
 )
+from skl_softmax._cv import _choice
 
 X, y = load_iris(return_X_y=True)
 ALPHAS = [1.0, 0.1, 0.01, 1e-3]
@@ -141,6 +142,15 @@ def test_one_standard_error():
     assert best.alpha_ == alphas[i]
     within = [alpha for alpha, m in zip(alphas, mean, strict=True) if m >= mean[i] - error[i]]
     assert simple.alpha_ == max(within) > best.alpha_
+
+
+def test_the_standard_error_is_that_of_a_mean():
+    """Of four folds with scores 0.5 ± 0.1: the deviation is 0.1155, the error 0.0577."""
+    best = [0.4, 0.6, 0.4, 0.6]
+    for shift, chosen in [(0.057, 0), (0.058, 1)]:
+        scores = np.array([[[0.5 - shift, s]] for s in best])
+        assert _choice(scores, "one_standard_error") == (0, chosen)
+        assert _choice(scores, "best") == (0, 1)
 
 
 def test_without_refit_weights_and_parameters_are_means_of_the_folds():

@@ -1,6 +1,7 @@
 """The L1 penalty: the optimum, exact zeros, and what the descent is made of."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,12 +15,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import scale
 from threadpoolctl import threadpool_limits
 
-from skl_softmax import SoftmaxGDClassifier
+from skl_softmax import SoftmaxGDClassifier, _l1_curvature, _rows
 from skl_softmax._descent import State, start
 from skl_softmax._l1_curvature import FreeModel, l1_curvature_kinds
 from skl_softmax._l1_descent import l1_descent, take_orthant_step
 from skl_softmax._l1_objective import L1Objective, free_hessian, pseudo_gradient
 from skl_softmax._problem import RawProblem, StandardizedProblem, Task
+from skl_softmax._rows import Rows
 from skl_softmax._threads import Workers
 
 DATA = {
@@ -460,6 +462,56 @@ def test_a_step_stays_in_its_orthant(objective, rng):
     orthant = np.where(params != 0, np.sign(params), -np.sign(slope))[:, :-1]
     if objective.shape[0] == 1:  # else it is balanced anew
         assert np.all(after.params[:, :-1] * orthant >= 0)
+
+
+def test_the_intercept_may_change_its_sign(objective):
+    """It is not penalised, so zero is no place to stop at."""
+    params = np.zeros(objective.shape)
+    _, gradient = objective.value_and_gradient(params)
+    params[:, -1] = 1e-3 * np.sign(gradient[:, -1])
+    state = start(objective, params)
+    (kind,) = l1_curvature_kinds(objective)[-1:]
+    after = take_orthant_step(objective, replace(state, model=kind.measure(params)), [])
+    if objective.shape[0] == 1:
+        np.testing.assert_array_equal(np.sign(after.params[:, -1]), -np.sign(state.gradient[:, -1]))
+    else:
+        assert after.params[:, -1].sum() == pytest.approx(0, abs=1e-15)
+
+
+def test_models_worth_having(rng, monkeypatch):
+    """All coordinates of a tiny problem; else those in use, if not many; of CSR the diagonal."""
+    n_measured = {}
+    for name, X in {
+        "tiny": rng.normal(size=(40, 4)),
+        "larger": rng.normal(size=(40, 30)),
+        "sparse": sparse.csr_array(rng.normal(size=(40, 4))),
+    }.items():
+        with Workers() as workers:
+            task = Task(X, np.arange(40) % 3, np.full(40, 1 / 40), 3, 0.1, True, 0.5)
+            objective = StandardizedProblem(task, workers).objective
+            params = np.zeros(objective.shape)
+            params[1, :2] = 1.0
+            kinds = l1_curvature_kinds(objective)
+            n_measured[name] = [len(kind.measure(params).measured) for kind in kinds]
+            if name == "larger":
+                assert 1.0 < kinds[1].cost(params) < kinds[1].cost(np.ones_like(params)) < np.inf
+                monkeypatch.setattr(_l1_curvature, "LARGEST", 10)
+                assert kinds[1].cost(params) == np.inf
+                monkeypatch.undo()
+    assert n_measured == {"tiny": [15], "larger": [0, 5], "sparse": [0]}
+
+
+@pytest.mark.parametrize(("n_columns", "is_sparse"), [(2, False), (60, True)])
+def test_few_columns_of_sparse_data_become_dense(n_columns, is_sparse, rng, monkeypatch):
+    monkeypatch.setattr(_rows, "FEW_BYTES", 8 * 50 * 2)
+    X = sparse.csr_array(rng.normal(size=(50, 80)) * (rng.random((50, 80)) < 0.1))
+    with Workers() as workers:
+        rows = Rows(X, 3, workers)
+        chosen = np.arange(80) < n_columns
+        part = rows.columns(chosen)
+    assert part.is_sparse == is_sparse
+    dense = part.X.toarray() if is_sparse else part.X
+    np.testing.assert_array_equal(dense, X.toarray()[:, chosen])
 
 
 def test_no_step_where_none_is_left(objective):

@@ -149,6 +149,17 @@ def test_a_state_moves_to_another_alpha_without_a_pass(l1_ratio):
     assert moved.iteration == 0
 
 
+def test_a_state_with_unknown_derivatives_is_looked_at_again():
+    with Workers() as workers:
+        model = SoftmaxGDClassifier(l1_ratio=1.0)
+        model.classes_ = np.arange(3)
+        problem, state = prepare(model, Samples(X, y, np.full(150, 1 / 150)), workers)
+        unknown = replace(state, gradient=np.full_like(state.gradient, np.nan), n_passes=7)
+        moved = _moved(unknown, problem, problem.with_alpha(0.1))
+    np.testing.assert_allclose(moved.gradient, state.gradient, atol=1e-15)
+    assert moved.n_passes == 7
+
+
 def test_a_model_of_before_is_used_first():
     """Where a state has one, none is measured before the first step."""
     with Workers() as workers:
