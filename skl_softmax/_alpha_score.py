@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._pictures import Drawn, class_colors, clear_spines, new_figure
+from skl_softmax._pictures import Drawn, class_colors, clear_spines, new_figure, thin_log_labels
 from skl_softmax._rows import Array
 from skl_softmax._trained import check_axes
 
@@ -32,6 +32,8 @@ class AlphaScoreDisplay(Drawn):
         What the legend calls each line, if there are several.
     alpha : float
         The one chosen.
+    l1_ratio : float, default=None
+        The one chosen: with several, the vertical line has the colour of its line.
     score_name : str, default="score"
         What the vertical axis shows.
 
@@ -63,12 +65,14 @@ class AlphaScoreDisplay(Drawn):
         scores: Array,
         l1_ratios: Array,
         alpha: float,
+        l1_ratio: float | None = None,
         score_name: str = "score",
     ) -> None:
         self.alphas = alphas
         self.scores = scores
         self.l1_ratios = l1_ratios
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.score_name = score_name
 
     @classmethod
@@ -78,7 +82,7 @@ class AlphaScoreDisplay(Drawn):
         Parameters
         ----------
         estimator : SoftmaxGDClassifierCV
-            Fitted, or a Pipeline that ends in one.
+            Fitted, or a Pipeline or search that ends in one.
         ax : matplotlib Axes, default=None
             Where to draw. None: in a new figure.
         **line_kw
@@ -99,12 +103,14 @@ class AlphaScoreDisplay(Drawn):
         """
         check_is_fitted(estimator)
         inner = estimator
-        while hasattr(inner, "steps"):
-            inner = inner[-1]
+        while hasattr(inner, "steps") or not hasattr(inner, "alphas_"):
+            if not (hasattr(inner, "steps") or hasattr(inner, "best_estimator_")):
+                break
+            inner = inner[-1] if hasattr(inner, "steps") else inner.best_estimator_
         if not all(hasattr(inner, name) for name in ("alphas_", "scores_", "alpha_")):
             raise TypeError(
-                "The display needs a fitted SoftmaxGDClassifierCV, or a Pipeline that ends in one,"
-                f" got {type(inner).__name__}."
+                "The display needs a fitted SoftmaxGDClassifierCV, or a Pipeline or search that"
+                f" ends in one, got {type(inner).__name__}."
             )
         if not inner.alphas_.all():
             raise ValueError("Scores for alpha=0 cannot be drawn: the axis is logarithmic.")
@@ -117,6 +123,7 @@ class AlphaScoreDisplay(Drawn):
             scores=inner.scores_,
             l1_ratios=inner.l1_ratios_,
             alpha=inner.alpha_,
+            l1_ratio=inner.l1_ratio_,
             score_name=name,
         )
         return display.plot(ax=ax, **line_kw)
@@ -151,9 +158,12 @@ class AlphaScoreDisplay(Drawn):
                 self.errors_.append(
                     self.ax_.fill_between(self.alphas[r], *band, color=color, alpha=0.2, lw=0)
                 )
-        self.alpha_line_ = self.ax_.axvline(self.alpha, color="0.4", linestyle=":", lw=1.2)
+        chosen = np.flatnonzero(self.l1_ratios == self.l1_ratio)  # a mean of several is none
+        line_color = self.lines_[chosen[0]].get_color() if len(chosen) and n_ratios > 1 else "0.4"
+        self.alpha_line_ = self.ax_.axvline(self.alpha, color=line_color, linestyle=":", lw=1.5)
         self.ax_.set(xscale="log", xlabel="alpha", ylabel=self.score_name)
         self.ax_.set_xlim(self.alphas.max() * 1.1, self.alphas.min() / 1.1)
+        thin_log_labels(self.ax_, self.alphas)
         clear_spines(self.ax_)
         if n_ratios > 1:
             self.ax_.legend()

@@ -20,6 +20,7 @@ from skl_softmax._pictures import (
     clear_spines,
     new_figure,
     point_marker,
+    thin_log_labels,
 )
 from skl_softmax._rows import Array
 from skl_softmax._trained import check_axes, check_labels, index_of, names_of, trained
@@ -236,7 +237,9 @@ class CoefPathDisplay(Drawn):
         self.ax_.set(xlabel="step" if self.alphas is None else "alpha", ylabel="weight")
         if self.alphas is not None:
             self.ax_.set_xscale("log")
-            self.ax_.set_xlim(self.alphas[0], self.alphas[-1] if n_steps > 1 else None)
+            if n_steps > 1 and self.alphas[0] > self.alphas[-1]:
+                self.ax_.set_xlim(self.alphas[0], self.alphas[-1])
+            thin_log_labels(self.ax_, self.alphas)
         clear_spines(self.ax_)
         if self.alphas is not None and self.n_used is not None:
             self._count(self.alphas, self.n_used)
@@ -245,7 +248,8 @@ class CoefPathDisplay(Drawn):
 
     def _count(self, alphas: Array, n_used: Array) -> None:
         """Say along the upper edge how many features are in use."""
-        at = np.unique(np.linspace(0, len(alphas) - 1, 7).round().astype(int))
+        places = np.geomspace(alphas[0], alphas[-1], 7)
+        at = np.unique(np.abs(np.log(alphas / places[:, np.newaxis])).argmin(axis=1))
         upper = self.ax_.secondary_xaxis("top")
         upper.set_xticks(alphas[at], [str(n_used[i]) for i in at])
         upper.tick_params(which="both", length=0)

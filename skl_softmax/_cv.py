@@ -58,7 +58,8 @@ class SoftmaxGDClassifierCV(
         How to split the samples. None: five folds with as many of each class, not shuffled.
     scoring : str, callable or None, default="neg_log_loss"
         What is best: a score as scikit-learn has them, larger is better. ``"neg_log_loss"`` is
-        minus the mean cross-entropy in nats; None is the accuracy.
+        minus the mean cross-entropy in nats; None is the accuracy. (The method `score` is always
+        the accuracy.)
     select : {"best", "one_standard_error"}, default="best"
         Which of them to take: that of the highest mean score over the folds; or, with its
         `l1_ratio`, the largest alpha whose mean score is within one standard error of it: a simpler
@@ -184,9 +185,11 @@ class SoftmaxGDClassifierCV(
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights, for the fits and for the scores. None: all equal.
+            Non-negative weights, for the fits and for the scores, if `scoring` takes any. None: all
+            equal.
         groups : array-like of shape (n_samples,), default=None
-            What `cv` keeps together, if it is a splitter of groups.
+            What `cv` keeps together, if it is a splitter of groups. (With metadata routing,
+            ``set_fit_request(groups=True)`` asks for it.)
 
         Returns
         -------
@@ -264,6 +267,8 @@ class SoftmaxGDClassifierCV(
             raise ValueError(f"l1_ratios must be {allowed}, one at least, got {self.l1_ratios!r}.")
         for ratio in ratios:
             check_number("l1_ratios", ratio, at_least=0.0, at_most=1.0, allowed=allowed)
+        if not (self.scoring is None or isinstance(self.scoring, str) or callable(self.scoring)):
+            raise TypeError(f"scoring must be None, a name or a callable, got {self.scoring!r}.")
         if self.select not in SELECT:
             raise ValueError(f"select must be one of {SELECT}, got {self.select!r}.")
         if not isinstance(self.refit, bool | np.bool_):
@@ -282,6 +287,8 @@ class SoftmaxGDClassifierCV(
             weights = None
         splits = check_cv(self.cv, labels, classifier=True).split(samples.X, labels, groups)
         folds = [Fold(classes, samples, weights, *split) for split in splits]
+        if not folds:
+            raise ValueError("cv gave no folds.")
         if self.select != "best" and len(folds) < 2:
             raise ValueError(f"select={self.select!r} needs two folds at least, cv gave one.")
         for number, fold in enumerate(folds):

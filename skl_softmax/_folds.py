@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,10 +49,16 @@ class Fold:
         )
         if not counts.all():
             missing = self.classes[counts == 0.0].tolist()
+            everywhere = np.bincount(self.samples.y, self.samples.weights, len(self.classes))
+            if not everywhere.all():
+                missing = self.classes[everywhere == 0.0].tolist()
+                raise ValueError(f"No sample of class {missing[0]!r} has a weight > 0.")
             raise ValueError(
                 f"cv leaves no sample of class {missing[0]!r} to be fitted in fold {number}: use"
                 " fewer folds, or others."
             )
+        if not len(self.held_out):
+            raise ValueError(f"cv holds out no sample in fold {number}.")
         if self.weights is not None and not self.weights[self.held_out].any():
             raise ValueError(f"cv holds out no sample with a weight > 0 in fold {number}.")
 
@@ -71,9 +78,21 @@ class Fold:
             shares = np.ones(len(codes)) if weights is None else weights
             loss = task.cross_entropy(X, codes, shares / shares.sum(), workers)
             return lambda model: -loss(model.coef_, model.intercept_)
-        given = {} if weights is None else {"sample_weight": weights}
         labels = self.classes[codes]
-        return lambda model: float(check_scoring(model, scoring)(model, X, labels, **given))
+
+        def score(model: Any) -> float:
+            scorer = check_scoring(model, scoring)
+            if weights is None or not _takes_weights(scorer):
+                return float(scorer(model, X, labels))
+            return float(scorer(model, X, labels, sample_weight=weights))
+
+        return score
+
+
+def _takes_weights(scorer: Callable[..., float]) -> bool:
+    """Whether a scorer can be given weights of the samples."""
+    parameters = signature(scorer).parameters.values()
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 class FoldResult(NamedTuple):
@@ -97,6 +116,8 @@ def fit_fold(fold: Fold, model: SoftmaxGDClassifier, alphas: Array, scoring: Any
         for fit in descend_path(model, problem, state, alphas, workers):
             model.coef_, model.intercept_ = fit.run.weights
             scores.append(score(model))
+            if np.isnan(scores[-1]):
+                raise ValueError(f"scoring={scoring!r} gave NaN for alpha={model.alpha:.3g}.")
             fits.append((fit.run.last.iteration, fit.warning))
             if scores[-1] == max(scores) > max(scores[:-1], default=-np.inf):
                 best = model.alpha, fit.run.weights

@@ -48,6 +48,14 @@ class FreeModel:
         """A step (n_outputs, n_dof) that the diagonal alone makes of a gradient."""
         return np.asarray(gradient / (self.diagonal + (damping + TINY)))
 
+    def times(self, step: Array, damping: float) -> Array:
+        """The model times a step, (n_outputs, n_dof): how it changes the gradient."""
+        flat = step.ravel()
+        product = flat * (self.diagonal.ravel() + damping)
+        coupled = flat[self.measured]
+        product[self.measured] = self.hessian @ coupled + damping * coupled
+        return product.reshape(step.shape)
+
     def on(self, free: Array, damping: float) -> Solve:
         """The inverse on the free coordinates, (n_outputs, n_dof) of bool; the rest is zero.
 

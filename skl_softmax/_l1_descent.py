@@ -31,11 +31,14 @@ from skl_softmax._descent import (
     quasi_newton_step,
     start,
 )
+from skl_softmax._l1_curvature import FreeModel
 from skl_softmax._l1_objective import L1Objective
 from skl_softmax._rows import Array
 
 DAMPING = 0.1  # times the largest derivative: no step changes a standardised coefficient by > 10
 SHORTER, SHORTEST = 0.4, 1e-3  # than a step that will not do, and what is not worth trying
+FIRST = 0.15  # the shortest step to try before going round corners
+MOST_CORNERS = 100  # that a step goes round
 PROGRESS = 0.1  # share of a violation that steps on some features leave, before all are looked at
 
 
@@ -127,11 +130,37 @@ def take_orthant_step(objective: L1Objective, state: State, pairs: deque[Pair]) 
     gradient = np.where(free, slopes, 0.0)
     solve = state.model.on(free, damping)
     direction = -quasi_newton_step(gradient, _restricted(pairs, free), solve)
-    after = _search(objective, state, direction, orthant)
+    after = _search(objective, state, direction, orthant, FIRST)
     if after.iteration == state.iteration:
-        # A coordinate that is about to be cut off may be in the way of all that are coupled to it.
-        after = _search(objective, after, -state.model.alone(slopes, damping), orthant)
+        # A coordinate that is cut off may be in the way of all that are coupled to it.
+        direction = _to_minimum(state.model, params, slopes, orthant, free, damping)
+        after = _search(objective, after, direction, orthant, SHORTEST)
     return after
+
+
+def _to_minimum(
+    model: FreeModel, params: Array, slopes: Array, orthant: Array, free: Array, damping: float
+) -> Array:
+    """The step to the model's minimum in the orthant, found by an active set, or nearly so.
+
+    Going to the minimum over the coordinates that are free, those that become zero on the way stay
+    there, and are no longer free. `slopes` are the derivatives at params.
+    """
+    at, slopes, free = params.copy(), slopes.copy(), free.copy()
+    for _ in range(MOST_CORNERS):
+        direction = -model.on(free, damping)(np.where(free, slopes, 0.0))
+        crossing = direction * orthant < 0.0
+        lengths = np.full_like(at, np.inf)
+        lengths[crossing] = -at[crossing] / direction[crossing]
+        t = min(1.0, float(lengths.min()))
+        corner = lengths <= t
+        step = np.where(corner, -at, t * direction)
+        at += step
+        if t == 1.0:
+            break
+        slopes += model.times(step, damping)
+        free &= ~corner
+    return np.asarray(at - params)
 
 
 def _restricted(pairs: deque[Pair], free: Array) -> list[Pair]:
@@ -143,12 +172,14 @@ def _restricted(pairs: deque[Pair], free: Array) -> list[Pair]:
     ]
 
 
-def _search(objective: L1Objective, state: State, direction: Array, orthant: Array) -> State:
+def _search(
+    objective: L1Objective, state: State, direction: Array, orthant: Array, shortest: float
+) -> State:
     """Return the state after a step that is cut off at zero, or the same if none will do."""
     slopes = objective.pseudo_gradient(state.params, state.gradient)
     rounding = objective.precision * abs(state.loss)
     n_passes, t = state.n_passes, 1.0
-    while t > SHORTEST:
+    while t >= shortest:
         params = state.params + t * direction
         params[params * orthant < 0.0] = 0.0
         promised = -float(np.vdot(slopes, params - state.params))

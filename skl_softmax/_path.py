@@ -262,6 +262,11 @@ def _descent(objective: SoftmaxObjective | L1Objective, state: State) -> Iterato
 
 def grid(largest_slope: float, l1_ratio: float, n_alphas: int, eps: float) -> Array:
     """The strengths (n_alphas,); the first is a few roundings above the least that zeroes all."""
+    if largest_slope == 0.0:
+        raise ValueError(
+            "No feature has a part in telling the classes apart, so that there is no alpha to begin"
+            " with: give alphas."
+        )
     largest = largest_slope * (1.0 + ROUNDING) / max(l1_ratio, LEAST_RATIO)
     return np.geomspace(largest, eps * largest, n_alphas)
 

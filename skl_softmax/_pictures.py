@@ -100,6 +100,14 @@ def clear_spines(ax: Any) -> None:
         ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
 
 
+def thin_log_labels(ax: Any, values: Array) -> None:
+    """Label only powers of ten along a logarithmic axis of these values, if there are any."""
+    from matplotlib.ticker import NullFormatter
+
+    if np.floor(np.log10(values.max())) > np.ceil(np.log10(values.min())) - 1:
+        ax.xaxis.set_minor_formatter(NullFormatter())
+
+
 def point_marker(steps: Sequence[int] | Array) -> dict[str, Any]:
     """What makes a line of a single point visible."""
     return {"marker": "o"} if len(steps) == 1 else {}

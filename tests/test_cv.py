@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegressionCV
-from sklearn.metrics import f1_score, log_loss, make_scorer
+from sklearn.metrics import log_loss
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -114,7 +114,7 @@ def test_the_same_choice_as_logistic_regression_cv():
             refit=False, **options,
         ).fit(X, y)  # fmt: skip
     scores = peer.scores_
-    scores = scores[1] if isinstance(scores, dict) else scores[:, 0]
+    scores = np.reshape(scores[1] if isinstance(scores, dict) else scores, (2, 6))
     np.testing.assert_allclose(ours.scores_[:, 0], scores, atol=1e-5)
     np.testing.assert_allclose(ours.predict_proba(X), peer.predict_proba(X), atol=1e-5)
 
@@ -207,8 +207,7 @@ def test_class_weights_are_balanced_over_all_samples():
 def test_own_scores_labels_and_names():
     frame, target = load_iris(return_X_y=True, as_frame=True)
     names = np.array(["a", "b", "c"])[target]
-    scorer = make_scorer(f1_score, average="macro")
-    model = SoftmaxGDClassifierCV(alphas=3, scoring=scorer).fit(frame, names)
+    model = SoftmaxGDClassifierCV(alphas=3, scoring="f1_macro").fit(frame, names)
     assert set(model.predict(frame)) == {"a", "b", "c"}
     assert model.feature_names_in_.tolist() == list(frame.columns)
     assert 0.9 < model.scores_.mean(axis=0).max() <= 1.0
@@ -216,6 +215,9 @@ def test_own_scores_labels_and_names():
     assert not hasattr(model, "feature_names_in_")
     constant = SoftmaxGDClassifierCV(alphas=3, scoring=lambda *_: 0.5).fit(X, y)
     assert constant.alpha_ == constant.alphas_[0, 0]  # of equals the simplest
+    without = SoftmaxGDClassifierCV(alphas=3, scoring=lambda *given: float(len(given)))
+    without.fit(X, y, np.ones(150))  # a score that takes no weights gets none
+    assert np.all(without.scores_ == 3)
 
 
 def test_in_pipelines_and_searches():
@@ -276,6 +278,10 @@ BAD = [
     ({"class_weight": {9: 1.0}}, ValueError, "class_weight has labels [9]"),
     ({"scoring": "no such score"}, ValueError, "scoring"),
     ({"cv": 1}, ValueError, "k-fold"),
+    ({"cv": []}, ValueError, "cv gave no folds"),
+    ({"cv": [(np.arange(150), [])]}, ValueError, "cv holds out no sample in fold 0"),
+    ({"scoring": ["accuracy"]}, TypeError, "scoring must be None, a name or a callable"),
+    ({"scoring": lambda *_: np.nan}, ValueError, "gave NaN for alpha="),
 ]
 
 
@@ -300,6 +306,10 @@ def test_bad_samples():
     weights[np.r_[0:10, 50:60, 100:110]] = 0.0
     with pytest.raises(ValueError, match=r"no sample with a weight > 0 in fold 0"):
         model.fit(X, y, weights)
+    with pytest.raises(ValueError, match="No sample of class 2 has a weight > 0"):
+        model.fit(X, y, (y != 2) * 1.0)
+    with pytest.raises(ValueError, match="No feature has a part in telling the classes apart"):
+        model.fit(np.ones((30, 2)), np.arange(30) % 2)
     with pytest.raises(NotFittedError):
         model.predict(X)
 
@@ -318,6 +328,8 @@ class TestPicture:
             assert band.min() == pytest.approx((mean - error).min())
             assert line.get_linewidth() == 3
         assert display.alpha_line_.get_xdata()[0] == model.alpha_
+        chosen = list(model.l1_ratios_).index(model.l1_ratio_)
+        assert display.alpha_line_.get_color() == display.lines_[chosen].get_color()
         texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
         assert texts == ["l1_ratio=0.5", "l1_ratio=1"]
         left, right = display.ax_.get_xlim()
@@ -338,6 +350,8 @@ class TestPicture:
     def test_of_pipelines_and_of_what_there_is_none(self):
         pipeline = make_pipeline(StandardScaler(), SoftmaxGDClassifierCV(alphas=3)).fit(X, y)
         AlphaScoreDisplay.from_estimator(pipeline)
+        search = GridSearchCV(pipeline, {"softmaxgdclassifiercv__alphas": [2, 3]}, cv=3).fit(X, y)
+        AlphaScoreDisplay.from_estimator(search)
         with pytest.raises(NotFittedError):
             AlphaScoreDisplay.from_estimator(SoftmaxGDClassifierCV())
         with pytest.raises(TypeError, match="got SoftmaxGDClassifier"):

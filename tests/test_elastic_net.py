@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from skl_softmax import SoftmaxGDClassifier, _l1_curvature, _rows
 from skl_softmax._descent import State, start
 from skl_softmax._l1_curvature import FreeModel, l1_curvature_kinds
-from skl_softmax._l1_descent import l1_descent, take_orthant_step
+from skl_softmax._l1_descent import _to_minimum, l1_descent, take_orthant_step
 from skl_softmax._l1_objective import L1Objective, free_hessian, pseudo_gradient
 from skl_softmax._problem import RawProblem, StandardizedProblem, Task
 from skl_softmax._rows import Rows
@@ -255,6 +255,18 @@ class TestFewOfManyFeatures:
         assert max(copied) <= 200
 
 
+@pytest.mark.parametrize("noise", [0.001, 0.01, 0.1])
+def test_columns_that_are_nearly_the_same(noise, rng):
+    """Cut off at zero they are in each other's way: without going round corners, 3000 steps."""
+    X = scale(rng.normal(size=(150, 1)) + noise * rng.normal(size=(150, 100)))
+    y = (X[:, 0] + rng.normal(size=150) > 0).astype(int) + (rng.random(150) > 0.7)
+    alpha = 1e-3 * largest_alpha(X, y)
+    model = SoftmaxGDClassifier(alpha=alpha, l1_ratio=1.0, tol=1e-6).fit(X, y)
+    assert model.stop_reason_ == "tol"
+    assert model.n_iter_ < 600
+    assert largest_violation(model, X, y) < 1.01e-6
+
+
 def test_warm_start_from_the_optimum_takes_no_step():
     X, y = DATA["digits"]
     model = SoftmaxGDClassifier(alpha=0.01, l1_ratio=1.0, tol=1e-6, warm_start=True).fit(X, y)
@@ -432,6 +444,21 @@ def test_a_free_model_solves_for_the_free_coordinates(n_measured, rng):
     assert not step[~free].any()
     both = model.on(free, 0.25)(np.array([gradient, 2 * gradient]))
     np.testing.assert_allclose(both, [step, 2 * step], rtol=1e-12)
+
+
+def test_to_the_minimum_of_the_model_in_an_orthant(rng):
+    """With all in it free, the conditions of a minimum with bounds hold where it ends."""
+    half = rng.normal(size=(12, 12))
+    hessian = half @ half.T + 0.1 * np.eye(12)
+    model = FreeModel(hessian.diagonal().reshape(1, 12), np.arange(12), hessian)
+    params = np.abs(rng.normal(size=(1, 12)))
+    slopes, orthant = 3 * rng.normal(size=(1, 12)), np.ones((1, 12))
+    step = _to_minimum(model, params, slopes, orthant, orthant > 0, 0.0)
+    end, slopes_there = params + step, slopes + step @ hessian
+    assert np.all(end >= 0)
+    assert 0 < np.count_nonzero(end) < 12
+    np.testing.assert_allclose(slopes_there[end > 0], 0.0, atol=1e-9)
+    np.testing.assert_allclose(model.times(step, 0.5), step @ hessian + 0.5 * step, atol=1e-12)
 
 
 def test_what_is_common_to_all_classes_is_held(objective):

@@ -249,6 +249,8 @@ def test_bad_input(params, error, message):
 
 
 def test_bad_samples():
+    with pytest.raises(ValueError, match="No feature has a part in telling the classes apart"):
+        softmax_path(np.ones((6, 2)), [0, 1, 2] * 2)
     with pytest.raises(ValueError, match="one class"):
         softmax_path(X, np.zeros(150))
     with pytest.raises(ValueError, match="NaN"):

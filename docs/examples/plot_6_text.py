@@ -115,11 +115,12 @@ path = softmax_path(
 CoefPathDisplay.from_path(path, top=6, feature_names=features)
 
 # %%
-# And these speak for each topic now, with nothing beside them.
+# And these speak for each topic now, the strongest first: its words, and then what is left of
+# chance.
 
 for name, weights in zip(chosen.classes_, chosen.coef_, strict=True):
     top = np.argsort(-weights)[: np.count_nonzero(weights > 0)]
-    print(f"{name:10}", " ".join(features[top]))
+    print(f"{name:10}", ", ".join(features[top][:20]), "…" if len(top) > 20 else "")
 
 # %%
 # What is mistaken for what

@@ -65,7 +65,8 @@ CoefPathDisplay.from_path(path)
 # Are they the right ones?
 # ------------------------
 # The chosen features with the largest weights: those that decide, in blue, or others of their
-# groups, in orange, which are nearly as good. With 200 samples more cannot be told.
+# groups, in orange, which are nearly as good. The grey ones are there by chance: with 200 samples,
+# and a penalty chosen for its predictions, some always are.
 
 size = np.abs(net.coef_).max(axis=0)
 first = np.argsort(-size)[:25]
