@@ -37,17 +37,13 @@ class L1Objective:
         self.smooth, self.l1 = smooth, l1
         self.shape, self.precision = smooth.shape, smooth.precision
         self.coef, self.params = smooth.coef, smooth.params
-        self.cross_entropy = smooth.cross_entropy
         self.is_penalized = l1 > 0.0
         n_classes = self.shape[0]
         below = np.arange(n_classes + 1.0)[:, np.newaxis]
         l2 = np.maximum(smooth.penalty, np.finfo(float).tiny)
         self._to_places = (n_classes - 2.0 * below) * (l1 / (n_classes * l2))
-        self._known: tuple[Any, Any, Array] = (
-            None,
-            None,
-            l1,
-        )  # a pseudo-gradient, after its arguments
+        # A pseudo-gradient, after its arguments: it is asked for several times in a step.
+        self._known: tuple[Any, Any, Array] = (None, None, l1)
 
     def value_and_gradient(self, params: Array) -> tuple[float, Array]:
         """The value, and the gradient of the smooth part."""
@@ -68,7 +64,6 @@ class L1Objective:
 
     def pseudo_gradient(self, params: Array, gradient: Array) -> Array:
         """The subgradient of least norm, in the shape of params."""
-        # Asked for several times in a step.
         if not (params is self._known[0] and gradient is self._known[1]):
             self._known = params, gradient, pseudo_gradient(params, gradient, self.l1)
         return self._known[2]

@@ -167,15 +167,19 @@ def softmax_path(
         problem, state = prepare(model, samples, workers)
         if strengths is None:
             strengths = grid(problem.largest_slope(state.gradient), l1_ratio, n_alphas, eps)
-        fits = list(descend_path(model, problem, state, strengths, workers))
-    warn_of([fit.warning for fit in fits], strengths.tolist())
-    coefs, intercepts = zip(*(fit.run.weights for fit in fits), strict=True)
+        # Not the fits: each holds states as large as its weights.
+        found = [
+            (fit.warning, *fit.run.weights, fit.run.last.loss, fit.run.last.iteration)
+            for fit in descend_path(model, problem, state, strengths, workers)
+        ]
+    unsound, coefs, intercepts, losses, n_iters = zip(*found, strict=True)
+    warn_of(unsound, strengths.tolist())
     return SoftmaxPath(
         alphas=strengths,
         coefs=np.array(coefs),
         intercepts=np.array(intercepts),
-        losses=np.array([fit.run.last.loss for fit in fits]),
-        n_iters=np.array([fit.run.last.iteration for fit in fits]),
+        losses=np.array(losses),
+        n_iters=np.array(n_iters),
         classes=model.classes_,
         feature_names=getattr(model, "feature_names_in_", None),
     )

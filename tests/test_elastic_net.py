@@ -407,7 +407,7 @@ def test_balanced_params_have_the_least_penalty(seed, n_classes, l2):
         1e-16,
         l2 * np.array([1, 2, 3, 0]),
     )
-    smooth.coef = smooth.params = smooth.cross_entropy = None
+    smooth.coef = smooth.params = None
     found = L1Objective(smooth, l1).balanced(params)
 
     def penalty(shifted):
