@@ -19,7 +19,8 @@ from scipy.linalg import eigh
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from skl_softmax._objective import SoftmaxObjective
-from skl_softmax._rows import Array, Rows
+from skl_softmax._rows import Array
+from skl_softmax._sums import Sums
 
 Solve: TypeAlias = Callable[[Array], Array]
 Model: TypeAlias = Any  # a Solve, or what one is made from for the coordinates that are free
@@ -74,7 +75,7 @@ class Sample:
 
     def share(self, _: Array | None = None) -> float:
         """Which share of the rows the next sample is, wherever it is measured."""
-        n_samples, n_dof = self._objective.rows.n_samples, self._objective.shape[1]
+        n_samples, n_dof = self._objective.sums.n_samples, self._objective.shape[1]
         is_worth_it = 2 * self._n_samples <= n_samples and self._n_samples * n_dof <= LARGEST
         return self._n_samples / n_samples if is_worth_it else 1.0
 
@@ -87,13 +88,15 @@ class Sample:
         return sampled
 
 
-def starts_from_gram_matrix(rows: Rows, n_outputs: int) -> bool:
+def starts_from_gram_matrix(sums: Sums) -> bool:
     """Whether the features' Gram matrix is worth having before the first step."""
-    return _has_gram_matrix(rows) and costs(n_outputs, rows.n_features)["shared"] <= DEAREST_FIRST
+    return (
+        _has_gram_matrix(sums) and costs(sums.n_outputs, sums.n_features)["shared"] <= DEAREST_FIRST
+    )
 
 
-def _has_gram_matrix(rows: Rows) -> bool:
-    return not rows.is_sparse and rows.n_features**2 <= LARGEST
+def _has_gram_matrix(sums: Sums) -> bool:
+    return not sums.is_sparse and sums.n_features**2 <= LARGEST
 
 
 def curvature_kinds(objective: SoftmaxObjective) -> list[Curvature]:
@@ -120,7 +123,7 @@ def curvature_kinds(objective: SoftmaxObjective) -> list[Curvature]:
         return _full_model(sample.draw().full_hessian(params))
 
     kinds = []
-    if _has_gram_matrix(objective.rows):
+    if _has_gram_matrix(objective.sums):
         kinds.append(Curvature(shared, cost["shared"], is_hessian=n_outputs == 1))
         if n_outputs > 1 and n_outputs * n_dof**2 <= 2 * LARGEST:
             kinds.append(Curvature(per_class, cost["per class"], share=sample.share))

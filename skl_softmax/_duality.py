@@ -47,7 +47,7 @@ class Certificate:
 
     def __init__(self, objective: SoftmaxObjective, at_zero: Array) -> None:
         self._objective = objective
-        n_features = objective.rows.n_features
+        n_features = objective.sums.n_features
         self._n_features = n_features
         self._sums = -at_zero[:, :n_features]  # sum_i s_i t_i x_iᵀ
         shares = _of_all_classes(1.0 / max(2, len(at_zero)) - at_zero[:, n_features:], 1.0)

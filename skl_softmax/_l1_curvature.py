@@ -21,7 +21,7 @@ from skl_softmax._curvature import (
     costs,
     inverse,
 )
-from skl_softmax._l1_objective import L1Objective, free_hessian
+from skl_softmax._l1_objective import L1Objective
 from skl_softmax._rows import Array
 
 SMALL = 1.5  # steps that the whole Hessian may cost to be the first and only model
@@ -113,7 +113,7 @@ def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
 
     def coupled(params: Array) -> FreeModel:
         measured = which(params)
-        hessian = free_hessian(sample.draw(), params, measured)
+        hessian = sample.draw().free_hessian(params, measured)
         if measured.all():
             diagonal = hessian.diagonal().reshape(measured.shape)
         else:
@@ -130,9 +130,9 @@ def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
         return sample.share() * costs(n_outputs, n_dof, n_free)["full"] / whole_cost
 
     whole_cost = costs(n_outputs, n_dof, n_outputs * n_dof)["full"]
-    is_small = not smooth.rows.is_sparse and whole_cost <= SMALL
+    is_small = not smooth.sums.is_sparse and whole_cost <= SMALL
     kinds = [] if is_small else [Curvature(diagonal, 1.0)]
-    if not smooth.rows.is_sparse:
+    if not smooth.sums.is_sparse:
         kinds.append(Curvature(coupled, whole_cost, is_hessian=True, share=share))
     return kinds
 

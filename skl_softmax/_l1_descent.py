@@ -81,7 +81,7 @@ def l1_descend(
     fitted = None
     while True:
         wanted = objective.features_to_fit(state.params, state.gradient)
-        if wanted.all() and not objective.smooth.rows.is_sparse:
+        if wanted.all() and not objective.smooth.sums.is_sparse:
             yield from descend(objective, state, kinds_of(objective), take_orthant_step)
             return
         if fitted is None or (wanted & ~fitted).any():

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from skl_softmax._objective import SoftmaxObjective, curvature_of_softmax, essential
-from skl_softmax._rows import Array, Block
+from skl_softmax._objective import SoftmaxObjective
+from skl_softmax._rows import Array
 
 FEW_FEATURES = 100  # that any part is worth having
 SHARE_VIOLATED = 0.1  # of the largest violation: features that have less can wait
@@ -104,11 +104,11 @@ class L1Objective:
         At most three times as many as are in use, or a few; all, if leaving out the others is not
         worth it.
         """
-        n_features = self.smooth.rows.n_features
+        n_features = self.smooth.sums.n_features
         in_use = params[:, :n_features].any(axis=0)
         violation = np.abs(self.pseudo_gradient(params, gradient)[:, :n_features]).max(axis=0)
         n_chosen = max(FEW_FEATURES, 2 * int(np.count_nonzero(in_use)))
-        if 2 * n_chosen >= n_features:
+        if 2 * n_chosen >= n_features or not self.smooth.sums.may_copy:
             return np.ones(n_features, dtype=bool)
         chosen = np.zeros(n_features, dtype=bool)
         chosen[np.argpartition(violation, -n_chosen)[-n_chosen:]] = True
@@ -123,37 +123,3 @@ def pseudo_gradient(params: Array, gradient: Array, l1: Array) -> Array:
     """The subgradient of least norm, given the gradient of the smooth part: as params."""
     at_zero = np.copysign(np.maximum(np.abs(gradient) - l1, 0.0), gradient)
     return np.where(params != 0.0, gradient + np.copysign(l1, params), at_zero)
-
-
-def free_hessian(smooth: SoftmaxObjective, params: Array, free: Array) -> Array:
-    """The Hessian of F for some coordinates, (n_outputs, n_dof) of bool: (n_free, n_free).
-
-    In C order. With m_i = (p_ik x~_ij) over the free coordinates kj, the data's part is the sum
-    over i of s_i (blockdiag_k(p_ik x~_i x~_iᵀ) - m_i m_iᵀ).
-    """
-    dofs = [np.flatnonzero(of_class) for of_class in free]
-    if len(free) == 1:
-        return np.asarray(smooth.shared_hessian(params)[np.ix_(dofs[0], dofs[0])])
-    ends = np.cumsum([len(of_class) for of_class in dofs])
-    places = [slice(end - len(of_class), end) for end, of_class in zip(ends, dofs, strict=True)]
-    n_free = int(ends[-1])
-
-    def run_hessian(run: list[Block]) -> tuple[Array]:
-        hessian = np.zeros((n_free, n_free))
-        for block, proba in smooth.proba(run, params):
-            weights = smooth.weights[block.rows]
-            kept = essential(curvature_of_softmax(proba), weights)
-            rows = smooth.standardized(block.X, kept)
-            rows *= np.sqrt(weights.take(kept))
-            mixed = np.empty((n_free, len(kept)))
-            for place, of_class, p in zip(places, dofs, proba.take(kept, axis=1), strict=True):
-                of_rows = rows.take(of_class, axis=0)
-                np.multiply(of_rows, p, out=mixed[place])
-                hessian[place, place] += mixed[place] @ of_rows.T
-            hessian -= mixed @ mixed.T
-        return (hessian,)
-
-    (hessian,) = smooth.rows.sum(run_hessian, size=n_free**2)
-    penalties = [smooth.penalty[of_class] for of_class in dofs]
-    hessian[np.diag_indices(n_free)] += np.concatenate(penalties)
-    return np.asarray(hessian)

@@ -23,7 +23,8 @@ from skl_softmax._duality import Certificate
 from skl_softmax._l1_objective import L1Objective, pseudo_gradient
 from skl_softmax._objective import SoftmaxObjective, standardize_gradient
 from skl_softmax._row_space import RowSpace, is_wide, row_space
-from skl_softmax._rows import Array, Block, Matrix, Rows
+from skl_softmax._rows import Array, Matrix, Rows
+from skl_softmax._sums import Frame, RowSums, Sums
 from skl_softmax._threads import Workers
 
 Gap: TypeAlias = Callable[[Array, float, Array], float]  # of params, loss and gradient
@@ -53,16 +54,17 @@ class Task:
         """Whether there is an L1 penalty."""
         return self.alpha * self.l1_ratio > 0.0
 
+    def sums(self, workers: Workers, *, dtype: DTypeLike | None = None) -> Sums:
+        """What is summed over the samples, in that dtype at least."""
+        return RowSums(Rows(self.X, self.n_outputs, workers, dtype=dtype), self.y, self.weights)
+
     def smooth(
-        self, rows: Rows, center: Array, scale: Array, gram: Array | None = None
+        self, sums: Sums, center: Array, scale: Array, gram: Array | None = None
     ) -> SoftmaxObjective:
         """F without the L1 penalty, over X or what stands for it, in the given coordinates."""
         return SoftmaxObjective(
-            rows,
-            self.y,
-            self.weights,
+            sums,
             alpha=self.alpha * (1.0 - self.l1_ratio),
-            n_outputs=self.n_outputs,
             fit_intercept=self.fit_intercept,
             center=center,
             scale=scale,
@@ -81,8 +83,7 @@ class Task:
         self, X: Matrix, y: Array, weights: Array, workers: Workers
     ) -> Callable[[Array, Array], float]:
         """The mean loss on other samples, without the penalty, of given coef and intercept."""
-        task = replace(self, X=X, y=y, weights=weights)
-        return RawProblem(task, workers, measure_scale=False).smooth.cross_entropy
+        return replace(self, X=X, y=y, weights=weights).sums(workers).cross_entropy
 
 
 class RawProblem:
@@ -92,13 +93,13 @@ class RawProblem:
     """
 
     def __init__(self, task: Task, workers: Workers, *, measure_scale: bool) -> None:
-        self._rows = Rows(task.X, task.n_outputs, workers)
-        n_features = self._rows.n_features
-        self.smooth = task.smooth(self._rows, np.zeros(n_features), np.ones(n_features))
+        self._sums = task.sums(workers)
+        n_features = self._sums.n_features
+        self.smooth = task.smooth(self._sums, np.zeros(n_features), np.ones(n_features))
         self.objective = task.with_kinks(self.smooth)
         self.center, self.scale = np.zeros(n_features), np.ones(n_features)
         if measure_scale:
-            self.center, self.scale, _ = _standardization(self._rows, task)
+            self.center, self.scale, _ = _standardization(self._sums, task.fit_intercept)
         self.coef = self.smooth.coef
         self.params = self.smooth.params
         self.task = task
@@ -106,7 +107,7 @@ class RawProblem:
     @property
     def n_passes(self) -> int:
         """Passes over the data so far."""
-        return self._rows.n_passes
+        return self._sums.n_passes
 
     def gradient_size(self, params: Array, gradient: Array) -> float:
         """The largest derivative in absolute value, for standardised features."""
@@ -124,10 +125,10 @@ class RawProblem:
     def certificate(self) -> Gap:
         """Return what bounds how far above the minimum a loss is; takes a pass."""
         task = self.task
-        standardized = task.smooth(self._rows, self.center, self.scale)
+        standardized = task.smooth(self._sums, self.center, self.scale)
         _, at_zero = self.objective.value_and_gradient(np.zeros(self.objective.shape))
         certificate = Certificate(standardized, self._standardized(at_zero))
-        left_out = _left_out(self._rows, task, self.center, self.scale)
+        left_out = _left_out(self._sums, task.alpha, self.center, self.scale)
 
         def gap(params: Array, loss: float, gradient: Array) -> float:
             coef, intercept = self.coef(params)
@@ -155,33 +156,32 @@ class StandardizedProblem:
         may_reduce: bool = True,
         dtype: DTypeLike | None = None,
     ) -> None:
-        rows = Rows(task.X, task.n_outputs, workers, dtype=dtype)
+        sums = task.sums(workers, dtype=dtype)
         self.task = task
-        self._all_rows = [rows]
-        self._is_wide = may_reduce and not task.has_kinks and is_wide(rows)
+        self._all_sums = [sums]
+        self._is_wide = may_reduce and not task.has_kinks and is_wide(task.X)
         self._space: RowSpace | None = None
         if self._is_wide:
             self._space = row_space(task.X, task.weights, workers, fit_intercept=task.fit_intercept)
         if self._space is None:
+            with_gram = not task.has_kinks and starts_from_gram_matrix(sums)
             self.center, self.scale, gram = _standardization(
-                rows,
-                task,
-                with_gram=not task.has_kinks and starts_from_gram_matrix(rows, task.n_outputs),
+                sums, task.fit_intercept, with_gram=with_gram
             )
-            self.smooth = task.smooth(rows, self.center, self.scale, gram)
+            self.smooth = task.smooth(sums, self.center, self.scale, gram)
         else:
             self.center = self._space.center
             self.scale = np.ones_like(self.center)  # of use to no one here, and a number
-            rows = Rows(self._space.coordinates, task.n_outputs, workers)
-            self._all_rows.append(rows)
-            rank = rows.n_features
-            self.smooth = task.smooth(rows, np.zeros(rank), self._space.scale, np.eye(rank))
+            sums = replace(task, X=self._space.coordinates).sums(workers)
+            self._all_sums.append(sums)
+            rank = sums.n_features
+            self.smooth = task.smooth(sums, np.zeros(rank), self._space.scale, np.eye(rank))
         self.objective = task.with_kinks(self.smooth)
 
     @property
     def n_passes(self) -> int:
         """Passes over the data so far, or over what stands for it in the row space."""
-        return sum(rows.n_passes for rows in self._all_rows) + self._is_wide
+        return sum(sums.n_passes for sums in self._all_sums) + self._is_wide
 
     def coef(self, params: Array) -> tuple[Array, Array]:
         """Return coef (n_outputs, n_features) and intercept (n_outputs,) of the data's dtype."""
@@ -243,7 +243,7 @@ class StandardizedProblem:
         """Return what bounds how far above the minimum a loss is; takes a pass."""
         _, at_zero = self.smooth.value_and_gradient(np.zeros(self.smooth.shape))
         certificate = Certificate(self.smooth, at_zero)
-        left_out = _left_out(self._all_rows[0], self.task, self.center, self.scale)
+        left_out = _left_out(self._all_sums[0], self.task.alpha, self.center, self.scale)
         return lambda *state: certificate.gap(*state) + left_out
 
     def gradient_size(self, params: Array, gradient: Array) -> float:
@@ -261,7 +261,7 @@ class StandardizedProblem:
 
 
 def _standardization(
-    rows: Rows, task: Task, *, with_gram: bool = False
+    sums: Sums, fit_intercept: bool, *, with_gram: bool = False
 ) -> tuple[Array, Array, Array]:
     """Return what to subtract from and divide each feature by, (n_features,), and what that gives.
 
@@ -270,16 +270,16 @@ def _standardization(
     That of a constant is infinite, which makes its coefficient zero and keeps its rounding out of
     all others; where squares overflow it is not a number.
     """
-    mean, moments = rows.column_moments(task.weights, together=with_gram)
+    _, mean, moments = sums.moments(together=with_gram)
     variance = moments.diagonal().copy() if with_gram else moments
-    if rows.is_sparse:  # a constant's is rounding there; a dense one's is exactly zero
-        variance[np.sqrt(variance) <= _rounding(rows, mean)] = 0.0
-    if not task.fit_intercept:
+    if sums.is_sparse:  # a constant's is rounding there; a dense one's is exactly zero
+        variance[np.sqrt(variance) <= _rounding(sums, mean)] = 0.0
+    if not fit_intercept:
         variance += mean**2
         moments = moments + mean * mean[:, np.newaxis] if with_gram else variance
         mean = np.zeros_like(mean)
     scale = np.sqrt(variance)
-    scale[variance < _smallest(rows.dtype) ** 2] = np.inf  # or negative, by rounding
+    scale[variance < _smallest(sums.dtype) ** 2] = np.inf  # or negative, by rounding
     scale[~np.isfinite(variance)] = np.nan
     if with_gram:
         return mean, scale, moments / scale / scale[:, np.newaxis]
@@ -291,22 +291,22 @@ def _smallest(dtype: DTypeLike) -> float:
     return 1e-33 if np.dtype(dtype) == np.float32 else 1.5e-154
 
 
-def _rounding(rows: Rows, mean: Array) -> Array:
+def _rounding(sums: Sums, mean: Array) -> Array:
     """The deviations (n_features,) up to which a sparse feature counts as constant."""
-    return np.asarray(10.0 * np.finfo(rows.dtype).eps * np.abs(mean))
+    return np.asarray(10.0 * np.finfo(sums.dtype).eps * np.abs(mean))
 
 
-def _left_out(rows: Rows, task: Task, center: Array, scale: Array) -> float:
+def _left_out(sums: Sums, alpha: float, center: Array, scale: Array) -> float:
     """What features that count as constant could take off the loss at most, if they are not.
 
     The dual's sums for such a feature j are residuals times deviations: of all classes together,
     their squares are at most twice its variance.
     """
-    deviations = np.full_like(center, _smallest(rows.dtype))
-    if rows.is_sparse:
-        deviations += _rounding(rows, center)
+    deviations = np.full_like(center, _smallest(sums.dtype))
+    if sums.is_sparse:
+        deviations += _rounding(sums, center)
     squares = float((deviations[np.isinf(scale)] ** 2).sum())
-    return squares / task.alpha if task.alpha > 0 else np.inf
+    return squares / alpha if alpha > 0 else np.inf
 
 
 def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
@@ -322,26 +322,12 @@ def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
     D. Böhning, "Multinomial logistic regression algorithm", Annals of the Institute of Statistical
     Mathematics 44, 1992. https://doi.org/10.1007/BF00048682
     """
-    rows = Rows(task.X, task.n_outputs, workers)
-    n_features = rows.n_features
-    n_dof = n_features + task.fit_intercept
+    sums = task.sums(workers)
+    frame = Frame(np.zeros(sums.n_features), np.ones(sums.n_features), task.fit_intercept)
+    n_dof = frame.n_dof
 
     def multiply(vector: Array) -> Array:
-        """X~ᵀ S X~ times a vector (n_dof,)."""
-        vector = vector.reshape(-1)
-        coef = vector[np.newaxis, :n_features]
-        intercept = vector[n_features:].sum(keepdims=True)
-
-        def run_product(run: list[Block]) -> tuple[Array, Array]:
-            product, total = np.zeros(n_features), np.zeros(1)
-            for block, projection in rows.linear(run, coef, intercept):
-                weighted = projection[0] * task.weights[block.rows]
-                product += weighted @ block.X
-                total += weighted.sum()
-            return product, total
-
-        product, total = rows.sum(run_product)
-        return np.concatenate([product, total])[:n_dof]
+        return sums.gram_times(vector.reshape(-1), frame)
 
     if n_dof == 1:
         largest = float(multiply(np.ones(1))[0])

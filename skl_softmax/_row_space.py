@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 
-from skl_softmax._rows import Array, Rows
+from skl_softmax._rows import Array, Matrix
 from skl_softmax._threads import Workers
 
 COLUMNS = 1024  # of X at a time, so that no centred or converted copy of it need exist
@@ -65,9 +65,9 @@ def _slices(X: Array) -> list[slice]:
     return [slice(start, start + COLUMNS) for start in range(0, X.shape[1], COLUMNS)]
 
 
-def is_wide(rows: Rows) -> bool:
+def is_wide(X: Matrix) -> bool:
     """Whether descending in the row space pays."""
-    return not rows.is_sparse and rows.n_features >= max(2 * rows.n_samples, 200)
+    return isinstance(X, np.ndarray) and X.shape[1] >= max(2 * X.shape[0], 200)
 
 
 def row_space(

@@ -170,7 +170,7 @@ class Rows:
             logits += intercept[:, np.newaxis]
             yield block, logits
 
-    def column_moments(self, weights: Array, *, together: bool = False) -> tuple[Array, Array]:
+    def column_moments(self, weights: Array, *, together: bool = False) -> Moments:
         """Weighted means of the columns, (n_features,), and their variances or covariances.
 
         Blocks are merged by Chan's rule; dense ones from values that have a row of the data
@@ -220,7 +220,7 @@ class Rows:
             lambda run: reduce(Moments.merge, map(block_moments, run)),
             size=scatter.size,
         )
-        return origin + merged.mean, merged.scatter
+        return Moments(merged.total, origin + merged.mean, merged.scatter)
 
 
 def _add(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -20,6 +20,7 @@ from skl_softmax._curvature import (
 )
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._rows import Rows
+from skl_softmax._sums import RowSums
 from skl_softmax._threads import Workers
 
 
@@ -143,9 +144,13 @@ def test_without_a_penalty_no_step_leaves_the_space_of_the_data(n_classes, rng):
 def test_a_gram_matrix_that_costs_more_than_ten_steps_waits(n_features, n_outputs, is_first):
     X = np.zeros((10, n_features))
     with Workers() as workers:
-        assert starts_from_gram_matrix(Rows(X, n_outputs, workers), n_outputs) == is_first
-        rows = Rows(sparse.csr_array(X), n_outputs, workers)
-        assert not starts_from_gram_matrix(rows, n_outputs)
+
+        def sums_of(X):
+            rows = Rows(X, n_outputs, workers)
+            return RowSums(rows, np.zeros(10, dtype=int), np.full(10, 0.1))
+
+        assert starts_from_gram_matrix(sums_of(X)) == is_first
+        assert not starts_from_gram_matrix(sums_of(sparse.csr_array(X)))
 
 
 @pytest.mark.parametrize(("n_features", "n_classes"), [(3, 2), (4, 3), (900, 4), (1500, 8)])
@@ -205,7 +210,7 @@ def test_models_are_measured_on_more_rows_each_time():
             assert sample.share() == per_class.share(start) == full.share(start) == share
             assert full.cost(start) == share * full.whole_cost
             assert per_class.patience(start) == (4 if share < 1.0 else 8)
-            rows.append(sample.draw().rows.n_samples)
+            rows.append(sample.draw().sums.n_samples)
             full.measure(start)  # its sample is drawn here
         assert shared.share(start) == 1.0
     assert rows == [64 * 5, 256 * 5, 1024 * 5, n_samples, n_samples]
@@ -213,7 +218,7 @@ def test_models_are_measured_on_more_rows_each_time():
 
 def test_a_sample_is_no_larger_than_the_limit(monkeypatch):
     monkeypatch.setattr(_curvature, "LARGEST", 64 * 5 * 5)
-    objective = SimpleNamespace(shape=(3, 5), rows=SimpleNamespace(n_samples=10**6))
+    objective = SimpleNamespace(shape=(3, 5), sums=SimpleNamespace(n_samples=10**6))
     sample = Sample(objective)
     assert sample.share() == 64 * 5 / 10**6
     monkeypatch.setattr(_curvature, "LARGEST", 64 * 5 * 5 - 1)

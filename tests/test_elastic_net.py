@@ -19,7 +19,7 @@ from skl_softmax import SoftmaxGDClassifier, _l1_curvature, _rows
 from skl_softmax._descent import State, start
 from skl_softmax._l1_curvature import FreeModel, l1_curvature_kinds
 from skl_softmax._l1_descent import _to_minimum, l1_descent, take_orthant_step
-from skl_softmax._l1_objective import L1Objective, free_hessian, pseudo_gradient
+from skl_softmax._l1_objective import L1Objective, pseudo_gradient
 from skl_softmax._problem import RawProblem, StandardizedProblem, Task
 from skl_softmax._rows import Rows
 from skl_softmax._threads import Workers
@@ -386,7 +386,7 @@ def test_restricted_to_some_features(objective, rng):
 def test_the_hessian_of_free_coordinates(objective, rng):
     params = some_params(rng, objective.shape)
     free = rng.random(objective.shape) < 0.5
-    found = free_hessian(objective.smooth, params, free)
+    found = objective.smooth.free_hessian(params, free)
 
     def gradient(values):
         moved = params.copy()
@@ -467,7 +467,7 @@ def test_what_is_common_to_all_classes_is_held(objective):
         return
     params = np.zeros(objective.shape)
     free = np.ones(objective.shape, dtype=bool)
-    hessian = free_hessian(objective.smooth, params, free)
+    hessian = objective.smooth.free_hessian(params, free)
     diagonal = objective.smooth.hessian_diagonal(params)
     solve = FreeModel(diagonal, np.arange(free.size), hessian).on(free, 0.0)
     gradient = np.ones(objective.shape)

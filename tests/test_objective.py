@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from skl_softmax import _rows, textbook
+from skl_softmax import _rows, _sums, textbook
 from skl_softmax._objective import SoftmaxObjective
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._rows import Rows
+from skl_softmax._sums import RowSums
 from skl_softmax._threads import Workers
 
 LAYOUTS = {
@@ -40,11 +41,8 @@ def make_objective(X, y, weights, n_classes, workers, *, alpha=0.1, fit_intercep
         center = rng.normal(size=n_features) * fit_intercept
         scale = rng.uniform(0.5, 2.0, size=n_features)
     return SoftmaxObjective(
-        Rows(X, n_outputs, workers),
-        y,
-        weights,
+        RowSums(Rows(X, n_outputs, workers), y, weights),
         alpha=alpha,
-        n_outputs=n_outputs,
         fit_intercept=fit_intercept,
         center=center,
         scale=scale,
@@ -226,16 +224,16 @@ def test_rows_without_curvature_are_left_out_of_models(n_classes, kind, monkeypa
             "class": objective.class_hessians,
             "full": objective.full_hessian,
         }[kind]
-        standardized = objective.standardized
+        standardized = _sums.standardized
 
-        def counting(X, kept):
+        def counting(X, kept, frame):
             multiplied.append(len(kept))
-            return standardized(X, kept)
+            return standardized(X, kept, frame)
 
-        monkeypatch.setattr(objective, "standardized", counting)
+        monkeypatch.setattr(_sums, "standardized", counting)
         params = 40.0 * np.random.default_rng(2).normal(size=objective.shape)
         approximate = np.atleast_3d(np.moveaxis(measure(params), 0, -1))
-        monkeypatch.setattr("skl_softmax._objective.NEGLIGIBLE", -1.0)
+        monkeypatch.setattr(_sums, "NEGLIGIBLE", -1.0)
         exact = np.atleast_3d(np.moveaxis(measure(params), 0, -1))
     for missing, whole in zip((exact - approximate).T, exact.T, strict=True):
         eigenvalues = np.linalg.eigvalsh(missing)
@@ -256,7 +254,7 @@ def test_a_sample_is_an_objective_over_some_of_the_rows(n_classes, fit_intercept
         )
         params = rng.normal(size=objective.shape)
         sample = objective.sample(20)
-        chosen = [np.flatnonzero((row == X).all(axis=1)).item() for row in sample.rows.X]
+        chosen = [np.flatnonzero((row == X).all(axis=1)).item() for row in sample.sums.rows.X]
         assert len(chosen) == 20
         assert chosen == sorted(set(chosen))
         same = make_objective(
@@ -268,15 +266,16 @@ def test_a_sample_is_an_objective_over_some_of_the_rows(n_classes, fit_intercept
             fit_intercept=fit_intercept,
         )
         same.center, same.scale, same.penalty = objective.center, objective.scale, objective.penalty
-        same._inverse_scale = objective._inverse_scale
+        same.frame = objective.frame
         value, gradient = sample.value_and_gradient(params)
         expected_value, expected_gradient = same.value_and_gradient(params)
         assert value == expected_value
         np.testing.assert_array_equal(gradient, expected_gradient)
         np.testing.assert_array_equal(sample.class_hessians(params), same.class_hessians(params))
-        np.testing.assert_array_equal(objective.sample(20).rows.X, sample.rows.X)
-        objective.weights = np.where(np.isin(np.arange(50), chosen), 0.0, objective.weights)
-        assert objective.sample(20) is objective  # no weight in the sample, no curvature
+        np.testing.assert_array_equal(objective.sample(20).sums.rows.X, sample.sums.rows.X)
+        sums = objective.sums
+        sums.weights = np.where(np.isin(np.arange(50), chosen), 0.0, sums.weights)
+        assert sums.sample(20) is sums  # no weight in the sample, no curvature
 
 
 @every_kind
@@ -288,15 +287,15 @@ def test_a_known_gram_matrix_gives_the_curvature_at_zero(n_classes, fit_intercep
         task = Task(X, y, weights, n_outputs, 0.1, fit_intercept)
         objective = StandardizedProblem(task, workers).objective
         zero = np.zeros(objective.shape)
-        passes = objective.rows.n_passes
+        passes = objective.sums.n_passes
         hessian, diagonal = objective.shared_hessian(zero), objective.hessian_diagonal(zero)
         objective.gram = np.diag(objective.gram)
         np.testing.assert_array_equal(objective.hessian_diagonal(zero), diagonal)
-        assert objective.rows.n_passes == passes
+        assert objective.sums.n_passes == passes
         objective.gram = None
         np.testing.assert_allclose(objective.shared_hessian(zero), hessian, atol=1e-12)
         np.testing.assert_allclose(objective.hessian_diagonal(zero), diagonal, atol=1e-12)
-        assert objective.rows.n_passes == passes + 2
+        assert objective.sums.n_passes == passes + 2
 
 
 def test_precision_is_of_the_logits_terms():
@@ -358,9 +357,9 @@ def test_column_moments_equal_numpy(seed, n_samples, layout, block_rows, offset)
     rows_of = LAYOUTS[layout](X)
     with pytest.MonkeyPatch.context() as patch, Workers() as workers:
         patch.setattr(_rows, "BLOCK_ROWS", (block_rows, block_rows))
-        mean, variance = Rows(rows_of, 1, workers).column_moments(weights)
+        _, mean, variance = Rows(rows_of, 1, workers).column_moments(weights)
         if layout in "CF":
-            _, covariance = Rows(rows_of, 1, workers).column_moments(weights, together=True)
+            _, _, covariance = Rows(rows_of, 1, workers).column_moments(weights, together=True)
     expected = np.average(X, axis=0, weights=weights)
     accuracy = {"rtol": 1e-7, "atol": 1e-18 * (1.0 + offset) ** 2}
     np.testing.assert_allclose(mean, expected, rtol=1e-12, atol=1e-12)

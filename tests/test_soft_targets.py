@@ -76,7 +76,7 @@ def test_loss_and_gradient(rng, n_classes, dtype):
         cross_entropy = -(P * log_softmax(logits, axis=1)).sum(axis=1).mean()
         rtol = 1e-5 if dtype is np.float32 else 1e-12
         assert loss == pytest.approx(cross_entropy + 0.05 * (coef**2).sum(), rel=rtol)
-        assert objective.cross_entropy(coef, intercept) == pytest.approx(cross_entropy, rel=rtol)
+        assert objective.sums.cross_entropy(coef, intercept) == pytest.approx(cross_entropy, rel=rtol)
         if dtype is np.float64:
             for i in np.ndindex(params.shape):
                 step = np.zeros_like(params)
@@ -99,7 +99,7 @@ def test_large_logits_lose_what_they_should(coef, losses):
     with Workers() as workers:
         task = Task(X, P, np.full(3, 1 / 3), n_outputs, alpha=0.0, fit_intercept=False)
         objective = RawProblem(task, workers, measure_scale=False).objective
-        loss = objective.cross_entropy(np.array(coef), np.zeros(n_outputs))
+        loss = objective.sums.cross_entropy(np.array(coef), np.zeros(n_outputs))
     assert loss == pytest.approx(np.mean(losses), rel=1e-12)
 
 

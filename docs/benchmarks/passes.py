@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from skl_softmax import SoftmaxGDClassifier
 from skl_softmax._objective import SoftmaxObjective
 from skl_softmax._rows import Rows
+from skl_softmax._sums import RowSums
 from skl_softmax._threads import Workers
 
 SHAPES = [
@@ -102,11 +103,8 @@ def one_pass(
     with Workers() as workers:
         n_threads = workers.n_threads
         ours = SoftmaxObjective(
-            Rows(X, n_outputs, workers),
-            y,
-            np.broadcast_to(1.0 / n_samples, n_samples),
+            RowSums(Rows(X, n_outputs, workers), y, np.broadcast_to(1.0 / n_samples, n_samples)),
             alpha=ALPHA,
-            n_outputs=n_outputs,
             fit_intercept=True,
             center=np.zeros(n_features),
             scale=np.ones(n_features),
