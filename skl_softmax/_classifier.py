@@ -20,6 +20,7 @@ from skl_softmax._compat import CallbackSupportMixin, with_callbacks
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, constant_descent, matrix_descent
 from skl_softmax._fitted import FittedMixin
+from skl_softmax._given import Given
 from skl_softmax._l1_curvature import l1_curvature_kinds
 from skl_softmax._l1_descent import l1_descent, proximal_descent
 from skl_softmax._l1_objective import L1Objective
@@ -28,7 +29,7 @@ from skl_softmax._model import start_weights
 from skl_softmax._outcome import outcome
 from skl_softmax._problem import RawProblem, StandardizedProblem, Task
 from skl_softmax._rows import Array, Matrix
-from skl_softmax._samples import Given, check_samples
+from skl_softmax._samples import check_samples
 from skl_softmax._threads import Workers
 from skl_softmax._validation import check_measured, check_parameters
 

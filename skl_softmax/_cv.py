@@ -17,6 +17,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._folds import Fold, fit_fold, mean_of_bests
+from skl_softmax._given import Samples
 from skl_softmax._path import (
     check_alphas,
     check_grid,
@@ -27,7 +28,6 @@ from skl_softmax._path import (
 )
 from skl_softmax._predictions import PredictionMixin
 from skl_softmax._rows import Array, Matrix
-from skl_softmax._samples import Samples
 from skl_softmax._threads import Workers
 from skl_softmax._validation import check_number
 
@@ -210,7 +210,7 @@ class SoftmaxGDClassifierCV(
         """
         ratios, strengths = self._check_parameters()
         model = self._classifier()
-        samples = check_input(model, X, y, sample_weight, all_finite=True)
+        samples = check_input(model, X, y, sample_weight, all_finite=True, in_memory=True)
         alphas = _grids(model, samples, ratios, strengths, self.eps)
         folds = self._folds(model.classes_, samples, sample_weight, groups)
         results = Parallel(n_jobs=self.n_jobs)(

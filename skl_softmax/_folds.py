@@ -14,10 +14,10 @@ import numpy as np
 from sklearn.metrics import check_scoring
 
 from skl_softmax._classifier import SoftmaxGDClassifier
+from skl_softmax._given import Samples
 from skl_softmax._path import descend_path, prepare
 from skl_softmax._problem import Task
 from skl_softmax._rows import Array
-from skl_softmax._samples import Samples
 from skl_softmax._threads import Workers
 
 

@@ -9,12 +9,15 @@ Knows nothing of X, of coefficients or of what a block is part of.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from skl_softmax._on_disk import Derived
 from skl_softmax._rows import Array
+
+MANY_ROWS = 2**22  # of which no float each is to be kept
 
 # (logits, targets, weights) -> the block's loss; logits are residuals, s (p - y), afterwards.
 BlockLoss: TypeAlias = Callable[[Array, Array, Array], float]
@@ -41,16 +44,21 @@ def sigmoid_block(logits: Array) -> None:
     logits += 0.5
 
 
-def block_loss(y: Array, n_outputs: int, dtype: DTypeLike) -> tuple[BlockLoss, Array]:
+def block_loss(y: Array, n_outputs: int, dtype: DTypeLike) -> tuple[BlockLoss, Any]:
     """Return what computes a block's loss, and the targets (…, n_samples) in the form it takes.
 
     y : codes of the classes (n_samples,), or their probabilities (n_samples, n_classes)
     """
-    if y.ndim == 2:
-        return (_soft_two_class_loss, y[:, 1]) if n_outputs == 1 else (_soft_softmax_loss, y.T)
-    if n_outputs == 1:
-        return _two_class_loss, np.array([1, -1], dtype)[y]
-    return _softmax_loss, y
+    signs = np.array([1, -1], dtype)
+    loss, form = {
+        (1, True): (_two_class_loss, signs.take),
+        (1, False): (_softmax_loss, None),
+        (2, True): (_soft_two_class_loss, lambda proba: proba[:, 1]),
+        (2, False): (_soft_softmax_loss, np.transpose),
+    }[y.ndim, n_outputs == 1]
+    if form is None:
+        return loss, y
+    return loss, Derived(form, y) if isinstance(y, Derived) or len(y) > MANY_ROWS else form(y)
 
 
 def _softmax_loss(logits: Array, y: Array, weights: Array) -> float:

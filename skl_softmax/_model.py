@@ -33,6 +33,8 @@ def row_per_class(coef: Array, intercept: Array) -> tuple[Array, Array]:
 class SoftmaxModel:
     """Weights and the classes they stand for.
 
+    What is predicted is written to `out`, if that is given.
+
     Attributes
     ----------
     classes : ndarray (n_classes,)
@@ -44,29 +46,31 @@ class SoftmaxModel:
     coef: Array
     intercept: Array
 
-    def decision_function(self, X: Matrix) -> Array:
+    def decision_function(self, X: Matrix, out: Array | None = None) -> Array:
         """Logits (n_samples, n_classes), or (n_samples,) for two classes."""
-        logits = _map_logits(X, self.coef, self.intercept, lambda _: None)
-        return logits if len(self.coef) > 1 else logits[:, 0]
+        if len(self.coef) > 1:
+            return _map_logits(X, self.coef, self.intercept, lambda _: None, out)
+        column = None if out is None else out[:, np.newaxis]
+        return _map_logits(X, self.coef, self.intercept, lambda _: None, column)[:, 0]
 
-    def predict(self, X: Matrix) -> Array:
+    def predict(self, X: Matrix, out: Array | None = None) -> Array:
         """The most probable labels (n_samples,)."""
         coef, intercept = row_per_class(self.coef, self.intercept)
-        codes = np.empty(X.shape[0], dtype=np.intp)
+        labels = np.empty(X.shape[0], self.classes.dtype) if out is None else out
 
         def predict_block(block: Block, logits: Array) -> None:
-            codes[block.rows] = logits.argmax(axis=0)
+            labels[block.rows] = self.classes[logits.argmax(axis=0)]
 
         _for_each_block(X, coef, intercept, predict_block)
-        return np.asarray(self.classes[codes])
+        return labels
 
-    def predict_proba(self, X: Matrix) -> Array:
+    def predict_proba(self, X: Matrix, out: Array | None = None) -> Array:
         """Probabilities (n_samples, n_classes)."""
-        return _map_logits(X, *row_per_class(self.coef, self.intercept), softmax_block)
+        return _map_logits(X, *row_per_class(self.coef, self.intercept), softmax_block, out)
 
-    def predict_log_proba(self, X: Matrix) -> Array:
+    def predict_log_proba(self, X: Matrix, out: Array | None = None) -> Array:
         """Log-probabilities (n_samples, n_classes), from the logits: finite where those are."""
-        return _map_logits(X, *row_per_class(self.coef, self.intercept), log_softmax_block)
+        return _map_logits(X, *row_per_class(self.coef, self.intercept), log_softmax_block, out)
 
 
 def start_weights(
@@ -94,10 +98,15 @@ def start_weights(
 
 
 def _map_logits(
-    X: Matrix, coef: Array, intercept: Array, transform: Callable[[Array], None]
+    X: Matrix,
+    coef: Array,
+    intercept: Array,
+    transform: Callable[[Array], None],
+    out: Array | None = None,
 ) -> Array:
     """Return the logits (n_samples, n_outputs), each block (n_outputs, rows) transformed."""
-    result = np.empty((X.shape[0], len(coef)), dtype=np.result_type(X.dtype, coef.dtype))
+    dtype = np.result_type(X.dtype, coef.dtype)
+    result = np.empty((X.shape[0], len(coef)), dtype) if out is None else out
 
     def map_block(block: Block, logits: Array) -> None:
         transform(logits)

@@ -21,6 +21,7 @@ from skl_softmax._callbacks import Callbacks
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, descend, start, take_step
+from skl_softmax._given import Given, Samples
 from skl_softmax._l1_curvature import l1_curvature_kinds
 from skl_softmax._l1_descent import l1_descend
 from skl_softmax._l1_objective import L1Objective
@@ -29,7 +30,7 @@ from skl_softmax._objective import SoftmaxObjective
 from skl_softmax._outcome import outcome
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._rows import Array, Matrix
-from skl_softmax._samples import Given, Samples, check_samples
+from skl_softmax._samples import check_samples
 from skl_softmax._threads import Workers
 from skl_softmax._validation import check_integer, check_measured, check_number, check_parameters
 
@@ -193,15 +194,15 @@ class Fit(NamedTuple):
 
 
 def check_input(
-    model: SoftmaxGDClassifier, X: Any, y: Any, sample_weight: Any, *, all_finite: bool
+    model: SoftmaxGDClassifier, X: Any, y: Any, sample_weight: Any, **options: bool
 ) -> Samples:
-    """Check everything; return the samples to fit.
+    """Check everything, with the options of `check_samples`; return the samples to fit.
 
     `model` has the parameters, and gets `classes_` and what else is known of the input.
     """
     check_parameters(model)
     given = Given(X, y, sample_weight, None, None, None)
-    model.classes_, samples, _ = check_samples(model, given, all_finite=all_finite)
+    model.classes_, samples, _ = check_samples(model, given, **options)
     return samples
 
 

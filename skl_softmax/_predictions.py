@@ -6,15 +6,17 @@ Needs `classes_`, `coef_`, `intercept_` and, for the stages, their histories; kn
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import check_is_fitted
 
 from skl_softmax._model import SoftmaxModel, dense
 from skl_softmax._rows import Array, Matrix
-from skl_softmax._validation import check_columns
+from skl_softmax._samples import known_matrix
+from skl_softmax._validation import check_columns, check_out
 
 
 class PredictionMixin:
@@ -23,56 +25,64 @@ class PredictionMixin:
     classes_: Array
     coef_: Array
     intercept_: Array
+    # `out` is no metadata that a meta-estimator could route.
+    __metadata_request__decision_function: ClassVar[dict[str, str]] = {"out": UNUSED}
+    __metadata_request__predict: ClassVar[dict[str, str]] = {"out": UNUSED}
+    __metadata_request__predict_proba: ClassVar[dict[str, str]] = {"out": UNUSED}
+    __metadata_request__predict_log_proba: ClassVar[dict[str, str]] = {"out": UNUSED}
 
-    def decision_function(self, X: ArrayLike | Matrix) -> Array:
+    def decision_function(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
         """Return the logits of the samples.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
+        out : ndarray of shape (n_samples, n_classes) or (n_samples,), default=None
+            Where to write them, a memory-mapped array for instance. None: a new array.
 
         Returns
         -------
         logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
             ``X @ coef_.T + intercept_``; for two classes, the second one's.
         """
-        X = self._check_X(X)
-        return self._model().decision_function(X)
+        return self._predict("decision_function", X, out)
 
-    def predict(self, X: ArrayLike | Matrix) -> Array:
+    def predict(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
         """Return the most probable class of each sample.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
+        out : ndarray of shape (n_samples,), default=None
+            Where to write them, a memory-mapped array for instance. None: a new array.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
             Class labels.
         """
-        X = self._check_X(X)
-        return self._model().predict(X)
+        return self._predict("predict", X, out)
 
-    def predict_proba(self, X: ArrayLike | Matrix) -> Array:
+    def predict_proba(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
         """Return the probability of each class.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
+        out : ndarray of shape (n_samples, n_classes), default=None
+            Where to write them, a memory-mapped array for instance. None: a new array.
 
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
             Probabilities, the columns in the order of `classes_`.
         """
-        X = self._check_X(X)
-        return self._model().predict_proba(X)
+        return self._predict("predict_proba", X, out)
 
-    def predict_log_proba(self, X: ArrayLike | Matrix) -> Array:
+    def predict_log_proba(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
         """Return the logarithm of the probability of each class.
 
         Taken from the logits, not from the probabilities: finite even where those underflow.
@@ -81,14 +91,25 @@ class PredictionMixin:
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
+        out : ndarray of shape (n_samples, n_classes), default=None
+            Where to write them, a memory-mapped array for instance. None: a new array.
 
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_classes)
             Log-probabilities, the columns in the order of `classes_`.
         """
+        return self._predict("predict_log_proba", X, out)
+
+    def _predict(self, method: str, X: Any, out: Array | None) -> Array:
         X = self._check_X(X)
-        return self._model().predict_log_proba(X)
+        if out is not None:
+            labels = method == "predict"
+            has_columns = not labels and (method != "decision_function" or len(self.coef_) > 1)
+            shape = (X.shape[0], len(self.classes_)) if has_columns else (X.shape[0],)
+            check_out(out, shape, self.classes_ if labels else np.empty(0, X.dtype))
+        predicted: Array = getattr(self._model(), method)(X, out)
+        return predicted
 
     def _model(self) -> SoftmaxModel:
         return SoftmaxModel(self.classes_, dense(self.coef_), self.intercept_)
@@ -97,14 +118,7 @@ class PredictionMixin:
         """Return X as the model takes it, which checks for itself, block by block, for NaN."""
         check_is_fitted(self)
         check_columns(X)
-        return validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            reset=False,
-            ensure_all_finite=ensure_all_finite,
-        )
+        return known_matrix(self, X, all_finite=ensure_all_finite)
 
 
 class StagedMixin(PredictionMixin):

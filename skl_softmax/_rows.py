@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import reduce
+from itertools import groupby
 from math import isqrt
 from typing import Any, NamedTuple, TypeAlias
 
@@ -17,6 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from skl_softmax._on_disk import OnDisk
 from skl_softmax._threads import Workers
 
 Array: TypeAlias = NDArray[Any]
@@ -26,6 +28,7 @@ Matrix: TypeAlias = Any
 BLOCK_BYTES = 2**21  # a block of X and its logits: two L2 caches, for fewer of NumPy's calls
 BLOCK_ROWS = 512, 16384  # fewer rows leave BLAS idle, more fall out of the cache
 FEW_BYTES = 2**25  # that a copy may take
+MANY_ROWS = 2**20  # to look at together
 RUN_OPERATIONS = 2**21  # multiply-adds in a run: enough to pay for handing it to a thread
 
 
@@ -33,7 +36,7 @@ class Block(NamedTuple):
     """Some consecutive rows."""
 
     rows: slice
-    X: Matrix  # (rows, n_features), a view
+    X: Matrix  # (rows, n_features), a view; None of rows on disk, until they are read
 
 
 class Rows:
@@ -41,7 +44,7 @@ class Rows:
 
     Parameters
     ----------
-    X : ndarray (C- or F-ordered, memory-mapped too) or CSR of shape (n_samples, n_features)
+    X : ndarray (C- or F-ordered), `OnDisk` or CSR of shape (n_samples, n_features)
     n_outputs : int
         Logits per row: with `X` they decide how many rows make a block.
     workers : Workers
@@ -54,7 +57,7 @@ class Rows:
     ) -> None:
         self.X, self.n_outputs = X, n_outputs
         self.n_samples, self.n_features = X.shape
-        self.is_sparse = sparse.issparse(X)
+        self.is_sparse, self.is_on_disk = sparse.issparse(X), isinstance(X, OnDisk)
         self.dtype = np.dtype(dtype or X.dtype)
         self.n_passes = 0  # over all rows
         self._workers = workers
@@ -91,16 +94,33 @@ class Rows:
         return Rows(X, self.n_outputs, self._workers, dtype=self.dtype)
 
     def _cut(self, block_rows: int, run_rows: int) -> list[list[Block]]:
-        """Cut the rows into runs of blocks."""
+        """Cut the rows into runs of blocks: on disk, also where a chunk of what is stored ends."""
+        chunk_rows = run_rows
+        if self.is_on_disk and self.X.chunk_rows > 1:
+            chunk_rows = self.X.chunk_rows * max(1, block_rows // self.X.chunk_rows)
+            run_rows = chunk_rows * -(-run_rows // chunk_rows)
         return [
             [
-                Block(slice(i, end), self._view(i, end))
-                for i in range(start, stop, block_rows)
-                for end in [min(i + block_rows, stop)]
+                Block(slice(i, end), None if self.is_on_disk else self._view(i, end))
+                for chunk in range(start, stop, chunk_rows)
+                for i in range(chunk, min(chunk + chunk_rows, stop), block_rows)
+                for end in [min(i + block_rows, chunk + chunk_rows, stop)]
             ]
             for start in range(0, self.n_samples, run_rows)
             for stop in [min(start + run_rows, self.n_samples)]
         ]
+
+    def read(self, run: list[Block]) -> Iterator[Block]:
+        """Yield the blocks of a run; on disk, those of one chunk of what is stored at a time."""
+        if not self.is_on_disk:
+            yield from run
+            return
+        for _, group in groupby(run, lambda block: block.rows.start // self.X.chunk_rows):
+            blocks = list(group)
+            first = blocks[0].rows.start
+            X = self.X[first : blocks[-1].rows.stop]
+            for block in blocks:
+                yield block._replace(X=X[block.rows.start - first : block.rows.stop - first])
 
     def _runs(self, size: int) -> list[list[Block]]:
         """The runs for results of `size` entries."""
@@ -159,8 +179,9 @@ class Rows:
         dtype = np.result_type(self.dtype, coef.dtype)
         if not self.is_sparse:
             coef = np.asfortranarray(coef)  # for few outputs, BLAS is up to twice as fast with it
-        buffer = np.empty(n_outputs * max(block.X.shape[0] for block in run), dtype=dtype)
-        for block in run:
+        longest = max(block.rows.stop - block.rows.start for block in run)
+        buffer = np.empty(n_outputs * longest, dtype=dtype)
+        for block in self.read(run):
             n = block.X.shape[0]
             logits = buffer[: n_outputs * n].reshape(n_outputs, n)
             if self.is_sparse:
@@ -193,7 +214,8 @@ class Rows:
         n_features = self.n_features
         origin = np.zeros(n_features)
         if not self.is_sparse:
-            origin += self.X[np.argmax(weights > 0)]
+            first = _first_positive(weights)
+            origin += self.X[first : first + 1][0]
 
         def block_moments(block: Block) -> Moments:
             weight = weights[block.rows]
@@ -217,10 +239,19 @@ class Rows:
         nothing = Moments(0.0, np.zeros(n_features), scatter)
         merged = self.reduce(
             Moments.merge,
-            lambda run: reduce(Moments.merge, map(block_moments, run)),
+            lambda run: reduce(Moments.merge, map(block_moments, self.read(run))),
             size=scatter.size,
         )
         return Moments(merged.total, origin + merged.mean, merged.scatter)
+
+
+def _first_positive(weights: Array) -> int:
+    """The first row with a positive weight, or the first of all."""
+    for start in range(0, len(weights), MANY_ROWS):
+        positive = weights[start : start + MANY_ROWS] > 0.0
+        if positive.any():
+            return start + int(positive.argmax())
+    return 0
 
 
 def _add(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -140,7 +140,7 @@ class RowSums:
         self.rows, self.weights = rows, weights
         self.n_samples, self.n_features = rows.n_samples, rows.n_features
         self.n_outputs, self.dtype = rows.n_outputs, rows.dtype
-        self.is_sparse, self.may_copy = rows.is_sparse, True
+        self.is_sparse, self.may_copy = rows.is_sparse, not rows.is_on_disk
         self._has_labels = y.ndim == 1
         self._block_loss, self._targets = block_loss(y, rows.n_outputs, rows.dtype)
 
@@ -267,7 +267,7 @@ class RowSums:
 
         def run_grams(run: list[Block]) -> tuple[Array]:
             grams = np.zeros((self.n_outputs, n_dof, n_dof))
-            buffer = np.empty(n_dof * len(range(self.n_samples)[run[0].rows]))
+            buffer = np.empty(n_dof * max(block.rows.stop - block.rows.start for block in run))
             for block, proba in self._proba(run, coef, intercept):
                 rows = standardized(block.X, np.arange(len(block.X)), frame)
                 weights = self.weights[block.rows]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import assert_all_finite, check_random_state
 
+from skl_softmax._on_disk import parts_of
 from skl_softmax._rows import Array
 
 
@@ -89,6 +90,21 @@ def check_integer(name: str, value: Any, *, at_least: int) -> None:
         raise ValueError(f"{name} must be {allowed}, got {value!r}.")
 
 
+def check_out(out: Any, shape: tuple[int, ...], values: Array) -> None:
+    """Check that an array has that shape, and a type that holds values of that kind, any of them.
+
+    values : those there may be, or none to say that they are of a float type
+    """
+    if not isinstance(out, np.ndarray) or out.shape != shape:
+        what = f"shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ValueError(f"out must be a numpy array of shape {shape}, got {what}.")
+    holds = np.can_cast(values.dtype, out.dtype, "same_kind")
+    if not holds or (values.astype(out.dtype) != values).any():
+        raise ValueError(
+            f"out cannot hold what is predicted: that is of {values.dtype}, it of {out.dtype}."
+        )
+
+
 def check_columns(X: Any, name: str = "X") -> None:
     """Refuse a data frame, pandas' or Polars', that has columns of categories, text or times.
 
@@ -127,7 +143,8 @@ def check_measured(X: Any, scale: Array, estimator: Any) -> None:
     """
     (unusable,) = np.nonzero(np.isnan(scale))
     if len(unusable):
-        assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
+        for values in parts_of(X):
+            assert_all_finite(values, estimator_name=type(estimator).__name__, input_name="X")
         raise ValueError(
             f"Input X contains values too large to be squared, in column {unusable[0]}:"
             " up to about 1e150 is allowed. Divide such columns by a constant."

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits, load_iris, load_wine, make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
 from skl_softmax import SoftmaxGDClassifier, __all__, _rows, textbook
-from skl_softmax._samples import encode_labels
+from skl_softmax._labels import encode_labels
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,8 @@ print(sorted({"matplotlib", "polars", "torch", "dask"} & set(sys.modules)))
 def test_ctrl_c(learning_rate):
     """A real one, in the middle of a fit in two threads: fitted up to there, and threads end."""
     code = f"""
-import threading, time
+import signal, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs aside
 import numpy as np
 from skl_softmax import SoftmaxGDClassifier
 X = np.random.default_rng(0).standard_normal((100_000, 20))

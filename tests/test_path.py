@@ -13,11 +13,11 @@ from threadpoolctl import threadpool_limits
 
 from skl_softmax import CoefPathDisplay, SoftmaxGDClassifier, SoftmaxPath, softmax_path
 from skl_softmax._descent import descend, start, take_step
+from skl_softmax._given import Samples
 from skl_softmax._model import SoftmaxModel
 from skl_softmax._path import _descent, _moved, prepare
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._rows import Rows
-from skl_softmax._samples import Samples
 from skl_softmax._threads import Workers
 
 X, y = load_iris(return_X_y=True)

@@ -76,7 +76,9 @@ def test_loss_and_gradient(rng, n_classes, dtype):
         cross_entropy = -(P * log_softmax(logits, axis=1)).sum(axis=1).mean()
         rtol = 1e-5 if dtype is np.float32 else 1e-12
         assert loss == pytest.approx(cross_entropy + 0.05 * (coef**2).sum(), rel=rtol)
-        assert objective.sums.cross_entropy(coef, intercept) == pytest.approx(cross_entropy, rel=rtol)
+        assert objective.sums.cross_entropy(coef, intercept) == pytest.approx(
+            cross_entropy, rel=rtol
+        )
         if dtype is np.float64:
             for i in np.ndindex(params.shape):
                 step = np.zeros_like(params)
