@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from skl_softmax._array_api import OnDevice
 from skl_softmax._callbacks import Callbacks
-from skl_softmax._compat import CallbackSupportMixin, with_callbacks
+from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, constant_descent, matrix_descent
 from skl_softmax._fitted import FittedMixin
@@ -252,6 +253,7 @@ class SoftmaxGDClassifier(
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = HAS_DEVICES
         # Through the origin, no linear model follows heavy class weights, as one check demands.
         tags.classifier_tags.poor_score = not self.fit_intercept
         return tags
@@ -415,6 +417,10 @@ class SoftmaxGDClassifier(
                 warning, self.stop_reason_ = None, "interrupted"
             self.n_passes_ = problem.n_passes
         callbacks.end()
+        if isinstance(task.X, OnDevice):  # what was fitted there, stays there
+            for name, value in run.attributes().items():
+                if isinstance(value, np.ndarray):
+                    setattr(self, name, task.X.put(value))
         return warning
 
     def _forget_fit(self) -> None:

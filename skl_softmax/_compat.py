@@ -1,7 +1,7 @@
 """What differs between versions of scikit-learn: the only place that asks.
 
 Before 1.9 there are no callbacks: the estimator then has no `set_callbacks`, and is otherwise the
-same.
+same. Nor is there what arrays on other devices need: they are then used as NumPy's, or not at all.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
+
+from sklearn import get_config
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -30,7 +32,42 @@ except ImportError:
         return managed
 
 
-__all__ = ["CallbackSupportMixin", "has_callbacks", "with_callbacks"]
+try:
+    from sklearn.utils._array_api import (
+        check_same_namespace,
+        get_namespace,
+        get_namespace_and_device,
+        move_to,
+    )
+
+    HAS_DEVICES = True
+except ImportError:
+    HAS_DEVICES = False
+
+__all__ = [
+    "HAS_DEVICES",
+    "CallbackSupportMixin",
+    "check_same_namespace",
+    "has_callbacks",
+    "is_on_device",
+    "move_to",
+    "namespace_and_device",
+    "with_callbacks",
+]
+
+
+def is_on_device(X: Any) -> bool:
+    """Whether X is an array of another library than NumPy, and those are to be used as they are."""
+    if not (HAS_DEVICES and get_config()["array_api_dispatch"]):
+        return False
+    xp, is_array = get_namespace(X)
+    return is_array and not xp.__name__.endswith("numpy")
+
+
+def namespace_and_device(X: Any) -> tuple[Any, Any]:
+    """The array's library, by the array API standard, and where the array is."""
+    xp, _, device = get_namespace_and_device(X)
+    return xp, device
 
 
 def with_callbacks(method: Method) -> Method:

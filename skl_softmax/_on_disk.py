@@ -103,10 +103,13 @@ class Derived:
 
 
 def parts_of(X: Any) -> Iterator[NDArray[Any]]:
-    """The values of a matrix, sparse ones too; a stretch at a time if it is on disk."""
+    """The values of a matrix, sparse ones too; a stretch at a time if it is on disk.
+
+    None of one on another device, where they are seen to when it is opened.
+    """
     if isinstance(X, OnDisk):
         yield from (X[rows] for rows in X.stretches())
-    else:
+    elif issparse(X) or isinstance(X, np.ndarray):
         yield X.data if issparse(X) else X
 
 

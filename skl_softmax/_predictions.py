@@ -6,6 +6,7 @@ Needs `classes_`, `coef_`, `intercept_` and, for the stages, their histories; kn
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import astuple
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,10 @@ from numpy.typing import ArrayLike
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from skl_softmax._array_api import OnDevice
+from skl_softmax._compat import HAS_DEVICES, check_same_namespace, is_on_device
 from skl_softmax._model import SoftmaxModel, dense
+from skl_softmax._on_device import DeviceModel, to_numpy
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._samples import known_matrix
 from skl_softmax._validation import check_columns, check_out
@@ -102,7 +106,12 @@ class PredictionMixin:
         return self._predict("predict_log_proba", X, out)
 
     def _predict(self, method: str, X: Any, out: Array | None) -> Array:
-        X = self._check_X(X)
+        X = self._check_X(X, method)
+        if isinstance(X, OnDevice):
+            if out is not None:
+                raise ValueError("out is for arrays of NumPy: X is on another device.")
+            there: Array = getattr(DeviceModel(*astuple(self._model())), method)(X)
+            return there
         if out is not None:
             labels = method == "predict"
             has_columns = not labels and (method != "decision_function" or len(self.coef_) > 1)
@@ -112,13 +121,16 @@ class PredictionMixin:
         return predicted
 
     def _model(self) -> SoftmaxModel:
-        return SoftmaxModel(self.classes_, dense(self.coef_), self.intercept_)
+        coef, intercept = dense(to_numpy(self.coef_)), to_numpy(self.intercept_)
+        return SoftmaxModel(self.classes_, coef, intercept)
 
-    def _check_X(self, X: Any, *, ensure_all_finite: bool = False) -> Any:
+    def _check_X(self, X: Any, method: str, *, all_finite: bool = False) -> Any:
         """Return X as the model takes it, which checks for itself, block by block, for NaN."""
         check_is_fitted(self)
         check_columns(X)
-        return known_matrix(self, X, all_finite=ensure_all_finite)
+        if HAS_DEVICES:
+            check_same_namespace(X, self, attribute="coef_", method=method)
+        return known_matrix(self, X, all_finite=all_finite or is_on_device(X))
 
 
 class StagedMixin(PredictionMixin):
@@ -194,7 +206,9 @@ class StagedMixin(PredictionMixin):
                 f"staged_{method} needs the weights of every step: fit with"
                 " store_coef_history=True."
             )
-        X = self._check_X(X, ensure_all_finite=True)  # now, not when the first stage is taken
-        stages = zip(self.coef_history_, self.intercept_history_, strict=True)
-        models = (SoftmaxModel(self.classes_, *stage) for stage in stages)
+        # Now, not when the first stage is taken.
+        X = self._check_X(X, f"staged_{method}", all_finite=True)
+        histories = to_numpy(self.coef_history_), to_numpy(self.intercept_history_)
+        kind = DeviceModel if isinstance(X, OnDevice) else SoftmaxModel
+        models = (kind(self.classes_, *stage) for stage in zip(*histories, strict=True))
         return (getattr(model, method)(X) for model in models)

@@ -36,7 +36,7 @@ class Task:
 
     Attributes
     ----------
-    X : ndarray or CSR (n_samples, n_features)
+    X : ndarray, CSR, `OnDisk` or `OnDevice` (n_samples, n_features)
     y : ndarray of integers (n_samples,), or of probabilities (n_samples, n_classes)
     weights : ndarray (n_samples,), summing to one
     """
@@ -56,6 +56,9 @@ class Task:
 
     def sums(self, workers: Workers, *, dtype: DTypeLike | None = None) -> Sums:
         """What is summed over the samples, in that dtype at least."""
+        if hasattr(self.X, "sums"):  # it is elsewhere, and brings its own
+            sums: Sums = self.X.sums(self.y, self.weights, self.n_outputs, dtype)
+            return sums
         return RowSums(Rows(self.X, self.n_outputs, workers, dtype=dtype), self.y, self.weights)
 
     def smooth(

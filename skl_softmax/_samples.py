@@ -14,8 +14,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
+from skl_softmax._array_api import OnDevice
+from skl_softmax._compat import is_on_device
 from skl_softmax._given import Given, Samples
 from skl_softmax._labels import check_proba, encode_known_labels, encode_labels, plain
+from skl_softmax._on_device import encode_device_labels, open_on_device, to_numpy
 from skl_softmax._on_disk import OnDisk, derived, is_on_disk, parts_of
 from skl_softmax._out_of_core import open_matrix, read_known, read_samples
 from skl_softmax._rows import Array, Matrix
@@ -36,6 +39,8 @@ def check_samples(
     """
     if is_on_disk(given.X) and not (in_memory or _is_to_be_split(estimator, given)):
         classes, train = read_samples(estimator, given)
+    elif is_on_device(given.X):
+        classes, train = _check_on_device(estimator, given, all_finite=all_finite)
     else:
         classes, train = _check_in_memory(estimator, given, all_finite=all_finite)
     factors = _factors(estimator, classes, train)
@@ -53,7 +58,7 @@ def _check_in_memory(estimator: Any, given: Given, *, all_finite: bool) -> tuple
     """Return the sorted classes and the samples, whose largest weight is one."""
     check_columns(given.X)
     options = {**X_OPTIONS, "ensure_all_finite": all_finite}
-    labels = {} if given.is_proba else {"y": plain(given.y)}
+    labels = {} if given.is_proba else {"y": plain(to_numpy(given.y))}
     try:
         found = validate_data(estimator, given.X, **labels, **options)
     except OverflowError as error:
@@ -64,7 +69,18 @@ def _check_in_memory(estimator: Any, given: Given, *, all_finite: bool) -> tuple
     else:
         X, y = found
         classes, y = encode_labels(y)
-    weights = check_sample_weight(given.sample_weight, len(y), "sample_weight")
+    weights = check_sample_weight(to_numpy(given.sample_weight), len(y), "sample_weight")
+    return classes, Samples(X, y, weights)
+
+
+def _check_on_device(estimator: Any, given: Given, *, all_finite: bool) -> tuple[Array, Samples]:
+    """The same, of an array of another library: labels and weights may be, or not."""
+    X = open_on_device(estimator, given.X, reset=True, all_finite=all_finite)
+    if given.is_proba:
+        classes, y = check_proba(to_numpy(given.y), X, given.classes, "P")
+    else:
+        classes, y = encode_device_labels(given.y, X)
+    weights = check_sample_weight(to_numpy(given.sample_weight), len(y), "sample_weight")
     return classes, Samples(X, y, weights)
 
 
@@ -93,7 +109,7 @@ def _check_validation(estimator: Any, given: Given, classes: Array) -> Samples |
         )
     check_columns(given.X_val, "X_val")
     try:
-        X = known_matrix(estimator, given.X_val, all_finite=False)
+        X = known_matrix(estimator, given.X_val, all_finite=is_on_device(given.X_val))
         for values in parts_of(X):
             assert_all_finite(values, input_name="X_val")
             if float(np.abs(values).max(initial=0.0)) > LARGEST:
@@ -130,8 +146,8 @@ def _known(
     """Return samples whose labels are among the classes; their largest weight is one."""
     if isinstance(X, OnDisk):
         return read_known(X, y, sample_weight, classes, y_name, weight_name)
-    codes = encode_known_labels(y, X, classes, y_name)
-    return Samples(X, codes, check_sample_weight(sample_weight, len(codes), weight_name))
+    codes = encode_known_labels(to_numpy(y), X, classes, y_name)
+    return Samples(X, codes, check_sample_weight(to_numpy(sample_weight), len(codes), weight_name))
 
 
 def _factors(estimator: Any, classes: Array, samples: Samples) -> Array:
@@ -144,6 +160,8 @@ def known_matrix(estimator: Any, X: Any, *, all_finite: bool) -> Matrix:
     """Return X (n_samples, n_features) as it is computed with, if it has the features fitted."""
     if is_on_disk(X):
         return open_matrix(estimator, X, reset=False)
+    if is_on_device(X):
+        return open_on_device(estimator, X, reset=False, all_finite=all_finite)
     return validate_data(estimator, X, reset=False, **X_OPTIONS, ensure_all_finite=all_finite)
 
 
@@ -205,4 +223,5 @@ def _take(samples: Samples, rows: Array) -> Samples:
     X, y, weights = samples
     are_one = weights.strides == (0,)
     weights = np.broadcast_to(1.0, len(rows)) if are_one else weights[rows]
-    return Samples(X[rows], y[rows], weights)
+    X = X.take(rows) if isinstance(X, OnDevice) else X[rows]
+    return Samples(X, y[rows], weights)

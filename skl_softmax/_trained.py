@@ -36,7 +36,7 @@ class Trained:
         """From the X that the whole estimator takes to the classifier's, checked."""
         for steps in self.before:
             X = steps.transform(X)
-        return self.classifier._check_X(X)
+        return self.classifier._check_X(X, "decision_function")
 
     def feature_names(self) -> Any:
         """What the classifier's features are called, or None."""

@@ -1,0 +1,355 @@
+"""Samples on other devices: the same sums by the array API standard, for PyTorch, CuPy and others.
+
+The data never leave their device. Weights of a model go there for a pass, and its sums come back,
+each in one piece; descents, models of curvature and what they decide are the same as for NumPy.
+
+Imports no array library: arrays bring their own namespace. Knows nothing of steps or estimators;
+validates nothing.
+
+References
+----------
+The Python array API standard, 2024.12. https://data-apis.org/array-api/2024.12/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import copy
+from functools import reduce
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from skl_softmax._compat import move_to, namespace_and_device
+from skl_softmax._rows import Array, Moments
+from skl_softmax._sums import Frame, choose
+
+BLOCK_BYTES = 2**28  # of X and its logits: for few calls, and without using up the device's memory
+DeviceArray: TypeAlias = Any
+
+
+class OnDevice:
+    """A matrix on some device, with what it takes to compute there.
+
+    Parameters
+    ----------
+    X : array (n_samples, n_features)
+        Of float32 or float64.
+    """
+
+    def __init__(self, X: DeviceArray) -> None:
+        self.X = X
+        self.xp, self.device = namespace_and_device(X)
+        self.shape: tuple[int, ...] = tuple(X.shape)
+        self.dtype = np.dtype(np.float32 if X.dtype == self.xp.float32 else np.float64)
+        floats = self.xp.__array_namespace_info__().dtypes(kind="real floating", device=self.device)
+        self.widest = floats.get("float64", self.xp.float32)
+
+    def put(self, array: Any, dtype: Any = None) -> DeviceArray:
+        """Bring an array to the device, and to that type of its library if one is given."""
+        moved = move_to(np.ascontiguousarray(array), xp=self.xp, device=self.device)
+        return moved if dtype is None else self.xp.astype(moved, dtype)
+
+    def fetch(self, *arrays: DeviceArray) -> list[Array]:
+        """Bring arrays of floats from the device, in one piece."""
+        flat = [self.xp.reshape(self.xp.astype(a, self.widest), (-1,)) for a in arrays]
+        numbers = np.array(move_to(self.xp.concat(flat), xp=np, device="cpu"), np.float64)
+        ends = np.cumsum([int(np.prod(a.shape)) for a in arrays])
+        parts = np.split(numbers, ends[:-1])
+        return [part.reshape(tuple(a.shape)) for part, a in zip(parts, arrays, strict=True)]
+
+    def linear(self, coef: Array, intercept: Array) -> DeviceArray:
+        """The logits (n_samples, n_outputs)."""
+        return linear(self.X, self.put(coef, self.X.dtype), self.put(intercept, self.X.dtype))
+
+    def take(self, rows: Array) -> OnDevice:
+        """Some of the rows, given as sorted indices, copied."""
+        return OnDevice(self.xp.take(self.X, self.put(rows), axis=0))
+
+    def sums(
+        self, y: Array, weights: Array, n_outputs: int, dtype: DTypeLike | None = None
+    ) -> DeviceSums:
+        """What is summed over these samples, in that dtype at least.
+
+        y : codes of the classes (n_samples,), or probabilities (n_samples, n_classes)
+        """
+        is_wider = dtype is not None and np.dtype(dtype) != self.dtype
+        rows = OnDevice(self.xp.astype(self.X, self.widest)) if is_wider else self
+        targets = rows.put(y, self.xp.int64 if y.ndim == 1 else rows.X.dtype)
+        if weights.strides == (0,):
+            weight = float(weights[0])
+            on_device = self.xp.full(len(y), weight, dtype=rows.X.dtype, device=self.device)
+        else:
+            on_device = rows.put(weights, rows.X.dtype)
+        return DeviceSums(rows, targets, on_device, n_outputs)
+
+
+class DeviceSums:
+    """The `Sums` over the rows of such a matrix.
+
+    Parameters
+    ----------
+    rows : OnDevice
+    y, weights, n_outputs
+        As in `OnDevice.sums`.
+    """
+
+    is_sparse = False
+    may_copy = True
+
+    def __init__(
+        self, rows: OnDevice, y: DeviceArray, weights: DeviceArray, n_outputs: int
+    ) -> None:
+        self._rows, self._y, self._weights = rows, y, weights
+        self._xp = rows.xp
+        self.n_samples, self.n_features = rows.shape
+        self.n_outputs, self.dtype = n_outputs, rows.dtype
+        self.n_passes = 0
+        row_bytes = (self.n_features + 4 * n_outputs) * rows.dtype.itemsize
+        self._block_rows = max(1, BLOCK_BYTES // row_bytes)
+
+    def _blocks(self) -> Iterator[tuple[DeviceArray, DeviceArray, DeviceArray]]:
+        """Yield some rows of X, y and the weights, which are float, at a time."""
+        self.n_passes += 1
+        for start in range(0, self.n_samples, self._block_rows):
+            rows = slice(start, min(start + self._block_rows, self.n_samples))
+            yield self._rows.X[rows, :], self._y[rows, ...], self._weights[rows]
+
+    def _logits(self, X: DeviceArray, coef: Array, intercept: Array) -> DeviceArray:
+        """The logits (rows, n_outputs)."""
+        return linear(X, self._rows.put(coef, X.dtype), self._rows.put(intercept, X.dtype))
+
+    def sample(self, n_samples: int) -> Self:
+        """As `Sums` says."""
+        chosen = choose(self.n_samples, n_samples)
+        sample = copy(self)
+        sample._rows, sample.n_samples = self._rows.take(chosen), n_samples
+        places = self._rows.put(chosen)
+        sample._y = self._xp.take(self._y, places, axis=0)
+        weights = self._xp.take(self._weights, places, axis=0)
+        sample._weights = weights / self._xp.sum(weights)
+        return sample
+
+    def columns(self, features: Array) -> Self:
+        """As `Sums` says."""
+        part = copy(self)
+        places = self._rows.put(np.flatnonzero(features))
+        part._rows = OnDevice(self._xp.take(self._rows.X, places, axis=1))
+        part.n_features = part._rows.shape[1]
+        return part
+
+    def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
+        """As `Sums` says."""
+        xp, widest = self._xp, self._rows.widest
+        total: list[DeviceArray] = []
+        for X, y, weights in self._blocks():
+            losses, residuals = self._loss(self._logits(X, coef, intercept), y, weights)
+            part = [
+                xp.sum(losses, dtype=widest),
+                xp.astype(residuals.T @ X, widest),
+                xp.sum(residuals, axis=0, dtype=widest),
+            ]
+            total = [a + b for a, b in zip(total, part, strict=True)] if total else part
+        loss, gradient, sums = self._rows.fetch(*total)
+        return float(loss), gradient, sums
+
+    def cross_entropy(self, coef: Array, intercept: Array) -> float:
+        """As `Sums` says."""
+        losses = [
+            self._xp.sum(
+                self._loss(self._logits(X, coef, intercept), y, weights)[0],
+                dtype=self._rows.widest,
+            )
+            for X, y, weights in self._blocks()
+        ]
+        return float(sum(self._rows.fetch(*losses)))
+
+    def _loss(
+        self, logits: DeviceArray, y: DeviceArray, weights: DeviceArray
+    ) -> tuple[DeviceArray, DeviceArray]:
+        """Weighted losses (rows,), and residuals s (p - y) (rows, n_outputs); logits are lost."""
+        xp = self._xp
+        if self.n_outputs == 1:
+            z = logits[:, 0]
+            target = xp.astype(y, z.dtype) if y.ndim == 1 else y[:, 1]
+            tail = xp.exp(-xp.abs(z))
+            losses = xp.log1p(tail) + xp.clip(z, min=0.0) - target * z
+            # For a sample of one class, 1 - p is had from the tail too: nothing cancels.
+            lower, upper = tail / (1.0 + tail), 1.0 / (1.0 + tail)
+            p, not_p = xp.where(z > 0.0, upper, lower), xp.where(z > 0.0, lower, upper)
+            residuals = (1.0 - target) * p - target * not_p
+            return weights * losses, (weights * residuals)[:, None]
+        logits -= xp.max(logits, axis=1, keepdims=True)
+        if y.ndim == 1:
+            own = xp.take_along_axis(logits, y[:, None], axis=1)[:, 0]
+        else:
+            own = xp.sum(y * logits, axis=1)
+        proba = xp.exp(logits)
+        total = xp.sum(proba, axis=1)
+        losses = weights * (xp.log(total) - own)
+        proba *= (weights / total)[:, None]
+        if y.ndim == 1:
+            is_own = y[:, None] == self._classes()
+            return losses, xp.where(is_own, proba - weights[:, None], proba)
+        return losses, proba - y * weights[:, None]
+
+    def _classes(self) -> DeviceArray:
+        return self._xp.arange(self.n_outputs, dtype=self._y.dtype, device=self._rows.device)
+
+    def moments(self, *, together: bool) -> Moments:
+        """As `Sums` says."""
+        xp, widest = self._xp, self._rows.widest
+        first = int(xp.argmax(xp.astype(self._weights > 0.0, xp.int8)))
+        origin = xp.astype(self._rows.X[first, :], widest)
+        parts = []
+        for X, _, weights in self._blocks():
+            weights = xp.astype(weights, widest)
+            shifted = xp.astype(X, widest) - origin
+            total = xp.sum(weights)
+            mean = weights @ shifted / xp.where(total > 0.0, total, xp.ones_like(total))
+            shifted -= mean
+            shifted *= xp.sqrt(weights)[:, None]
+            scatter = shifted.T @ shifted if together else xp.sum(shifted * shifted, axis=0)
+            weight, *found = self._rows.fetch(total, mean, scatter)
+            parts.append(Moments(float(weight), *found))
+        merged = reduce(Moments.merge, parts)
+        return merged._replace(mean=merged.mean + self._rows.fetch(origin)[0])
+
+    def _proba(
+        self, coef: Array, intercept: Array
+    ) -> Iterator[tuple[DeviceArray, DeviceArray, DeviceArray]]:
+        """Yield rows of X, their weights and probabilities (rows, n_outputs); of two, the second's.
+
+        All of the widest type.
+        """
+        xp, widest = self._xp, self._rows.widest
+        for X, _, weights in self._blocks():
+            logits = xp.astype(self._logits(X, coef, intercept), widest)
+            yield xp.astype(X, widest), xp.astype(weights, widest), probabilities(xp, logits)
+
+    def _standardized(self, X: DeviceArray, frame: Frame) -> DeviceArray:
+        """Rows of X in the coordinates of params, x~: (rows, n_dof)."""
+        rows = X - self._rows.put(frame.center, X.dtype)
+        rows *= self._rows.put(frame.inverse_scale, X.dtype)
+        if not frame.fit_intercept:
+            return rows
+        ones = self._xp.ones((X.shape[0], 1), dtype=X.dtype, device=self._rows.device)
+        return self._xp.concat([rows, ones], axis=1)
+
+    def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        total = 0.0
+        for X, weights, proba in self._proba(coef, intercept):
+            curvature = proba * (1.0 - proba) * weights[:, None]
+            total = total + curvature.T @ self._standardized(X, frame) ** 2
+        return self._rows.fetch(total)[0]
+
+    def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        total = 0.0
+        for X, weights, proba in self._proba(coef, intercept):
+            if self.n_outputs == 1:
+                curvature = (proba * (1.0 - proba))[:, 0]
+            else:
+                trace = 1.0 - self._xp.sum(proba * proba, axis=1)
+                curvature = self._xp.clip(trace, min=0.0) / (self.n_outputs - 1)
+            rows = self._standardized(X, frame)
+            rows *= self._xp.sqrt(curvature * weights)[:, None]
+            total = total + rows.T @ rows
+        return self._rows.fetch(total)[0]
+
+    def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        total: list[Any] = [0.0] * self.n_outputs
+        for X, weights, proba in self._proba(coef, intercept):
+            rows = self._standardized(X, frame)
+            roots = self._xp.sqrt(proba * (1.0 - proba) * weights[:, None])
+            for k in range(self.n_outputs):
+                weighted = rows * roots[:, k : k + 1]
+                total[k] = total[k] + weighted.T @ weighted
+        return np.array(self._rows.fetch(*total))
+
+    def full_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        n_classes = self.n_outputs
+        every = np.arange(frame.n_dof)
+        return self.free_gram(coef, intercept, frame, [every] * (n_classes - 1) + [every[:0]])
+
+    def free_gram(
+        self, coef: Array, intercept: Array, frame: Frame, dofs: Sequence[Array]
+    ) -> Array:
+        """As `Sums` says."""
+        total: dict[Any, Any] = {}
+        places = [(k, self._rows.put(of_class)) for k, of_class in enumerate(dofs) if len(of_class)]
+        for X, weights, proba in self._proba(coef, intercept):
+            rows = self._standardized(X, frame)
+            rows *= self._xp.sqrt(weights)[:, None]
+            of_class = [self._xp.take(rows, place, axis=1) for _, place in places]
+            mixed = [
+                some * proba[:, k : k + 1] for (k, _), some in zip(places, of_class, strict=True)
+            ]
+            together = self._xp.concat(mixed, axis=1)
+            parts = [a.T @ b for a, b in zip(mixed, of_class, strict=True)]
+            for i, part in enumerate([together.T @ together, *parts]):
+                total[i] = total[i] + part if i in total else part
+        products, *diagonal = self._rows.fetch(*total.values())
+        np.negative(products, out=products)
+        start = 0
+        for block in diagonal:
+            place = slice(start, start + len(block))
+            products[place, place] += block
+            start += len(block)
+        return products
+
+    def gram_times(self, vector: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        total = 0.0
+        for X, _, weights in self._blocks():
+            rows = self._standardized(self._xp.astype(X, self._rows.widest), frame)
+            projection = rows @ self._rows.put(vector, rows.dtype)
+            total = total + (self._xp.astype(weights, rows.dtype) * projection) @ rows
+        return self._rows.fetch(total)[0]
+
+    def separates(self, coef: Array, intercept: Array) -> bool:
+        """As `Sums` says."""
+        xp = self._xp
+        if self._y.ndim == 2:
+            return False
+        eps = 8.0 * np.finfo(coef.dtype).eps
+        sizes = self._rows.put(np.abs(coef).max(axis=0), self._rows.X.dtype)
+        largest = float(np.abs(intercept).max())
+        for X, y, weights in self._blocks():
+            logits = self._logits(X, coef, intercept)
+            rounding = eps * (xp.abs(X) @ sizes + largest)
+            if self.n_outputs == 1:
+                lead = xp.where(y == 1, logits[:, 0], -logits[:, 0])
+            else:
+                own = y[:, None] == self._classes()
+                lead = xp.min(xp.where(own, logits, xp.inf), axis=1)
+                lead -= xp.max(xp.where(own, -xp.inf, logits), axis=1)
+            if bool(xp.any((lead <= rounding) & (weights > 0.0))):
+                return False
+        return True
+
+    def largest_logit(self, coef: Array, intercept: Array) -> float:
+        """As `Sums` says."""
+        logits = (self._logits(X, coef, intercept) for X, *_ in self._blocks())
+        return max(float(self._xp.max(self._xp.abs(some))) for some in logits)
+
+
+def linear(X: DeviceArray, coef: DeviceArray, intercept: DeviceArray) -> DeviceArray:
+    """The logits (rows, n_outputs)."""
+    logits = X @ coef.T
+    logits += intercept
+    return logits
+
+
+def probabilities(xp: Any, logits: DeviceArray) -> DeviceArray:
+    """The softmax of logits (rows, n_outputs), which are lost; of one, the second class's."""
+    if logits.shape[1] == 1:
+        return 0.5 * xp.tanh(0.5 * logits) + 0.5
+    logits -= xp.max(logits, axis=1, keepdims=True)
+    proba = xp.exp(logits)
+    proba /= xp.sum(proba, axis=1, keepdims=True)
+    return proba

@@ -1,0 +1,92 @@
+"""Samples that are arrays of other libraries, on whatever device: opened, and predicted.
+
+X stays where it is, and what is predicted is there too. Labels and weights, one number a sample,
+are looked at on the host.
+
+Knows nothing of the objective or the steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, validate_data
+
+from skl_softmax._array_api import DeviceArray, OnDevice, probabilities
+from skl_softmax._compat import is_on_device, move_to, namespace_and_device
+from skl_softmax._labels import check_two_classes, encode_labels, plain
+from skl_softmax._model import row_per_class
+from skl_softmax._rows import Array
+
+
+def to_numpy(array: Any) -> Any:
+    """An array of another library as NumPy's; anything else as it is."""
+    return move_to(array, xp=np, device="cpu") if is_on_device(array) else array
+
+
+def open_on_device(estimator: Any, X: DeviceArray, *, reset: bool, all_finite: bool) -> OnDevice:
+    """Return X as it is computed with, if it has the features that it should have."""
+    xp, _ = namespace_and_device(X)
+    dtypes = [xp.float64, xp.float32]
+    return OnDevice(
+        validate_data(estimator, X, reset=reset, dtype=dtypes, ensure_all_finite=all_finite)
+    )
+
+
+def encode_device_labels(y: Any, X: OnDevice) -> tuple[Array, Array]:
+    """Return the sorted classes and each label's place among them, (n_samples,), both NumPy's."""
+    check_consistent_length(X, y)
+    if not is_on_device(y):
+        return encode_labels(np.asarray(plain(y)))
+    xp, _ = namespace_and_device(y)
+    values, places = xp.unique_inverse(y)
+    classes = to_numpy(values)
+    check_classification_targets(classes)
+    check_two_classes(classes)
+    small = xp.uint8 if len(classes) < 256 else xp.int32  # there is no need to move more
+    return classes, to_numpy(xp.astype(xp.reshape(places, (-1,)), small))
+
+
+@dataclass(frozen=True)
+class DeviceModel:
+    """Weights, and the classes they stand for: what it predicts is where X is.
+
+    Attributes
+    ----------
+    classes : ndarray (n_classes,)
+    coef : ndarray (n_classes, n_features), or (1, n_features) for two classes
+    intercept : ndarray (n_classes,) or (1,)
+    """
+
+    classes: Array
+    coef: Array
+    intercept: Array
+
+    def decision_function(self, X: OnDevice) -> DeviceArray:
+        """Logits (n_samples, n_classes), or (n_samples,) for two classes."""
+        logits = X.linear(self.coef, self.intercept)
+        return logits if len(self.coef) > 1 else logits[:, 0]
+
+    def predict(self, X: OnDevice) -> DeviceArray:
+        """The most probable labels (n_samples,): NumPy's, if they are no numbers."""
+        codes = X.xp.argmax(self._logits(X), axis=1)
+        if self.classes.dtype.kind in "biuf":
+            return X.xp.take(X.put(self.classes), codes)
+        return self.classes[to_numpy(codes)]
+
+    def predict_proba(self, X: OnDevice) -> DeviceArray:
+        """Probabilities (n_samples, n_classes)."""
+        return probabilities(X.xp, self._logits(X))
+
+    def predict_log_proba(self, X: OnDevice) -> DeviceArray:
+        """Log-probabilities (n_samples, n_classes), from the logits: finite where those are."""
+        logits = self._logits(X)
+        logits -= X.xp.max(logits, axis=1, keepdims=True)
+        return logits - X.xp.log(X.xp.sum(X.xp.exp(logits), axis=1, keepdims=True))
+
+    def _logits(self, X: OnDevice) -> DeviceArray:
+        """A column for each class, two classes included."""
+        return X.linear(*row_per_class(self.coef, self.intercept))
