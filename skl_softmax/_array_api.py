@@ -20,6 +20,7 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
+from sklearn.utils import assert_all_finite
 
 from skl_softmax._compat import move_to, namespace_and_device
 from skl_softmax._rows import Array, Moments
@@ -62,6 +63,10 @@ class OnDevice:
     def linear(self, coef: Array, intercept: Array) -> DeviceArray:
         """The logits (n_samples, n_outputs)."""
         return linear(self.X, self.put(coef, self.X.dtype), self.put(intercept, self.X.dtype))
+
+    def assert_finite(self, **names: Any) -> None:
+        """Raise a ValueError if a number of it is not finite."""
+        assert_all_finite(self.X, **names)
 
     def take(self, rows: Array) -> OnDevice:
         """Some of the rows, given as sorted indices, copied."""
@@ -124,7 +129,7 @@ class DeviceSums:
         """As `Sums` says."""
         chosen = choose(self.n_samples, n_samples)
         sample = copy(self)
-        sample._rows, sample.n_samples = self._rows.take(chosen), n_samples
+        sample._rows, sample.n_samples = self._rows.take(chosen), len(chosen)
         places = self._rows.put(chosen)
         sample._y = self._xp.take(self._y, places, axis=0)
         weights = self._xp.take(self._weights, places, axis=0)
@@ -197,7 +202,7 @@ class DeviceSums:
     def _classes(self) -> DeviceArray:
         return self._xp.arange(self.n_outputs, dtype=self._y.dtype, device=self._rows.device)
 
-    def moments(self, *, together: bool) -> Moments:
+    def moments(self, together: bool) -> Moments:
         """As `Sums` says."""
         xp, widest = self._xp, self._rows.widest
         first = int(xp.argmax(xp.astype(self._weights > 0.0, xp.int8)))
@@ -316,7 +321,7 @@ class DeviceSums:
         xp = self._xp
         if self._y.ndim == 2:
             return False
-        eps = 8.0 * np.finfo(coef.dtype).eps
+        eps = 8.0 * float(np.finfo(coef.dtype).eps)
         sizes = self._rows.put(np.abs(coef).max(axis=0), self._rows.X.dtype)
         largest = float(np.abs(intercept).max())
         for X, y, weights in self._blocks():

@@ -21,7 +21,7 @@ from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callback
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, constant_descent, matrix_descent
 from skl_softmax._fitted import FittedMixin
-from skl_softmax._given import Given
+from skl_softmax._given import Given, Samples
 from skl_softmax._l1_curvature import l1_curvature_kinds
 from skl_softmax._l1_descent import l1_descent, proximal_descent
 from skl_softmax._l1_objective import L1Objective
@@ -396,8 +396,8 @@ class SoftmaxGDClassifier(
         check_parameters(self)
         # Measuring the scale of what is fitted sees the numbers in it that are not finite.
         is_measured = self._measures_scale() and not self.early_stopping
-        classes, train, held_out = check_samples(
-            self, given, all_finite=sparse.issparse(given.X) or not is_measured
+        classes, train, held_out = self._check_samples(
+            given, all_finite=sparse.issparse(given.X) or not is_measured
         )
         before = self._model() if self.warm_start and hasattr(self, "coef_") else None
         coef, intercept = start_weights(before, classes, train.X.shape[1])
@@ -422,6 +422,12 @@ class SoftmaxGDClassifier(
                 if isinstance(value, np.ndarray):
                     setattr(self, name, task.X.put(value))
         return warning
+
+    def _check_samples(
+        self, given: Given, *, all_finite: bool
+    ) -> tuple[Array, Samples, Samples | None]:
+        """The sorted classes, the samples to fit and those to validate on, if any."""
+        return check_samples(self, given, all_finite=all_finite)
 
     def _forget_fit(self) -> None:
         """Drop the attributes of an earlier fit; those of the input are this one's already."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import issparse
+from sklearn.utils import assert_all_finite
 
 IN_MEMORY_BYTES = 2**26  # a memory-mapped array up to that size may as well be in memory
 STRETCH_BYTES = 2**22  # to be read at a time
@@ -71,6 +72,11 @@ class OnDisk:
             if first < last
         ]
         return np.concatenate(found)
+
+    def assert_finite(self, **names: Any) -> None:
+        """Raise a ValueError if a number of it is not finite."""
+        for rows in self.stretches():
+            assert_all_finite(self[rows], **names)
 
     def stretches(self) -> Iterator[slice]:
         """Consecutive rows that make up the whole, of whole chunks, to be read one by one."""

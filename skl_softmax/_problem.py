@@ -273,7 +273,7 @@ def _standardization(
     That of a constant is infinite, which makes its coefficient zero and keeps its rounding out of
     all others; where squares overflow it is not a number.
     """
-    _, mean, moments = sums.moments(together=with_gram)
+    _, mean, moments = sums.moments(with_gram)
     variance = moments.diagonal().copy() if with_gram else moments
     if sums.is_sparse:  # a constant's is rounding there; a dense one's is exactly zero
         variance[np.sqrt(variance) <= _rounding(sums, mean)] = 0.0

@@ -18,6 +18,7 @@ import numpy as np
 from skl_softmax._kernels import block_loss, sigmoid_block, softmax_block
 from skl_softmax._rows import Array, Block, Moments, Rows
 
+MANY_SAMPLES = 2**22
 NEGLIGIBLE = 1e-3  # share of the mean curvature below which a row is left out of a model
 WORTH_COPYING = 0.6  # share of the rows: copying more takes longer than leaving out others saves
 
@@ -77,7 +78,7 @@ class Sums(Protocol):
     def cross_entropy(self, coef: Array, intercept: Array) -> float:
         """The mean cross-entropy alone."""
 
-    def moments(self, *, together: bool) -> Moments:
+    def moments(self, together: bool) -> Moments:
         """The columns' means, and variances or (if together) covariances, under s."""
 
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
@@ -156,7 +157,7 @@ class RowSums:
         if not weights.any():
             return self
         sample = copy(self)
-        sample.rows, sample.n_samples = self.rows.take(chosen), n_samples
+        sample.rows, sample.n_samples = self.rows.take(chosen), len(chosen)
         sample.weights, sample._targets = weights / weights.sum(), self._targets[..., chosen]
         return sample
 
@@ -195,7 +196,7 @@ class RowSums:
         """A block's part of the loss; its logits (n_outputs, rows) become residuals s (p - y)."""
         return self._block_loss(logits, self._targets[..., block.rows], self.weights[block.rows])
 
-    def moments(self, *, together: bool) -> Moments:
+    def moments(self, together: bool) -> Moments:
         """As `Sums` says."""
         return self.rows.column_moments(self.weights, together=together)
 
@@ -384,8 +385,14 @@ class RowSums:
 
 
 def choose(n_samples: int, n_chosen: int) -> Array:
-    """Some of the samples at random, always the same ones: their indices, sorted."""
-    chosen = np.random.default_rng(0).choice(n_samples, n_chosen, replace=False)
+    """Some of the samples at random, always the same ones: their indices, sorted.
+
+    Of very many, some may be chosen twice, and are then taken once.
+    """
+    rng = np.random.default_rng(0)
+    if n_samples > MANY_SAMPLES:  # of which no permutation should be made
+        return np.unique(rng.integers(n_samples, size=n_chosen))
+    chosen = rng.choice(n_samples, n_chosen, replace=False)
     chosen.sort()
     return chosen
 

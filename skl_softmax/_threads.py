@@ -93,11 +93,20 @@ class Workers:
 
     So ``OMP_NUM_THREADS``, `threadpoolctl.threadpool_limits` and joblib's limits on nested
     parallelism hold here too. The pool starts with the first call that can use it.
+
+    Parameters
+    ----------
+    at_most : int, default=None
+        A limit on the number of threads, for who has others at work.
     """
+
+    def __init__(self, *, at_most: int | None = None) -> None:
+        self._at_most = at_most
 
     def __enter__(self) -> Workers:
         self._pool: ThreadPoolExecutor | None = None
-        self.n_threads = _single_threaded_blas.acquire()
+        n_allowed = _single_threaded_blas.acquire()
+        self.n_threads = n_allowed if self._at_most is None else min(n_allowed, self._at_most)
         return self
 
     def __exit__(

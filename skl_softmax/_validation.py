@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from sklearn.utils import assert_all_finite, check_random_state
 
-from skl_softmax._on_disk import parts_of
 from skl_softmax._rows import Array
 
 
@@ -143,8 +142,11 @@ def check_measured(X: Any, scale: Array, estimator: Any) -> None:
     """
     (unusable,) = np.nonzero(np.isnan(scale))
     if len(unusable):
-        for values in parts_of(X):
-            assert_all_finite(values, estimator_name=type(estimator).__name__, input_name="X")
+        names = {"estimator_name": type(estimator).__name__, "input_name": "X"}
+        if hasattr(X, "assert_finite"):  # it is no array of NumPy's
+            X.assert_finite(**names)
+        else:
+            assert_all_finite(X, **names)
         raise ValueError(
             f"Input X contains values too large to be squared, in column {unusable[0]}:"
             " up to about 1e150 is allowed. Divide such columns by a constant."

@@ -1,0 +1,287 @@
+"""Samples on a cluster: the sums over each chunk of rows are made where it lies, and added up.
+
+A chunk is a task's result, kept by the worker that made it; a pass is one graph of a task per chunk
+and a tree that adds up what they return, K x (d + 1) numbers each. The tree's shape depends on the
+number of chunks alone, so no sum's bits depend on who is done first. If a worker is lost, so are
+its chunks, and Dask makes them anew.
+
+Knows nothing of the objective or the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any, NamedTuple, Self
+
+import dask
+import numpy as np
+from numpy.typing import DTypeLike
+from scipy import sparse
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import check_array, column_or_1d
+
+from skl_softmax._labels import encode, find_classes, plain
+from skl_softmax._rows import Array, Matrix, Moments, Rows
+from skl_softmax._sums import Frame, RowSums, choose
+from skl_softmax._threads import Workers
+from skl_softmax._weights import finite_weights
+
+CHUNK_OPTIONS: dict[str, Any] = {
+    "accept_sparse": "csr",
+    "dtype": [np.float64, np.float32],
+    "ensure_all_finite": False,
+    "ensure_min_samples": 0,
+}
+ARITY = 8  # sums that are added up by one task
+Task = Any  # a `dask.delayed` object
+
+
+class Chunk(NamedTuple):
+    """Some rows, on a worker.
+
+    Attributes
+    ----------
+    X : ndarray or CSR (rows, n_features)
+    y : ndarray (rows,)
+        Labels as they were given, or their codes.
+    weights : ndarray (rows,), or None until they are encoded
+    """
+
+    X: Matrix
+    y: Array
+    weights: Any
+
+
+class Summary(NamedTuple):
+    """What is known of chunks: their lengths, one type for all, labels and the weight of each."""
+
+    lengths: list[int]
+    dtype: np.dtype
+    is_sparse: bool
+    classes: Array
+    totals: Array
+
+    def merge(self, other: Summary) -> Summary:
+        """Of both, one after the other."""
+        if self.is_sparse != other.is_sparse:
+            raise ValueError("X has dense chunks and sparse ones: all must be of one kind.")
+        classes = np.union1d(self.classes, other.classes)
+        totals = np.zeros(len(classes))
+        for part in (self, other):
+            totals[np.searchsorted(classes, part.classes)] += part.totals
+        lengths, dtype = self.lengths + other.lengths, np.result_type(self.dtype, other.dtype)
+        return Summary(lengths, dtype, self.is_sparse, classes, totals)
+
+
+def make_chunk(number: int, X: Any, y: Any, weights: Any) -> Chunk:
+    """Check a chunk, and bring it into the form that is computed with."""
+    X = check_array(X, **CHUNK_OPTIONS)
+    y = column_or_1d(plain(y))
+    if len(y) != X.shape[0]:
+        raise ValueError(f"Chunk {number} of X has {X.shape[0]} rows, that of y {len(y)}.")
+    if weights is not None:
+        weights = finite_weights(weights, len(y), f"sample_weight in chunk {number}")
+    return Chunk(X, y, weights)
+
+
+def summarize(chunk: Chunk, classes: Array | None) -> Summary:
+    """What is known of a chunk; labels need not be looked for if the classes are given."""
+    X, y, weights = chunk
+    if classes is None:
+        found, codes = find_classes(y) if len(y) else (y, np.empty(0, np.intp))
+    else:
+        found, codes = classes, encode(y, classes, "y")
+    totals = np.bincount(codes, weights, len(found)).astype(np.float64)
+    return Summary([len(y)], X.dtype, sparse.issparse(X), found, totals)
+
+
+def encode_chunk(chunk: Chunk, classes: Array, factors: Array, total: float) -> Chunk:
+    """The chunk with codes for labels, and with weights that sum to one over all chunks."""
+    codes = encode(chunk.y, classes, "y")
+    if chunk.weights is None and (factors == 1.0).all():
+        return Chunk(chunk.X, codes, np.broadcast_to(1.0 / total, len(codes)))
+    weights = factors[codes] / total
+    return Chunk(chunk.X, codes, weights if chunk.weights is None else weights * chunk.weights)
+
+
+def call(
+    chunk: Chunk, n_outputs: int, dtype: DTypeLike, method: str, arguments: tuple[Any, ...]
+) -> Any:
+    """What a method of `RowSums` returns for a chunk, in one thread: the workers have their own."""
+    with Workers(at_most=1) as workers, np.errstate(all="ignore"):
+        rows = Rows(chunk.X, n_outputs, workers, dtype=dtype)
+        found = getattr(RowSums(rows, chunk.y, chunk.weights), method)(*arguments)
+        return found if isinstance(found, tuple) else (found,)
+
+
+def reduce_tree(merge: Callable[[Any, Any], Any], tasks: Sequence[Task]) -> Task:
+    """Merge what tasks return, a few at a time."""
+    merge_few = dask.delayed(lambda few: reduce(merge, few), pure=False)
+    while len(tasks) > 1:
+        tasks = [merge_few(tasks[i : i + ARITY]) for i in range(0, len(tasks), ARITY)]
+    return tasks[0]
+
+
+class OnCluster:
+    """A matrix in chunks of rows, with codes and weights for each.
+
+    Parameters
+    ----------
+    chunks : list of tasks
+        Each of a `Chunk` that is not empty.
+    lengths : list of int
+    n_features : int
+    dtype : dtype
+    is_sparse : bool
+    """
+
+    def __init__(
+        self,
+        chunks: list[Task],
+        lengths: list[int],
+        n_features: int,
+        dtype: np.dtype,
+        *,
+        is_sparse: bool,
+    ) -> None:
+        self.chunks, self.lengths = chunks, lengths
+        self.shape = sum(lengths), n_features
+        self.dtype, self.is_sparse = dtype, is_sparse
+
+    def sums(self, y: Any, weights: Any, n_outputs: int, dtype: DTypeLike | None) -> ClusterSums:
+        """What is summed over these samples, in that dtype at least."""
+        del y, weights  # every chunk has its own
+        return ClusterSums(self, n_outputs, np.dtype(dtype or self.dtype))
+
+    def assert_finite(self, **names: Any) -> None:
+        """Raise a ValueError if a number of X is not finite."""
+
+        def check(chunk: Chunk) -> None:
+            assert_all_finite(chunk.X, **names)
+
+        dask.compute(*[dask.delayed(check)(chunk) for chunk in self.chunks])
+
+
+class ClusterSums:
+    """The `Sums` over such a matrix: one graph for each."""
+
+    may_copy = True
+
+    def __init__(self, rows: OnCluster, n_outputs: int, dtype: np.dtype) -> None:
+        self._rows = rows
+        self.n_samples, self.n_features = rows.shape
+        self.n_outputs, self.dtype, self.is_sparse = n_outputs, dtype, rows.is_sparse
+        self.n_passes = 0
+
+    def _call(self, merge: Callable[[Any, Any], Any], method: str, *arguments: Any) -> Any:
+        """Merge what a method of `RowSums` returns for every chunk."""
+        self.n_passes += 1
+        shared = dask.delayed(arguments, traverse=False)  # once in the graph
+        of_chunk = dask.delayed(call, pure=False)
+        parts = [
+            of_chunk(chunk, self.n_outputs, self.dtype, method, shared)
+            for chunk in self._rows.chunks
+        ]
+        (found,) = dask.compute(reduce_tree(merge, parts), optimize_graph=False)
+        return found
+
+    def _sum(self, method: str, *arguments: Any) -> Any:
+        return self._call(_add, method, *arguments)
+
+    def sample(self, n_samples: int) -> Self:
+        """As `Sums` says; itself, if the rows chosen have no weight."""
+        chosen = choose(self.n_samples, n_samples)
+        ends = np.cumsum(self._rows.lengths)
+        places = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
+        parts = [
+            (dask.delayed(take)(chunk, place - start), len(place))
+            for chunk, place, start in zip(
+                self._rows.chunks, places, ends - self._rows.lengths, strict=True
+            )
+            if len(place)
+        ]
+        weights = [dask.delayed(lambda chunk: chunk.weights.sum())(chunk) for chunk, _ in parts]
+        total = sum(dask.compute(*weights))
+        if total == 0.0:
+            return self
+        chunks = [dask.delayed(divide_weights)(chunk, total) for chunk, _ in parts]
+        return self._over(chunks, [length for _, length in parts], self.n_features)
+
+    def columns(self, features: Array) -> Self:
+        """As `Sums` says."""
+        chosen = dask.delayed(np.asarray(features))
+        chunks = [dask.delayed(take_columns)(chunk, chosen) for chunk in self._rows.chunks]
+        n_features = int(np.count_nonzero(features))
+        return self._over(list(dask.persist(*chunks)), self._rows.lengths, n_features)
+
+    def _over(self, chunks: list[Task], lengths: list[int], n_features: int) -> Self:
+        rows = OnCluster(chunks, lengths, n_features, self._rows.dtype, is_sparse=self.is_sparse)
+        return type(self)(rows, self.n_outputs, self.dtype)
+
+    def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
+        """As `Sums` says."""
+        loss, gradient, sums = self._sum("loss_and_gradient", coef, intercept)
+        return float(loss), gradient, sums
+
+    def cross_entropy(self, coef: Array, intercept: Array) -> float:
+        """As `Sums` says."""
+        return float(self._sum("cross_entropy", coef, intercept)[0])
+
+    def moments(self, together: bool) -> Moments:
+        """As `Sums` says."""
+        return Moments(*self._call(Moments.merge, "moments", together))
+
+    def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        return np.asarray(self._sum("squares", coef, intercept, frame)[0])
+
+    def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        return np.asarray(self._sum("shared_gram", coef, intercept, frame)[0])
+
+    def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        return np.asarray(self._sum("class_grams", coef, intercept, frame)[0])
+
+    def full_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        return np.asarray(self._sum("full_gram", coef, intercept, frame)[0])
+
+    def free_gram(
+        self, coef: Array, intercept: Array, frame: Frame, dofs: Sequence[Array]
+    ) -> Array:
+        """As `Sums` says."""
+        return np.asarray(self._sum("free_gram", coef, intercept, frame, dofs)[0])
+
+    def gram_times(self, vector: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        return np.asarray(self._sum("gram_times", vector, frame)[0])
+
+    def separates(self, coef: Array, intercept: Array) -> bool:
+        """As `Sums` says."""
+        return bool(self._call(min, "separates", coef, intercept)[0])
+
+    def largest_logit(self, coef: Array, intercept: Array) -> float:
+        """As `Sums` says."""
+        return float(self._call(max, "largest_logit", coef, intercept)[0])
+
+
+def take(chunk: Chunk, rows: Array) -> Chunk:
+    """Some rows of a chunk, copied."""
+    X, y, weights = chunk
+    return Chunk(X[rows], y[rows], None if weights is None else weights[rows])
+
+
+def take_columns(chunk: Chunk, features: Array) -> Chunk:
+    """Some columns of a chunk, (n_features,) of bool, copied."""
+    return chunk._replace(X=chunk.X[:, np.flatnonzero(features)])
+
+
+def divide_weights(chunk: Chunk, total: float) -> Chunk:
+    """The chunk with weights that many times smaller."""
+    return chunk._replace(weights=chunk.weights / total)
+
+
+def _add(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(x + y for x, y in zip(a, b, strict=True))

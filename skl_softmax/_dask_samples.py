@@ -1,0 +1,184 @@
+"""Dask's collections as samples on a cluster: checked, cut into chunks of rows, and encoded.
+
+Knows nothing of the objective or the steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+from sklearn.utils.validation import check_array, validate_data
+
+from skl_softmax._dask import (
+    CHUNK_OPTIONS,
+    OnCluster,
+    Summary,
+    Task,
+    encode_chunk,
+    make_chunk,
+    reduce_tree,
+    summarize,
+)
+from skl_softmax._given import Given, Samples
+from skl_softmax._labels import check_two_classes
+from skl_softmax._model import SoftmaxModel
+from skl_softmax._rows import Array, Matrix
+from skl_softmax._weights import class_factors
+
+
+def is_dask(X: Any) -> bool:
+    """Whether it is one of Dask's collections."""
+    return bool(dask.is_dask_collection(X))
+
+
+def check_dask(estimator: Any, given: Given) -> tuple[Array, Samples, Samples | None]:
+    """Return the sorted classes, the samples to fit and those to validate on, if any.
+
+    The weights of each sum to one. X is loaded, and looked at once: to see which labels there are,
+    unless `given` has them, and how many samples.
+    """
+    _check_one_engine(X=given.X, y=given.y, sample_weight=given.sample_weight)
+    if given.is_proba:
+        raise TypeError("fit_proba takes arrays in memory: on a cluster there are labels only.")
+    known = None if given.classes is None else np.unique(np.asarray(given.classes))
+    _set_features(estimator, given.X, reset=True)
+    chunks, summary = _load(given.X, given.y, given.sample_weight, known, "")
+    check_two_classes(summary.classes)
+    factors = class_factors(estimator.class_weight, summary.classes, lambda: summary.totals)
+    train = _weigh(chunks, summary, factors, given.X.shape[1], "sample_weight")
+    held_out = None
+    if given.X_val is not None or given.y_val is not None or given.sample_weight_val is not None:
+        names = {"X_val": given.X_val, "y_val": given.y_val}
+        _check_one_engine(**names, sample_weight_val=given.sample_weight_val)
+        _set_features(estimator, given.X_val, reset=False)
+        loaded = _load(given.X_val, given.y_val, given.sample_weight_val, summary.classes, "_val")
+        held_out = _weigh(*loaded, factors, given.X.shape[1], "sample_weight_val")
+    elif estimator.early_stopping:
+        raise ValueError(
+            "early_stopping=True needs a validation set on a cluster: pass X_val and y_val."
+        )
+    return summary.classes, train, held_out
+
+
+def _check_one_engine(**collections: Any) -> None:
+    """Raise a TypeError unless all are Dask's; weights may be None."""
+    for name, collection in collections.items():
+        is_optional = name.startswith("sample_weight") and collection is None
+        if not (is_optional or is_dask(collection)):
+            raise TypeError(
+                f"{name} must be a Dask collection as the others are, got"
+                f" {type(collection).__name__}: dask.array.from_array({name}, chunks=…) makes one."
+            )
+
+
+def _set_features(estimator: Any, X: Any, *, reset: bool) -> None:
+    """Take down, or check, the features' number and names."""
+    if X.ndim != 2:
+        raise ValueError(f"X must have two dimensions, got {X.ndim}.")
+    # A data frame's names are known of an empty one like it.
+    validate_data(estimator, _meta_of(X), reset=reset, skip_check_array=True)
+
+
+def _meta_of(X: Any) -> Any:
+    return X if isinstance(X, da.Array) else X._meta
+
+
+def _load(
+    X: Any, y: Any, weights: Any, classes: Array | None, suffix: str
+) -> tuple[list[Task], Summary]:
+    """Load chunks where they are to stay, and return what is known of them; no empty ones."""
+    rows = blocks(X)
+    columns = [
+        [None] * len(rows) if column is None else _column(column, X, len(rows), name + suffix)
+        for name, column in (("y", y), ("sample_weight", weights))
+    ]
+    parts = zip(range(len(rows)), rows, *columns, strict=True)
+    chunks = [dask.delayed(make_chunk)(*each) for each in parts]
+    summaries = [dask.delayed(summarize)(chunk, classes) for chunk in chunks]
+    *chunks, merged = dask.persist(*chunks, reduce_tree(Summary.merge, summaries))
+    (summary,) = dask.compute(merged)
+    kept = [chunk for chunk, length in zip(chunks, summary.lengths, strict=True) if length]
+    if not kept:
+        raise ValueError(f"X{suffix} must have samples, got none.")
+    return kept, summary._replace(lengths=[length for length in summary.lengths if length])
+
+
+def to_array(column: Any) -> da.Array:
+    """A column of labels or weights as an array."""
+    return column if isinstance(column, da.Array) else column.to_dask_array()
+
+
+def predict_lazily(estimator: Any, model: SoftmaxModel, method: str, X: Any) -> da.Array:
+    """What a method of the model returns, chunk by chunk, when it is asked for."""
+    _set_features(estimator, X, reset=False)
+    X = to_array(X)
+    if X.numblocks[1] > 1:
+        X = X.rechunk({1: -1})
+    is_float = X.dtype in (np.float32, np.float64)
+    dtype = np.result_type(X.dtype if is_float else np.float64, model.coef.dtype)
+    if method == "predict":
+        dtype = model.classes.dtype
+    shape: tuple[int, ...] = (len(model.classes),)
+    if method == "predict" or (method == "decision_function" and len(model.coef) == 1):
+        shape = ()
+
+    def predict_chunk(chunk: Matrix) -> Array:
+        if not chunk.shape[0]:
+            return np.empty((0, *shape), dtype)
+        found: Array = getattr(model, method)(check_array(chunk, **CHUNK_OPTIONS))
+        return found
+
+    meta = np.empty((0, *shape), dtype)
+    if shape:
+        return X.map_blocks(predict_chunk, chunks=(X.chunks[0], shape), dtype=dtype, meta=meta)
+    return X.map_blocks(predict_chunk, drop_axis=1, dtype=dtype, meta=meta)
+
+
+def blocks(X: Any) -> list[Task]:
+    """The chunks of rows, as tasks."""
+    if isinstance(X, da.Array):
+        if X.ndim == 2 and X.numblocks[1] > 1:
+            X = X.rechunk({1: -1})
+        return list(X.to_delayed().ravel())
+    return list(X.to_delayed())
+
+
+def _column(column: Any, X: Any, n_chunks: int, name: str) -> list[Task]:
+    """The chunks of labels or weights that go with those of X."""
+    if isinstance(X, da.Array) and isinstance(column, da.Array):
+        if column.ndim != 1:
+            raise ValueError(f"{name} must have one dimension, got {column.ndim}.")
+        are_known = not (np.isnan(X.chunks[0]).any() or np.isnan(column.chunks[0]).any())
+        if are_known:
+            if column.shape[0] != X.shape[0]:
+                raise ValueError(f"{name} has {column.shape[0]} entries for {X.shape[0]} samples.")
+            column = column.rechunk((X.chunks[0],))
+    found = blocks(column)
+    if len(found) != n_chunks:
+        raise ValueError(
+            f"X has {n_chunks} chunks of rows, {name} has {len(found)}, and not all their lengths"
+            " are known: call X.compute_chunk_sizes() of a dask array, or use to_dask_array("
+            "lengths=True) of a data frame, or cut both alike."
+        )
+    return found
+
+
+def _weigh(
+    chunks: list[Task], summary: Summary, factors: Array, n_features: int, name: str
+) -> Samples:
+    """Return the samples with codes for labels, and weights that sum to one."""
+    total = float(summary.totals @ factors)
+    if not 0.0 < total < np.inf:
+        raise ValueError(f"{name} and class_weight must leave a finite weight > 0, got {total:g}.")
+    coded = [dask.delayed(encode_chunk)(chunk, summary.classes, factors, total) for chunk in chunks]
+    X = OnCluster(
+        list(dask.persist(*coded)),
+        summary.lengths,
+        n_features,
+        summary.dtype,
+        is_sparse=summary.is_sparse,
+    )
+    return Samples(X, None, None)

@@ -1,0 +1,175 @@
+"""Softmax regression on samples in chunks, on one machine or a cluster: the same fits with Dask.
+
+Needs the extra ``dask``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+try:
+    import dask.array as da
+except ImportError as error:
+    raise ImportError(
+        'skl_softmax.dask needs Dask, which is optional: python -m pip install "skl_softmax[dask]"'
+    ) from error
+
+from skl_softmax._callbacks import Callbacks
+from skl_softmax._classifier import SoftmaxGDClassifier
+from skl_softmax._compat import with_callbacks
+from skl_softmax._dask_samples import check_dask, is_dask, predict_lazily, to_array
+from skl_softmax._given import Given, Samples
+from skl_softmax._rows import Array
+
+__all__ = ["DaskSoftmaxGDClassifier"]
+
+
+class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
+    """`SoftmaxGDClassifier` for samples in Dask's arrays and data frames.
+
+    The parameters, the steps and the result are those of `SoftmaxGDClassifier`: only where the
+    sums over samples are made differs. X is loaded once, to stay where its chunks are; for every
+    step the weights go there, and each chunk's share of the loss and its gradient comes back,
+    added up on the way. The result does not depend on how the rows are cut into chunks.
+
+    It runs wherever Dask does: with `dask.distributed`, create a ``Client`` before, and a worker
+    that is lost in mid-fit costs time, but nothing else. Arrays in memory are fitted and predicted
+    as `SoftmaxGDClassifier` does.
+
+    Parameters
+    ----------
+    learning_rate, alpha, l1_ratio, fit_intercept, max_iter, tol, gap_tol, class_weight
+        As of `SoftmaxGDClassifier`.
+    early_stopping, n_iter_no_change, validation_fraction, random_state
+        As of `SoftmaxGDClassifier`; early stopping needs `X_val` and `y_val`.
+    warm_start, store_coef_history, verbose
+        As of `SoftmaxGDClassifier`.
+
+    Attributes
+    ----------
+    classes_, coef_, intercept_, n_iter_, loss_, loss_history_, …
+        All those of `SoftmaxGDClassifier`, as NumPy arrays in this process.
+
+    See Also
+    --------
+    skl_softmax.SoftmaxGDClassifier : The same for samples in memory, on disk or on one GPU.
+
+    Notes
+    -----
+    Where a model of curvature leaves out rows without any, it does so chunk by chunk, and looks
+    for steps a little other: then results agree as far as `tol` goes, and the minimum is the same.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sklearn.datasets import load_wine
+    >>> from skl_softmax.dask import DaskSoftmaxGDClassifier
+    >>> X, y = load_wine(return_X_y=True)
+    >>> X, y = da.from_array(X, chunks=(50, -1)), da.from_array(y, chunks=50)
+    >>> classifier = DaskSoftmaxGDClassifier().fit(X, y)
+    >>> classifier.score(X, y)
+    1.0
+    >>> classifier.predict_proba(X)
+    dask.array<...shape=(178, 3), dtype=float64, chunksize=(50, 3)...>
+    """
+
+    @with_callbacks
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        classes: ArrayLike | None = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Fit the weights.
+
+        Parameters
+        ----------
+        X : dask.array.Array or dask.dataframe.DataFrame of shape (n_samples, n_features)
+            Samples, of NumPy or CSR chunks; their lengths need not be known, and some may be
+            empty. Chunks along features are joined.
+        y : dask.array.Array or dask.dataframe.Series of shape (n_samples,)
+            Class labels, cut as X is if its lengths are not known.
+        sample_weight : dask.array.Array or dask.dataframe.Series, default=None
+            Non-negative weights, likewise.
+        classes : array-like of shape (n_classes,), default=None
+            All labels there are, if they are known: then nobody need look for them.
+        X_val, y_val, sample_weight_val : as `X`, `y` and `sample_weight`, default=None
+            A validation set, as of `SoftmaxGDClassifier`.
+
+        Returns
+        -------
+        self : DaskSoftmaxGDClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As of `SoftmaxGDClassifier`; also if some of `X`, `y` and `sample_weight` are Dask's
+            collections and others are not, or if they are cut at different places.
+        """
+        callbacks = Callbacks(self, X, y, sample_weight)
+        given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val, classes=classes)
+        return self._fit_or_restore(given, callbacks)
+
+    def _check_samples(
+        self, given: Given, *, all_finite: bool
+    ) -> tuple[Array, Samples, Samples | None]:
+        parts = (given.X, given.y, given.sample_weight, given.X_val, given.y_val)
+        if any(is_dask(part) for part in parts):
+            return check_dask(self, given)
+        return super()._check_samples(given, all_finite=all_finite)
+
+    def _predict(self, method: str, X: Any, out: Array | None) -> Any:
+        if not is_dask(X):
+            return super()._predict(method, X, out)
+        if out is not None:
+            raise ValueError("out is for arrays in memory: what is predicted here is lazy.")
+        check_is_fitted(self)
+        return predict_lazily(self, self._model(), method, X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, compute: bool = True) -> Any:
+        """Return the share of samples whose label is predicted.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        compute : bool, default=True
+            Whether to return the number, or what Dask can compute it from.
+
+        Returns
+        -------
+        score : float, or dask.array.Array of shape ()
+        """
+        if not is_dask(X):
+            return super().score(X, y, sample_weight)
+        hits = da.map_blocks(np.equal, self.predict(X), to_array(y), dtype=bool)
+        if sample_weight is None:
+            score = hits.mean()
+        else:
+            weights = to_array(sample_weight)
+            score = (hits * weights).sum() / weights.sum()
+        return float(score.compute()) if compute else score
+
+    def to_local(self) -> SoftmaxGDClassifier:
+        """Return a `SoftmaxGDClassifier` with the same parameters and the same fit.
+
+        For who has no Dask: it shares its arrays with this one.
+
+        Returns
+        -------
+        classifier : SoftmaxGDClassifier
+        """
+        local = SoftmaxGDClassifier(**self.get_params())
+        for name, value in vars(self).items():
+            setattr(local, name, value)
+        return local
