@@ -32,7 +32,7 @@ from skl_softmax._problem import RawProblem, StandardizedProblem, Task
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._samples import check_samples
 from skl_softmax._threads import Workers
-from skl_softmax._validation import check_measured, check_parameters
+from skl_softmax._validation import check_measured, check_parameters, checked_at_start
 
 
 class SoftmaxGDClassifier(
@@ -450,8 +450,10 @@ class SoftmaxGDClassifier(
             check_measured(task.X, raw.scale, self)
             params, rate = raw.params(coef, intercept), float(self.learning_rate)
             if isinstance(raw.objective, L1Objective):
-                return raw, proximal_descent(raw.objective, params, rate)
-            return raw, constant_descent(raw.objective, params, rate)
+                states = proximal_descent(raw.objective, params, rate)
+            else:
+                states = constant_descent(raw.objective, params, rate)
+            return raw, checked_at_start(states, task.X, self)
         problem = StandardizedProblem(task, workers, may_reduce=self.gap_tol is None)
         check_measured(task.X, problem.scale, self)
         params = problem.start(coef, intercept, np.log(max(2, task.n_outputs)))

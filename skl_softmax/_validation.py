@@ -6,6 +6,7 @@ scikit-learn's conventions, and nothing of the objective or the steps.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any
 
@@ -142,12 +143,28 @@ def check_measured(X: Any, scale: Array, estimator: Any) -> None:
     """
     (unusable,) = np.nonzero(np.isnan(scale))
     if len(unusable):
-        names = {"estimator_name": type(estimator).__name__, "input_name": "X"}
-        if hasattr(X, "assert_finite"):  # it is no array of NumPy's
-            X.assert_finite(**names)
-        else:
-            assert_all_finite(X, **names)
+        _check_finite(X, estimator)
         raise ValueError(
             f"Input X contains values too large to be squared, in column {unusable[0]}:"
             " up to about 1e150 is allowed. Divide such columns by a constant."
         )
+
+
+def checked_at_start(states: Iterator[Any], X: Any, estimator: Any) -> Iterator[Any]:
+    """Yield the states of a descent; refuse X if the first shows numbers that are not finite.
+
+    So X need not be read once more, wherever it is, if its features are not measured.
+    """
+    first = next(states)
+    if not (np.isfinite(first.loss) and np.isfinite(first.gradient).all()):
+        _check_finite(X, estimator)
+    yield first
+    yield from states
+
+
+def _check_finite(X: Any, estimator: Any) -> None:
+    names = {"estimator_name": type(estimator).__name__, "input_name": "X"}
+    if hasattr(X, "assert_finite"):  # it is no array of NumPy's
+        X.assert_finite(**names)
+    else:
+        assert_all_finite(X, **names)

@@ -1,0 +1,343 @@
+"""Fits and predictions on arrays that are not in memory."""
+
+import os
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from skl_softmax import SoftmaxGDClassifier, _on_disk, softmax_path
+from skl_softmax._on_disk import Derived, OnDisk, is_on_disk, stretches
+
+N, D = 3000, 5
+
+
+class Stored:
+    """What Zarr and HDF5 have in common: a shape, a dtype, chunks, and rows to be sliced."""
+
+    def __init__(self, array, chunk_rows=None):
+        self._array, self.shape, self.dtype = array, array.shape, array.dtype
+        if chunk_rows is not None:
+            self.chunks = (chunk_rows, *array.shape[1:])
+        self.read = []
+
+    def __getitem__(self, rows):
+        assert isinstance(rows, slice)
+        self.read.append((rows.start, rows.stop))
+        return self._array[rows].copy()
+
+    def __array__(self, *args, **kwargs):
+        raise AssertionError("all of it is read at once")
+
+
+def memory_map(array, folder, name="array"):
+    path = folder / f"{name}.npy"
+    np.save(path, array)
+    return np.load(path, mmap_mode="r")
+
+
+def stored_by(kind, array, folder, name="array"):
+    if kind == "memmap":
+        return memory_map(array, folder, name)
+    if kind == "zarr":
+        zarr = pytest.importorskip("zarr", minversion="3")
+        chunks = (700, *(2,) * (array.ndim - 1))
+        stored = zarr.create_array(
+            store=str(folder / name), shape=array.shape, chunks=chunks, dtype=array.dtype
+        )
+        stored[:] = array
+        return stored
+    if kind == "hdf5":
+        h5py = pytest.importorskip("h5py")
+        return h5py.File(folder / f"{name}.h5", "w").create_dataset(
+            "array", data=array, chunks=True
+        )
+    return Stored(array, {"rows": None, "short chunks": 7, "long chunks": 700}[kind])
+
+
+KINDS = ["memmap", "rows", "short chunks", "long chunks", "zarr", "hdf5"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_small(monkeypatch):
+    monkeypatch.setattr(_on_disk, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(_on_disk, "STRETCH_BYTES", 2**13)
+
+
+@pytest.fixture(params=[2, 4])
+def problem(request, rng):
+    n_classes = request.param
+    Z = rng.normal(size=(N, D))
+    logits = Z @ rng.normal(size=(D, n_classes))
+    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    return Z * np.logspace(-3, 3, D) + 5.0, y
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"learning_rate": 1e-6, "max_iter": 3, "tol": 0},
+        {"alpha": 0.01, "l1_ratio": 0.5, "tol": 1e-8},
+        {"class_weight": "balanced", "fit_intercept": False},
+        {"gap_tol": 1e-6},
+    ],
+    ids=str,
+)
+def test_equal_to_the_fit_in_memory(kind, params, problem, rng, tmp_path):
+    X, y = problem
+    names = np.array(["ash", "birch", "cedar", "fir"])[y]
+    weights = rng.random(N)
+    expected = SoftmaxGDClassifier(**params).fit(X, names, weights)
+    stored = stored_by(kind, X, tmp_path)
+    assert is_on_disk(stored)
+    found = SoftmaxGDClassifier(**params)
+    found.fit(stored, names, stored_by(kind, weights, tmp_path, "weights"))
+    assert found.n_iter_ == expected.n_iter_
+    assert found.classes_.tolist() == expected.classes_.tolist()
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
+    np.testing.assert_allclose(found.loss_history_, expected.loss_history_, rtol=1e-12)
+    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+        predicted, in_memory = getattr(found, method)(stored), getattr(expected, method)(X)
+        if method == "predict":
+            assert (predicted == in_memory).all()
+        else:
+            np.testing.assert_allclose(predicted, in_memory, rtol=1e-8, atol=1e-9)
+    if "l1_ratio" not in params:
+        assert found.duality_gap(stored, names, weights) == pytest.approx(
+            expected.duality_gap(X, names, weights), rel=1e-4, abs=1e-12
+        )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int16, ">f8"])
+def test_what_is_not_float64_is_converted_row_by_row(dtype, problem, tmp_path):
+    X, y = problem
+    X = np.round(X * 100).clip(-30000, 30000).astype(dtype)
+    found = SoftmaxGDClassifier().fit(Stored(X, 100), y)
+    expected = SoftmaxGDClassifier().fit(X, y)
+    assert found.coef_.dtype == (np.float32 if dtype is np.float32 else np.float64)
+    rtol = 1e-3 if dtype is np.float32 else 1e-9
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=rtol)
+    assert is_on_disk(memory_map(X, tmp_path))
+
+
+def test_every_row_is_read_once_a_pass(problem):
+    X, y = problem
+    stored = Stored(X, 700)
+    model = SoftmaxGDClassifier(learning_rate=1e-9, tol=0, max_iter=4).fit(stored, y)
+    times = np.zeros(N, int)
+    for start, stop in stored.read:
+        times[start:stop] += 1
+    assert model.n_passes_ == 5
+    assert (times == 5).all()
+
+
+def test_chunks_are_read_as_they_are_stored(problem, monkeypatch):
+    """Also where blocks are much smaller than they are, or much larger."""
+    X, y = problem
+    for block_rows in (50, 1500):
+        monkeypatch.setattr("skl_softmax._rows.BLOCK_ROWS", (block_rows, block_rows))
+        stored = Stored(X, 600)
+        SoftmaxGDClassifier().fit(stored, y)
+        whole = [(start, stop) for start, stop in stored.read if stop - start > 1]
+        assert all(start % 600 == 0 for start, _ in whole)
+        assert all(stop % 600 == 0 or stop == N for _, stop in whole)
+
+
+def test_the_path(problem):
+    X, y = problem
+    alphas = [0.1, 0.01]
+    found, expected = (softmax_path(A, y, alphas=alphas) for A in (Stored(X, 500), X))
+    np.testing.assert_allclose(found.coefs, expected.coefs, rtol=1e-9)
+
+
+def test_a_validation_set(problem):
+    X, y = problem
+    weights = np.arange(1.0, N + 1)
+    parts = slice(0, 2000), slice(2000, None)
+    (X_fit, y_fit), (X_val, y_val) = ((X[part], y[part]) for part in parts)
+    params = {"early_stopping": True, "n_iter_no_change": 3, "tol": 1e-8}
+    expected = SoftmaxGDClassifier(**params).fit(
+        X_fit, y_fit, X_val=X_val, y_val=y_val, sample_weight_val=weights[parts[1]]
+    )
+    found = SoftmaxGDClassifier(**params).fit(
+        Stored(X_fit, 100),
+        y_fit,
+        X_val=Stored(X_val, 100),
+        y_val=Stored(y_val, 100),
+        sample_weight_val=Stored(weights[parts[1]]),
+    )
+    np.testing.assert_allclose(
+        found.validation_loss_history_, expected.validation_loss_history_, rtol=1e-10
+    )
+    with pytest.raises(ValueError, match=r"y_val has labels \[9\] that were not fitted"):
+        SoftmaxGDClassifier().fit(
+            X_fit, y_fit, X_val=Stored(X_val), y_val=np.where(y_val == 1, 9, y_val)
+        )
+    X_val[5, 1] = 1e200
+    with pytest.raises(ValueError, match=r"X_val cannot be used: .*too large"):
+        SoftmaxGDClassifier().fit(X_fit, y_fit, X_val=Stored(X_val, 100), y_val=y_val)
+
+
+def test_early_stopping_must_not_copy(problem, tmp_path):
+    X, y = problem
+    params = {"early_stopping": True, "random_state": 0}
+    with pytest.raises(ValueError, match="pass a validation set, X_val and y_val"):
+        SoftmaxGDClassifier(**params).fit(Stored(X), y)
+    # Of a memory map it may: NumPy users are used to that.
+    found = SoftmaxGDClassifier(**params).fit(memory_map(X, tmp_path), y)
+    np.testing.assert_array_equal(found.coef_, SoftmaxGDClassifier(**params).fit(X, y).coef_)
+
+
+def test_soft_targets(problem):
+    X, y = problem
+    P = np.full((N, y.max() + 1), 0.1)
+    P[np.arange(N), y] += 1.0 - P.sum(axis=1)
+    found, expected = (SoftmaxGDClassifier().fit_proba(A, P) for A in (Stored(X, 100), X))
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("params", [{}, {"learning_rate": 1e-6, "tol": 0}], ids=str)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite(params, value, problem):
+    X, y = problem
+    X[2345, 3] = value
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+        SoftmaxGDClassifier(**params).fit(Stored(X, 100), y)
+    model = SoftmaxGDClassifier().fit(X[:2000], y[:2000])
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+        model.predict(Stored(X, 100))
+
+
+def test_bad_input(problem):
+    X, y = problem
+    stored, model = Stored(X, 100), SoftmaxGDClassifier()
+    with pytest.raises(ValueError, match="X must hold real numbers, got an array of complex128"):
+        model.fit(Stored(X.astype(complex)), y)
+    with pytest.raises(ValueError, match=r"must have samples and features, got shape \(0, 5\)"):
+        model.fit(Stored(X[:0]), y[:0])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.fit(stored, y[1:])
+    with pytest.raises(ValueError, match="at least two classes"):
+        model.fit(stored, np.zeros(N))
+    with pytest.raises(ValueError, match=r"sample_weight must be .* got 2999 for X with 3000"):
+        model.fit(stored, y, np.ones(N - 1))
+    with pytest.raises(ValueError, match=r"sample_weight must be .* got -1"):
+        model.fit(stored, y, np.where(np.arange(N) == 2500, -1.0, 1.0))
+    with pytest.raises(ValueError, match="All weights are zero"):
+        model.fit(stored, y, np.zeros(N))
+    with pytest.raises(ValueError, match="has 4 features, but SoftmaxGDClassifier is expecting 5"):
+        model.fit(stored, y).predict(Stored(X[:, :4]))
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+def test_predictions_are_written_where_they_are_wanted(method, problem, tmp_path):
+    X, y = problem
+    model = SoftmaxGDClassifier().fit(X, y)
+    expected = getattr(model, method)(X)
+    dtype = np.int8 if method == "predict" else np.float32
+    out = np.lib.format.open_memmap(tmp_path / "out.npy", "w+", dtype, expected.shape)
+    written = getattr(model, method)(Stored(X, 100), out=out)
+    assert np.shares_memory(written, out)
+    assert written.shape == out.shape
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=1e-5, atol=1e-5)
+    with pytest.raises(ValueError, match="out must be a numpy array of shape"):
+        getattr(model, method)(X, out=out[1:])
+    with pytest.raises(ValueError, match=r"out must be a numpy array of shape .* got list"):
+        getattr(model, method)(X, out=expected.tolist())
+    with pytest.raises(ValueError, match="out cannot hold what is predicted"):
+        getattr(model, method)(X, out=np.empty(expected.shape, bool))
+
+
+def test_labels_that_out_cannot_hold(problem):
+    X, y = problem
+    model = SoftmaxGDClassifier().fit(X, y + 1000)
+    with pytest.raises(ValueError, match="that is of int64, it of int8"):
+        model.predict(X, out=np.empty(N, np.int8))
+
+
+LIMITED = """
+import resource, sys
+import numpy as np
+from skl_softmax import SoftmaxGDClassifier
+
+X, y = (np.load(name, mmap_mode="r") for name in sys.argv[1:3])
+SoftmaxGDClassifier().fit(X[:100_000], y[:100_000])  # so BLAS has what it wants for its threads
+limit = 100 * 2**20  # of anonymous memory, beside what there is
+used = 1024 * next(
+    int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData")
+)
+resource.setrlimit(resource.RLIMIT_DATA, (used + limit, -1))
+try:
+    np.ones(X.shape)
+except MemoryError:
+    print("X does not fit")
+model = SoftmaxGDClassifier().fit(X, y)
+out = np.lib.format.open_memmap(sys.argv[3], "w+", np.float32, (len(X), 3))
+model.predict_proba(X, out=out)
+print(model.converged_, model.n_passes_, float(out.sum(axis=1).min().round(5)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits anonymous memory alone")
+def test_under_a_limit_that_the_data_exceed_several_times(tmp_path, rng):
+    n_samples = 2_000_000  # 400 MB, and labels of another 16
+    Z = rng.standard_normal((1000, 25))
+    X = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float64, (n_samples, 25))
+    X.reshape(2000, 1000, 25)[...] = Z
+    y = (Z @ rng.standard_normal((25, 3)) + rng.gumbel(size=(1000, 3))).argmax(axis=1)
+    np.save(tmp_path / "y.npy", np.tile(y, 2000))
+    X.flush()
+    files = [str(tmp_path / name) for name in ("X.npy", "y.npy", "proba.npy")]
+    found = subprocess.run(
+        [sys.executable, "-c", LIMITED, *files],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"},
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.startswith("X does not fit\nTrue")
+    assert found.stdout.endswith("1.0\n")
+
+
+def test_some_rows_of_chunks(rng):
+    array = rng.normal(size=(50, 2))
+    chosen = np.array([0, 3, 10, 11, 49])
+    stored = OnDisk(Stored(array, 10))
+    np.testing.assert_array_equal(stored[chosen], array[chosen])
+    doubled = Derived(lambda some: 2.0 * some, stored)
+    np.testing.assert_array_equal(doubled[chosen], 2.0 * array[chosen])
+    assert len(doubled) == 50
+
+
+def test_stretches_are_whole_chunks():
+    assert [stretch.start for stretch in stretches(100, row_bytes=2**12, chunk_rows=30)] == [
+        0,
+        30,
+        60,
+        90,
+    ]
+    assert list(stretches(0)) == []
+
+
+@pytest.mark.parametrize(
+    "array", [np.ones((3, 2)), [[1.0]], None, np.ones(3), Stored(np.ones(3))], ids=lambda a: type(a)
+)
+def test_what_is_not_on_disk(array):
+    assert not is_on_disk(array)
+
+
+def test_data_frames_are_in_memory():
+    pandas = pytest.importorskip("pandas")
+    assert not is_on_disk(pandas.DataFrame({"a": [1.0]}))
+
+
+def test_no_warning_of_numbers_too_large(problem):
+    X, y = problem
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        SoftmaxGDClassifier().fit(Stored(X, 1000), y.astype(str))
