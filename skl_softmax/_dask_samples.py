@@ -106,9 +106,16 @@ def _load(
     return kept, summary._replace(lengths=[length for length in summary.lengths if length])
 
 
-def to_array(column: Any) -> da.Array:
-    """A column of labels or weights as an array."""
-    return column if isinstance(column, da.Array) else column.to_dask_array()
+def to_array(collection: Any) -> da.Array:
+    """A data frame or a column of one as an array, of lengths that need not be known."""
+    if isinstance(collection, da.Array):
+        return collection
+    like = np.asarray(collection._meta)
+    parts = [
+        da.from_delayed(dask.delayed(np.asarray)(part), (np.nan, *like.shape[1:]), like.dtype)
+        for part in collection.to_delayed()
+    ]
+    return da.concatenate(parts, allow_unknown_chunksizes=True)
 
 
 def predict_lazily(estimator: Any, model: SoftmaxModel, method: str, X: Any) -> da.Array:

@@ -121,7 +121,8 @@ class FittedMixin(StagedMixin):
             )
             return np.inf
         samples = check_known_samples(self, X, y, sample_weight)
-        coef, intercept = dense(self.coef_).astype(np.float64), self.intercept_.astype(np.float64)
+        model = self._model()
+        coef, intercept = model.coef.astype(np.float64), model.intercept.astype(np.float64)
         task = Task(*samples, len(coef), float(self.alpha), bool(self.fit_intercept))
         with Workers() as workers, np.errstate(all="ignore"):
             problem = StandardizedProblem(task, workers, may_reduce=False, dtype=np.float64)

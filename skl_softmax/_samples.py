@@ -118,8 +118,9 @@ def _check_validation(estimator: Any, given: Given, classes: Array) -> Samples |
         raise ValueError(f"X_val cannot be used: {error}") from error
     if given.is_proba:
         labels = classes if given.classes is None else given.classes
-        _, y = check_proba(given.y_val, X, labels, y_name)
-        weights = check_sample_weight(given.sample_weight_val, len(y), "sample_weight_val")
+        _, y = check_proba(to_numpy(given.y_val), X, labels, y_name)
+        weights = to_numpy(given.sample_weight_val)
+        weights = check_sample_weight(weights, len(y), "sample_weight_val")
         return Samples(X, y, weights)
     return _known(X, given.y_val, given.sample_weight_val, classes, y_name, "sample_weight_val")
 
@@ -132,9 +133,11 @@ def check_known_samples(estimator: Any, X: Any, y: Any, sample_weight: Any) -> S
     check_columns(X)
     X = known_matrix(estimator, X, all_finite=not is_on_disk(X))
     classes = estimator.classes_
-    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
-        _, y = check_proba(y, X, classes, "y")
-        samples = Samples(X, y, check_sample_weight(sample_weight, len(y), "sample_weight"))
+    shape = getattr(y, "shape", None) or np.shape(y)
+    if len(shape) == 2 and shape[1] > 1:
+        _, y = check_proba(to_numpy(y), X, classes, "y")
+        weights = check_sample_weight(to_numpy(sample_weight), len(y), "sample_weight")
+        samples = Samples(X, y, weights)
     else:
         samples = _known(X, y, sample_weight, classes, "y", "sample_weight")
     return _weigh(samples, _factors(estimator, classes, samples), "sample_weight")

@@ -1,0 +1,270 @@
+"""Arrays of other libraries: fitted and predicted where they are, as NumPy's are."""
+
+import os
+from functools import partial
+
+import numpy as np
+import pytest
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.utils import estimator_checks
+
+from skl_softmax import SeparationWarning, SoftmaxGDClassifier, _array_api
+from skl_softmax._compat import HAS_DEVICES
+from skl_softmax._given import Given
+from skl_softmax._problem import StandardizedProblem, Task
+from skl_softmax._samples import check_samples
+from skl_softmax._threads import Workers
+
+pytestmark = [
+    pytest.mark.skipif(not HAS_DEVICES, reason="this scikit-learn does not dispatch to them"),
+    pytest.mark.skipif(
+        os.environ.get("SCIPY_ARRAY_API") != "1", reason="scikit-learn wants SCIPY_ARRAY_API=1"
+    ),
+]
+
+
+@pytest.fixture(params=["strict", "torch", "cuda"])
+def library(request):
+    """Bring arrays to a library's device, and back: ``put(array)``, ``fetch(array)``."""
+    if request.param == "strict":
+        strict = pytest.importorskip("array_api_strict")
+        there, here = strict.Device("device1"), strict.Device("CPU_DEVICE")
+
+        def fetch(array):
+            assert array.device == there
+            return np.asarray(strict.asarray(array, device=here))
+
+        return partial(strict.asarray, device=there), fetch
+    torch = pytest.importorskip("torch")
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+    device = "cuda" if request.param == "cuda" else "cpu"
+
+    def fetch_tensor(array):
+        assert array.device.type == device
+        return array.cpu().numpy()
+
+    return partial(torch.asarray, device=device), fetch_tensor
+
+
+@pytest.fixture(autouse=True)
+def dispatch(monkeypatch):
+    # Several blocks, the last of them shorter.
+    monkeypatch.setattr(_array_api, "BLOCK_BYTES", 2**14)
+    with config_context(array_api_dispatch=True):
+        yield
+
+
+@pytest.fixture(params=[2, 4])
+def problem(request, rng):
+    n_classes = request.param
+    Z = rng.normal(size=(700, 5))
+    logits = Z @ rng.normal(size=(5, n_classes))
+    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    return Z * np.logspace(-2, 2, 5) + 3.0, y
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"learning_rate": 1e-4, "max_iter": 5, "tol": 0, "store_coef_history": True},
+        {"learning_rate": 1e-4, "max_iter": 3},
+        {"alpha": 0.01, "l1_ratio": 0.7, "tol": 1e-8},
+        {"class_weight": "balanced", "fit_intercept": False},
+        {"gap_tol": 1e-6},
+        {"early_stopping": True, "random_state": 0},
+        {"alpha": 0.0},
+    ],
+    ids=str,
+)
+def test_equal_to_numpy(params, library, problem, rng):
+    put, fetch = library
+    X, y = problem
+    weights = rng.random(len(y))
+    expected = SoftmaxGDClassifier(**params).fit(X, y, weights)
+    found = SoftmaxGDClassifier(**params).fit(put(X), put(y), put(weights))
+    for name, value in vars(expected).items():
+        if name.endswith("_") and isinstance(value, np.ndarray) and name != "classes_":
+            np.testing.assert_allclose(
+                fetch(getattr(found, name)), value, rtol=1e-8, atol=1e-9, err_msg=name
+            )
+    assert found.classes_.tolist() == expected.classes_.tolist()
+    assert found.n_iter_ == expected.n_iter_
+    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+        there = fetch(getattr(found, method)(put(X)))
+        np.testing.assert_allclose(there, getattr(expected, method)(X), rtol=1e-7, atol=1e-8)
+    assert found.score(put(X), put(y)) == pytest.approx(expected.score(X, y))
+    if params.get("store_coef_history"):
+        stages = [fetch(stage) for stage in found.staged_predict_proba(put(X))]
+        np.testing.assert_allclose(stages, list(expected.staged_predict_proba(X)), atol=1e-9)
+
+
+def test_float32_stays_float32(library, problem):
+    put, fetch = library
+    X, y = problem
+    X = X.astype(np.float32)
+    expected, found = SoftmaxGDClassifier().fit(X, y), SoftmaxGDClassifier().fit(put(X), put(y))
+    assert fetch(found.coef_).dtype == fetch(found.predict_proba(put(X))).dtype == np.float32
+    assert found.loss_ == pytest.approx(expected.loss_, rel=1e-5)
+
+
+def sums_of(X, y, weights, n_classes):
+    """The objectives of the same samples here and there."""
+    n_outputs = 1 if n_classes == 2 else n_classes
+    given = Given(X, y, weights, None, None, None)
+    _, samples, _ = check_samples(SoftmaxGDClassifier(), given, all_finite=True)
+    return Task(*samples, n_outputs, 0.1, True)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_every_sum(soft, library, problem, rng):
+    """Against those in memory, which have oracles of their own."""
+    put, _ = library
+    X, y = problem
+    n_classes = int(y.max()) + 1
+    weights = rng.random(len(y)) * (rng.random(len(y)) < 0.8)
+    proba = rng.dirichlet(np.ones(n_classes), len(y))
+    with Workers() as workers:
+        here, there = (
+            StandardizedProblem(sums_of(*arrays, n_classes), workers).smooth
+            for arrays in ((X, y, weights), (put(X), put(y), put(weights)))
+        )
+        if soft:
+            here.sums = type(here.sums)(here.sums.rows, proba, here.sums.weights)
+            rows = there.sums._rows
+            there.sums = rows.sums(proba, here.sums.weights, here.n_outputs)
+        params = rng.normal(size=here.shape)
+        value, gradient = here.value_and_gradient(params)
+        found_value, found_gradient = there.value_and_gradient(params)
+        assert found_value == pytest.approx(value, rel=1e-12)
+        np.testing.assert_allclose(found_gradient, gradient, atol=1e-12)
+        names = ["shared_hessian", "class_hessians", "hessian_diagonal"]
+        for name in names if n_classes == 2 else [*names, "full_hessian"]:
+            expected = getattr(here, name)(params)
+            np.testing.assert_allclose(getattr(there, name)(params), expected, atol=1e-11)
+        free = rng.random(here.shape) < 0.5
+        np.testing.assert_allclose(
+            there.free_hessian(params, free), here.free_hessian(params, free), atol=1e-11
+        )
+        assert there.largest_logit(params) == pytest.approx(here.largest_logit(params))
+        for scale in (1e3, 1e-3):
+            assert there.separates(scale * params) == here.separates(scale * params)
+        vector = rng.normal(size=here.shape[1])
+        np.testing.assert_allclose(
+            there.sums.gram_times(vector, there.frame), here.sums.gram_times(vector, here.frame)
+        )
+        np.testing.assert_allclose(
+            there.sample(100).value_and_gradient(params)[1],
+            here.sample(100).value_and_gradient(params)[1],
+            atol=1e-12,
+        )
+
+
+def test_separable_classes_are_seen(library):
+    put, _ = library
+    X, y = np.array([[0.0], [1.0], [2.0], [5.0], [6.0], [7.0]]), np.array([0, 0, 1, 1, 2, 2])
+    for labels in (y, (y > 0).astype(int)):
+        model = SoftmaxGDClassifier(alpha=0)
+        with pytest.warns(SeparationWarning):
+            model.fit(put(X), put(labels))
+
+
+def test_labels_and_weights_follow_X(library, problem):
+    put, fetch = library
+    X, y = problem
+    names = np.array(["ash", "birch", "cedar", "fir"])[y]
+    expected = SoftmaxGDClassifier().fit(X, names, np.arange(700.0))
+    found = SoftmaxGDClassifier().fit(put(X), names, np.arange(700.0))
+    np.testing.assert_allclose(fetch(found.coef_), expected.coef_, rtol=1e-8)
+    assert found.predict(put(X)).tolist() == expected.predict(X).tolist()
+    moved = SoftmaxGDClassifier().fit(X, put(y), put(np.arange(700.0)))
+    np.testing.assert_array_equal(moved.coef_, expected.coef_)
+
+
+def test_soft_targets_and_a_validation_set(library, problem, rng):
+    put, fetch = library
+    X, y = problem
+    P = rng.dirichlet(np.ones(y.max() + 1), len(y))
+    expected, found = SoftmaxGDClassifier(), SoftmaxGDClassifier()
+    expected.fit_proba(X, P, X_val=X[:50], P_val=P[:50])
+    found.fit_proba(put(X), put(P), X_val=put(X[:50]), P_val=put(P[:50]))
+    np.testing.assert_allclose(fetch(found.coef_), expected.coef_, rtol=1e-8)
+    np.testing.assert_allclose(
+        fetch(found.validation_loss_history_), expected.validation_loss_history_
+    )
+    labelled = SoftmaxGDClassifier().fit(put(X), put(y), X_val=put(X[:50]), y_val=put(y[:50]))
+    assert fetch(labelled.validation_loss_history_).shape == (labelled.n_iter_ + 1,)
+
+
+def test_a_warm_start(library, problem):
+    put, _ = library
+    X, y = problem
+    model = SoftmaxGDClassifier(warm_start=True, tol=1e-6).fit(put(X), put(y))
+    assert model.fit(put(X), put(y)).n_iter_ == 0
+
+
+def test_a_certificate(library, problem):
+    put, _ = library
+    X, y = problem
+    here, there = SoftmaxGDClassifier().fit(X, y), SoftmaxGDClassifier().fit(put(X), put(y))
+    assert there.duality_gap(put(X), put(y)) == pytest.approx(here.duality_gap(X, y), rel=1e-4)
+
+
+@pytest.mark.parametrize("params", [{}, {"learning_rate": 1e-4, "tol": 0}], ids=str)
+def test_numbers_that_are_not_finite(params, library, problem):
+    put, _ = library
+    X, y = problem
+    X[650, 3] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        SoftmaxGDClassifier(**params).fit(put(X), put(y))
+    model = SoftmaxGDClassifier().fit(put(X[:600]), put(y[:600]))
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        model.predict(put(X))
+    with pytest.raises(ValueError, match=r"X_val cannot be used: .*NaN"):
+        model.fit(put(X[:600]), put(y[:600]), X_val=put(X), y_val=put(y))
+
+
+def test_what_is_elsewhere_is_refused(library, problem):
+    put, _ = library
+    X, y = problem
+    here, there = SoftmaxGDClassifier().fit(X, y), SoftmaxGDClassifier().fit(put(X), put(y))
+    for model, samples in ((here, put(X)), (there, X)):
+        with pytest.raises(ValueError, match="must use the same namespace and the same device"):
+            model.predict_proba(samples)
+    with pytest.raises(ValueError, match="out is for arrays of NumPy"):
+        there.predict(put(X), out=np.empty(len(y), int))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        there.fit(put(X), put(y[1:]))
+    with pytest.raises(ValueError, match="at least two classes"):
+        there.fit(put(X), put(np.zeros(len(y))))
+
+
+def test_a_pass_reads_its_device_once(library, problem, monkeypatch):
+    """Loss and gradient come back in one piece, whatever the number of blocks."""
+    put, _ = library
+    X, y = problem
+    reads = []
+    fetch = _array_api.OnDevice.fetch
+
+    def counting(self, *arrays):
+        reads.append(len(arrays))
+        return fetch(self, *arrays)
+
+    monkeypatch.setattr(_array_api.OnDevice, "fetch", counting)
+    model = SoftmaxGDClassifier(learning_rate=1e-6, max_iter=4, tol=0).fit(put(X), put(y))
+    assert reads == model.n_passes_ * [3]
+
+
+@pytest.mark.parametrize(
+    "check",
+    list(estimator_checks._yield_array_api_checks(SoftmaxGDClassifier())) if HAS_DEVICES else [],
+    ids=lambda check: "-".join(map(str, check.keywords.values())),
+)
+def test_scikit_learn_checks(check):
+    """All that scikit-learn has; those for which a library or a device is missing, skip."""
+    estimator = SoftmaxGDClassifier()
+    assert estimator.__sklearn_tags__().array_api_support
+    check("SoftmaxGDClassifier", clone(estimator))

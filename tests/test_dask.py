@@ -1,0 +1,395 @@
+"""The same fits with Dask, whatever the chunks are and whoever has them."""
+
+import os
+import signal
+import sys
+import time
+
+import joblib
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+
+from skl_softmax import SeparationWarning, SoftmaxGDClassifier
+
+dask = pytest.importorskip("dask", reason="the extra dask is not installed")
+da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
+
+from skl_softmax import _dask  # noqa: E402
+from skl_softmax.dask import DaskSoftmaxGDClassifier  # noqa: E402
+
+N, D = 600, 5
+CHUNKS = {"one": N, "even": 100, "uneven": (1, 299, 0, 250, 50)}
+
+
+@pytest.fixture(params=[2, 4])
+def problem(request, rng):
+    n_classes = request.param
+    Z = rng.normal(size=(N, D))
+    logits = Z @ rng.normal(size=(D, n_classes))
+    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    return Z * np.logspace(-2, 2, D) + 3.0, np.array(["ash", "birch", "cedar", "fir"])[y]
+
+
+def cut(*arrays, chunks=100):
+    return [da.from_array(array, chunks=(chunks, *array.shape[1:])) for array in arrays]
+
+
+@pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"learning_rate": 1e-4, "max_iter": 5, "tol": 0, "store_coef_history": True},
+        {"learning_rate": 1e-3, "tol": 0.9},
+        {"alpha": 0.01, "l1_ratio": 0.7, "tol": 1e-8},
+        {"class_weight": "balanced", "fit_intercept": False},
+        {"class_weight": {"birch": 3.0}, "gap_tol": 1e-6},
+        {"alpha": 0.0},
+    ],
+    ids=str,
+)
+def test_equal_to_the_fit_in_memory(params, chunks, problem, rng):
+    X, y = problem
+    weights = rng.random(N)
+    expected = SoftmaxGDClassifier(**params).fit(X, y, weights)
+    A, b, w = cut(X, y, weights, chunks=chunks)
+    found = DaskSoftmaxGDClassifier(**params).fit(A, b, w)
+    for name, value in vars(expected).items():
+        if name.endswith("_"):
+            mine = getattr(found, name)
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                np.testing.assert_allclose(mine, value, rtol=1e-8, atol=1e-12, err_msg=name)
+            elif name not in ("loss_", "gap_"):
+                assert np.array_equal(mine, value), name
+    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+        lazy, in_memory = getattr(found, method)(A), getattr(expected, method)(X)
+        assert isinstance(lazy, da.Array)
+        assert lazy.shape == in_memory.shape
+        assert lazy.dtype == in_memory.dtype
+        if method == "predict":
+            assert (lazy.compute() == in_memory).all()
+        else:
+            np.testing.assert_allclose(lazy.compute(), in_memory, rtol=1e-7, atol=1e-9)
+        np.testing.assert_array_equal(getattr(found, method)(X[:5]), getattr(found, method)(X)[:5])
+    assert found.score(A, b, w) == pytest.approx(expected.score(X, y, weights))
+    assert float(found.score(A, b, compute=False)) == pytest.approx(expected.score(X, y))
+
+
+def test_data_frames(problem):
+    pandas = pytest.importorskip("pandas")
+    X, y = problem
+    names = [f"x{j}" for j in range(D)]
+    frame = pandas.DataFrame(X, columns=names).assign(y=y, w=np.arange(N))
+    frames = dd.from_pandas(frame, npartitions=4)
+    frames = frames[frames.x0 > frame.x0.median()]  # lengths are not known any more
+    kept = frame[frame.x0 > frame.x0.median()]
+    expected = SoftmaxGDClassifier().fit(kept[names], kept.y, kept.w)
+    found = DaskSoftmaxGDClassifier().fit(frames[names], frames.y, frames.w)
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-8)
+    assert found.feature_names_in_.tolist() == names
+    assert (found.predict(frames[names]).compute() == expected.predict(kept[names])).all()
+    proba = found.predict_proba(frames[names])
+    assert proba.shape[1] == len(expected.classes_)
+    assert np.isnan(proba.shape[0])
+    np.testing.assert_allclose(proba.compute(), expected.predict_proba(kept[names]), atol=1e-9)
+    assert found.score(frames[names], frames.y, frames.w) == pytest.approx(
+        expected.score(kept[names], kept.y, kept.w)
+    )
+    with pytest.raises(ValueError, match="feature names"):
+        found.predict(frames[names].rename(columns={"x0": "z"}))
+
+
+def test_unknown_lengths(problem):
+    X, y = problem
+    A, b = cut(X, y)
+    kept = A[:, 0] > 3.0
+    found = DaskSoftmaxGDClassifier().fit(A[kept], b[kept])
+    expected = SoftmaxGDClassifier().fit(X[X[:, 0] > 3.0], y[X[:, 0] > 3.0])
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-8)
+    with pytest.raises(ValueError, match=r"X has 6 chunks of rows, y has 3, .*compute_chunk_sizes"):
+        DaskSoftmaxGDClassifier().fit(A[kept], b.rechunk(200)[kept.rechunk(200)])
+    with pytest.raises(ValueError, match=r"Chunk \d of X has \d+ rows, that of y \d+"):
+        DaskSoftmaxGDClassifier().fit(A[kept], b[A[:, 0] <= 3.0])
+
+
+def test_sparse_chunks(problem, rng):
+    X, y = problem
+    X = X * (rng.random(X.shape) < 0.3)
+    A, b = cut(X, y)
+    A = A.map_blocks(sparse.csr_matrix)
+    expected = SoftmaxGDClassifier().fit(sparse.csr_matrix(X), y)
+    found = DaskSoftmaxGDClassifier().fit(A, b)
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-8)
+    assert (found.predict(A).compute() == expected.predict(X)).all()
+    l1 = {"alpha": 0.01, "l1_ratio": 1.0, "tol": 1e-11}
+    np.testing.assert_allclose(
+        DaskSoftmaxGDClassifier(**l1).fit(A, b).coef_,
+        SoftmaxGDClassifier(**l1).fit(sparse.csr_matrix(X), y).coef_,
+        atol=1e-8,
+    )
+    mixed = da.concatenate([A, cut(X)[0]])
+    with pytest.raises(ValueError, match="dense chunks and sparse ones"):
+        DaskSoftmaxGDClassifier().fit(mixed, da.concatenate([b, b]))
+
+
+def test_chunks_of_features_are_joined(problem):
+    X, y = problem
+    A, b = da.from_array(X, chunks=(100, 2)), da.from_array(y, chunks=150)
+    found = DaskSoftmaxGDClassifier().fit(A, b)
+    expected = SoftmaxGDClassifier().fit(X, y)
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-8)
+    assert found.predict_proba(A).compute().shape == (N, len(expected.classes_))
+
+
+def test_float32_stays_float32(problem):
+    X, y = problem
+    A, b = cut(X.astype(np.float32), y)
+    found = DaskSoftmaxGDClassifier().fit(A, b)
+    assert found.coef_.dtype == found.predict_proba(A).dtype == np.float32
+    assert found.predict_proba(A).compute().dtype == np.float32
+
+
+def test_a_class_of_the_last_chunk_alone(problem):
+    X, y = problem
+    y = np.where(np.arange(N) >= N - 30, "yew", y)
+    A, b = cut(X, y)
+    found = DaskSoftmaxGDClassifier().fit(A, b)
+    assert found.classes_[-1] == "yew"
+    np.testing.assert_allclose(found.coef_, SoftmaxGDClassifier().fit(X, y).coef_, rtol=1e-8)
+
+
+def test_known_classes(problem, monkeypatch):
+    """Nobody looks for labels then; one that is not among them is named."""
+    X, y = problem
+    A, b = cut(X, y)
+    classes = np.unique(y).tolist()
+
+    def refuse(_):
+        raise AssertionError("labels are looked for")
+
+    expected = DaskSoftmaxGDClassifier().fit(A, b)
+    monkeypatch.setattr(_dask, "find_classes", refuse)
+    found = DaskSoftmaxGDClassifier().fit(A, b, classes=classes[::-1])
+    np.testing.assert_array_equal(found.coef_, expected.coef_)
+    with pytest.raises(ValueError, match=rf"y has labels \['{classes[-1]}'\]"):
+        DaskSoftmaxGDClassifier().fit(A, b, classes=[*classes[:-1], "yew"])
+
+
+def test_a_validation_set(problem, rng):
+    X, y = problem
+    weights = rng.random(N)
+    A, b, w = cut(X, y, weights)
+    params = {"early_stopping": True, "n_iter_no_change": 3, "tol": 1e-8}
+    expected = SoftmaxGDClassifier(**params).fit(
+        X[:400], y[:400], X_val=X[400:], y_val=y[400:], sample_weight_val=weights[400:]
+    )
+    found = DaskSoftmaxGDClassifier(**params).fit(
+        A[:400], b[:400], X_val=A[400:], y_val=b[400:], sample_weight_val=w[400:]
+    )
+    assert found.best_iter_ == expected.best_iter_
+    np.testing.assert_allclose(found.validation_loss_history_, expected.validation_loss_history_)
+    with pytest.raises(ValueError, match="needs a validation set on a cluster"):
+        DaskSoftmaxGDClassifier(**params).fit(A, b)
+    with pytest.raises(TypeError, match="X_val must be a Dask collection as the others are"):
+        DaskSoftmaxGDClassifier(**params).fit(A, b, X_val=X, y_val=b)
+
+
+def test_a_warm_start(problem):
+    A, b = cut(*problem)
+    model = DaskSoftmaxGDClassifier(warm_start=True, tol=1e-6).fit(A, b)
+    assert model.fit(A, b).n_iter_ == 0
+
+
+def test_separable_classes(rng):
+    X = rng.normal(size=(100, 2))
+    A, b = cut(X, (X[:, 0] > 0).astype(int), chunks=30)
+    with pytest.warns(SeparationWarning):
+        DaskSoftmaxGDClassifier(alpha=0).fit(A, b)
+
+
+def test_a_model_of_a_sample_is_the_same_one(problem, monkeypatch):
+    """Of rows in the chunks that have them, with weights that sum to one again."""
+    X, y = problem
+    monkeypatch.setattr("skl_softmax._curvature.FIRST_SAMPLE", 3)
+    expected = SoftmaxGDClassifier(tol=1e-8).fit(X, y)
+    (A, b), params = cut(X, y), {"tol": 1e-8}
+    found = DaskSoftmaxGDClassifier(**params).fit(A, b)
+    np.testing.assert_allclose(found.loss_history_, expected.loss_history_, rtol=1e-10)
+    sums = _dask.ClusterSums(_dask.OnCluster([], [], 5, np.dtype(float), is_sparse=False), 1, float)
+    assert sums.n_passes == 0
+
+
+def test_a_sample_without_weight(problem):
+    X, y = problem
+    weights = np.zeros(N)
+    weights[[0, 1, 2, 3, 4, 500, 501, 502]] = 1.0
+    A, b, w = cut(X, y, weights)
+    captured = []
+    sample = _dask.ClusterSums.sample
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skl_softmax._curvature.FIRST_SAMPLE", 1)
+        patch.setattr(
+            _dask.ClusterSums, "sample", lambda self, n: captured.append(self) or sample(self, n)
+        )
+        DaskSoftmaxGDClassifier(tol=1e-8).fit(A, b, w)
+    for sums in captured:
+        assert sums.sample(1) is sums
+
+
+def test_mixed_engines(problem):
+    X, y = problem
+    A, b = cut(X, y)
+    model = DaskSoftmaxGDClassifier()
+    with pytest.raises(TypeError, match=r"y must be a Dask collection .* dask.array.from_array\(y"):
+        model.fit(A, y)
+    with pytest.raises(TypeError, match=r"X must be a Dask collection .* got ndarray"):
+        model.fit(X, b)
+    with pytest.raises(TypeError, match="sample_weight must be a Dask collection"):
+        model.fit(A, b, np.ones(N))
+    np.testing.assert_array_equal(model.fit(X, y).coef_, SoftmaxGDClassifier().fit(X, y).coef_)
+
+
+def test_bad_input(problem):
+    X, y = problem
+    A, b = cut(X, y)
+    model = DaskSoftmaxGDClassifier()
+    with pytest.raises(NotFittedError):
+        model.predict(A)
+    with pytest.raises(ValueError, match="X must have two dimensions, got 1"):
+        model.fit(b, b)
+    with pytest.raises(ValueError, match="y must have one dimension, got 2"):
+        model.fit(A, A)
+    with pytest.raises(ValueError, match="y has 500 entries for 600 samples"):
+        model.fit(A, b[:500])
+    with pytest.raises(ValueError, match="at least two classes"):
+        model.fit(A, da.zeros(N, chunks=100))
+    with pytest.raises(ValueError, match="X must have samples, got none"):
+        model.fit(A[:0], b[:0])
+    with pytest.raises(ValueError, match=r"sample_weight in chunk 3 must be .* got -1"):
+        model.fit(A, b, -da.ones(N, chunks=100) * (da.arange(N, chunks=100) == 300))
+    with pytest.raises(ValueError, match="must leave a finite weight > 0, got 0"):
+        model.fit(A, b, da.zeros(N, chunks=100))
+    with pytest.raises(TypeError, match="fit_proba takes arrays in memory"):
+        model.fit_proba(A, A)
+    model.fit(A, b)
+    before = model.coef_
+    X[450, 2] = np.nan
+    for params in ({}, {"learning_rate": 1e-4, "tol": 0}):
+        with pytest.raises(ValueError, match="Input X contains NaN"):
+            model.set_params(**params).fit(*cut(X, y))
+        assert model.coef_ is before  # an earlier fit stays intact
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        model.predict(cut(X)[0]).compute()
+    with pytest.raises(ValueError, match="is expecting 5 features"):
+        model.predict(A[:, :4])
+    with pytest.raises(ValueError, match="out is for arrays in memory"):
+        model.predict(A, out=np.empty(N, y.dtype))
+
+
+def test_a_local_copy(problem):
+    X, y = problem
+    A, b = cut(X, y)
+    model = DaskSoftmaxGDClassifier(alpha=0.01, store_coef_history=True).fit(A, b)
+    local = model.to_local()
+    assert type(local) is SoftmaxGDClassifier
+    assert local.get_params() == model.get_params()
+    np.testing.assert_array_equal(local.predict_proba(X), model.predict_proba(A).compute())
+    assert local.coef_history_.shape == model.coef_history_.shape
+    assert clone(model).fit(A, b).loss_ == model.loss_
+
+
+def test_a_pass_is_one_graph(problem, monkeypatch):
+    """Of a task for each chunk, what they return added up in a tree: and X is loaded once."""
+    X, y = problem
+    loads, runs = [], []
+
+    def load(number):
+        loads.append(number)
+        return X[number * 60 : number * 60 + 60]
+
+    parts = [
+        da.from_delayed(dask.delayed(load)(number), shape=(60, D), dtype=float)
+        for number in range(10)
+    ]
+    A = da.concatenate(parts)
+    compute = dask.compute
+
+    def counting(*graphs, **options):
+        runs.append(sum(len(graph.__dask_graph__()) for graph in graphs))
+        return compute(*graphs, **options)
+
+    model = DaskSoftmaxGDClassifier(learning_rate=1e-6, max_iter=3, tol=0)
+    monkeypatch.setattr(_dask.dask, "compute", counting)
+    model.fit(A, da.from_array(y, chunks=60))
+    assert len(loads) == 10
+    assert len(runs) == 1 + model.n_passes_  # the labels', and the passes'
+    tree = 2 + 1  # ten sums are added up eight at a time
+    assert set(runs[1:]) == {2 * 10 + tree + 2}  # the weights' list, and the list as a task
+
+
+def test_the_same_bits_whoever_is_done_first(problem):
+    A, b = cut(*problem, chunks=20)
+    found = []
+    for scheduler in ("synchronous", "threads", "threads"):
+        with dask.config.set(scheduler=scheduler):
+            found.append(DaskSoftmaxGDClassifier().fit(A, b).coef_)
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_worker_that_is_killed_in_mid_fit(cluster, problem, monkeypatch):
+    X, y = problem
+    A, b = cut(X, y, chunks=60)
+    expected = DaskSoftmaxGDClassifier(tol=1e-6)
+    with dask.config.set(scheduler="synchronous"):
+        expected.fit(A, b)
+    killed = []
+    loss_and_gradient = _dask.ClusterSums.loss_and_gradient
+
+    def kill_once(self, coef, intercept):
+        if self.n_passes >= 3 and not killed:
+            pid = next(iter(cluster.run(os.getpid).values()))
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+        return loss_and_gradient(self, coef, intercept)
+
+    monkeypatch.setattr(_dask.ClusterSums, "loss_and_gradient", kill_once)
+    found = DaskSoftmaxGDClassifier(tol=1e-6).fit(A, b)
+    assert len(killed) == 1
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-10)
+    deadline = time.monotonic() + 30
+    while len(cluster.nthreads()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert killed[0] not in cluster.run(os.getpid).values()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_grid_search_on_a_cluster(problem):
+    X, y = problem
+    grid = {"alpha": [1e-1, 1e-2, 1e-3]}
+    expected = GridSearchCV(SoftmaxGDClassifier(), grid, cv=3).fit(X, y)
+    with joblib.parallel_backend("dask"):
+        found = GridSearchCV(SoftmaxGDClassifier(), grid, cv=3).fit(X, y)
+    np.testing.assert_array_equal(
+        found.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"]
+    )
+    np.testing.assert_array_equal(found.best_estimator_.coef_, expected.best_estimator_.coef_)
