@@ -1,0 +1,188 @@
+"""Fits on a CUDA device: ours, scikit-learn's, PyTorch's and cuML's, on the same tensors.
+
+    SCIPY_ARRAY_API=1 python docs/benchmarks/gpu.py
+
+Needs PyTorch with CUDA; cuML counts where it is installed. Each solver gets a sweep of `tol`, and
+counts with its first fit within 1e-6 nats per sample of the lowest loss that any reached. A pass,
+loss and gradient, is put beside what the device's memory allows: X read once at the bandwidth
+measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from statistics import median
+from typing import Any
+
+import numpy as np
+import sklearn
+from sklearn.linear_model import LogisticRegression
+
+from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._array_api import OnDevice
+
+ALPHA = 1e-4
+EXCESS = 1e-6
+TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
+SHAPES = ((1_000_000, 100, 10), (10_000_000, 50, 10), (1_000_000, 1000, 100))
+
+
+def problem(torch: Any, shape: tuple[int, int, int], dtype: Any, device: str) -> tuple[Any, Any]:
+    """Overlapping classes, of features with scales from 0.1 to 10: made on the device."""
+    n_samples, n_features, n_classes = shape
+    rng = torch.Generator(device=device).manual_seed(0)
+    X = torch.randn(n_samples, n_features, dtype=dtype, device=device, generator=rng)
+    coef = torch.randn(n_features, n_classes, dtype=dtype, device=device, generator=rng)
+    coef *= 3.0 / n_features**0.5
+    y = torch.empty(n_samples, dtype=torch.int64, device=device)
+    for start in range(0, n_samples, 2**18):
+        rows = slice(start, start + 2**18)
+        logits = X[rows] @ coef
+        uniform = torch.rand(logits.shape, dtype=dtype, device=device, generator=rng)
+        y[rows] = (logits - torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))).argmax(1)
+    X *= torch.logspace(-1, 1, n_features, dtype=dtype, device=device)
+    return X, y
+
+
+def loss_of(torch: Any, X: Any, y: Any, coef: Any, intercept: Any) -> float:
+    """F in float64, in blocks of rows."""
+    coef = torch.as_tensor(coef, dtype=torch.float64, device=X.device)
+    intercept = torch.as_tensor(intercept, dtype=torch.float64, device=X.device)
+    total = 0.0
+    for start in range(0, len(X), 2**18):
+        rows = slice(start, start + 2**18)
+        logits = X[rows].double() @ coef.T + intercept
+        total += float(torch.nn.functional.cross_entropy(logits, y[rows], reduction="sum"))
+    return total / len(X) + 0.5 * ALPHA * float((coef**2).sum())
+
+
+def solvers(torch: Any, X: Any, y: Any) -> Iterator[tuple[str, Callable[[float], Any]]]:
+    """Their names, and what fits to a tolerance and returns coef and intercept."""
+
+    def weights(model: Any) -> tuple[Any, Any]:
+        return model.coef_, model.intercept_
+
+    yield "ours", lambda tol: weights(SoftmaxGDClassifier(alpha=ALPHA, tol=tol).fit(X, y))
+    C = 1.0 / (ALPHA * len(X))
+    yield (
+        "scikit-learn lbfgs",
+        lambda tol: weights(LogisticRegression(C=C, tol=tol, max_iter=10_000).fit(X, y)),
+    )
+    yield "PyTorch LBFGS", lambda tol: torch_lbfgs(torch, X, y, tol)
+    try:
+        from cuml.linear_model import LogisticRegression as CumlRegression
+    except ImportError:
+        print("cuML is not installed: left out")
+        return
+
+    def cuml(tol: float) -> tuple[Any, Any]:
+        model = CumlRegression(C=C, tol=tol, max_iter=10_000, output_type="numpy").fit(X, y)
+        return weights(model)
+
+    yield "cuML", cuml
+
+
+def torch_lbfgs(torch: Any, X: Any, y: Any, tol: float) -> tuple[Any, Any]:
+    """The objective as PyTorch users write it."""
+    n_classes = int(y.max()) + 1
+    coef = torch.zeros(n_classes, X.shape[1], dtype=X.dtype, device=X.device, requires_grad=True)
+    intercept = torch.zeros(n_classes, dtype=X.dtype, device=X.device, requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [coef, intercept],
+        max_iter=10_000,
+        tolerance_grad=tol,
+        tolerance_change=0,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> Any:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(X @ coef.T + intercept, y)
+        loss = loss + 0.5 * ALPHA * (coef**2).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return coef.detach(), intercept.detach()
+
+
+def seconds_of(torch: Any, function: Callable[[], Any], times: int = 3) -> tuple[float, Any]:
+    """The median time of a function, and what it returns; the device has finished."""
+    finish = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
+    found, spent = None, []
+    for _ in range(times):
+        finish()
+        start = time.perf_counter()
+        found = function()
+        finish()
+        spent.append(time.perf_counter() - start)
+    return median(spent), found
+
+
+def bandwidth(torch: Any, device: str) -> float:
+    """Bytes a second that the device reads: the sum of a large vector."""
+    vector = torch.ones(2**27, device=device)
+    vector.sum()
+    return 4 * 2**27 / seconds_of(torch, vector.sum, 20)[0]
+
+
+def seconds_of_a_pass(torch: Any, X: Any, y: Any, n_classes: int) -> float:
+    """Of loss and gradient."""
+    weights = np.broadcast_to(1.0 / len(y), len(y))
+    sums = OnDevice(X).sums(y.cpu().numpy(), weights, n_classes)
+    zeros = np.zeros((n_classes, X.shape[1])), np.zeros(n_classes)
+    return seconds_of(torch, lambda: sums.loss_and_gradient(*zeros), 10)[0]
+
+
+def compare(torch: Any, X: Any, y: Any, patience: float) -> dict[str, float]:
+    """Seconds of each solver's first fit within the excess; infinite if none is."""
+    runs: dict[str, list[tuple[float, float]]] = {}
+    for name, fit in solvers(torch, X, y):
+        runs[name] = []
+        for tol in TOLERANCES:
+            seconds, found = seconds_of(torch, partial(fit, tol))
+            runs[name].append((seconds, loss_of(torch, X, y, *found)))
+            if seconds > patience:
+                break
+    least = min(loss for run in runs.values() for _, loss in run)
+    return {
+        name: min((seconds for seconds, loss in run if loss <= least + EXCESS), default=np.inf)
+        for name, run in runs.items()
+    }
+
+
+def main() -> None:
+    """Print a table for every shape and type."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--patience", type=float, default=60.0, help="seconds for a solver's fit")
+    parser.add_argument("--device", default="cuda", help="cpu: to try the script")
+    parser.add_argument("--shrink", type=int, default=1, help="divides the number of samples")
+    options = parser.parse_args()
+    import torch
+
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error("PyTorch finds no CUDA device")
+    bytes_per_second = bandwidth(torch, options.device)
+    is_cuda = options.device == "cuda"
+    name = torch.cuda.get_device_name() if is_cuda else "the CPU"
+    print(f"{name}, {bytes_per_second / 1e9:.0f} GB/s")
+    sklearn.set_config(array_api_dispatch=True)
+    warnings.simplefilter("ignore")  # a loose tol may not do: the sweep goes on
+    for n_samples, *rest in SHAPES:
+        shape = (n_samples // options.shrink, *rest)
+        for dtype in (torch.float32, torch.float64):
+            X, y = problem(torch, shape, dtype, options.device)
+            one_pass = seconds_of_a_pass(torch, X, y, shape[2])
+            share = X.numel() * X.element_size() / bytes_per_second / one_pass
+            print(f"\n{shape} {dtype}: a pass {1e3 * one_pass:.2f} ms, {share:.0%} of the bound")
+            best = compare(torch, X, y, options.patience)
+            for solver, seconds in best.items():
+                print(f"  {solver:20s} {seconds:9.3f} s  {seconds / best['ours']:6.1f} of ours")
+
+
+if __name__ == "__main__":
+    main()
