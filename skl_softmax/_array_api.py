@@ -107,9 +107,10 @@ class DeviceSums:
         self, rows: OnDevice, y: DeviceArray, weights: DeviceArray, n_outputs: int
     ) -> None:
         self._rows, self._y, self._weights = rows, y, weights
-        self._xp = rows.xp
+        self.xp, self.put, self.fetch = rows.xp, rows.put, rows.fetch
         self.n_samples, self.n_features = rows.shape
         self.n_outputs, self.dtype = n_outputs, rows.dtype
+        self.float_type = rows.X.dtype
         self.n_passes = 0
         row_bytes = (self.n_features + 4 * n_outputs) * rows.dtype.itemsize
         self._block_rows = max(1, BLOCK_BYTES // row_bytes)
@@ -131,38 +132,47 @@ class DeviceSums:
         sample = copy(self)
         sample._rows, sample.n_samples = self._rows.take(chosen), len(chosen)
         places = self._rows.put(chosen)
-        sample._y = self._xp.take(self._y, places, axis=0)
-        weights = self._xp.take(self._weights, places, axis=0)
-        sample._weights = weights / self._xp.sum(weights)
+        sample._y = self.xp.take(self._y, places, axis=0)
+        weights = self.xp.take(self._weights, places, axis=0)
+        sample._weights = weights / self.xp.sum(weights)
         return sample
 
     def columns(self, features: Array) -> Self:
         """As `Sums` says."""
         part = copy(self)
         places = self._rows.put(np.flatnonzero(features))
-        part._rows = OnDevice(self._xp.take(self._rows.X, places, axis=1))
+        part._rows = OnDevice(self.xp.take(self._rows.X, places, axis=1))
         part.n_features = part._rows.shape[1]
         return part
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """As `Sums` says."""
-        xp, widest = self._xp, self._rows.widest
+        dtype = self._rows.X.dtype
+        there = self._rows.put(coef, dtype), self._rows.put(intercept, dtype)
+        loss, gradient, sums = self._rows.fetch(*self.loss_and_gradient_there(*there))
+        return float(loss), gradient, sums
+
+    def loss_and_gradient_there(
+        self, coef: DeviceArray, intercept: DeviceArray
+    ) -> tuple[DeviceArray, DeviceArray, DeviceArray]:
+        """The same of weights on the device, of X's type; sums of the widest, not read."""
+        xp, widest = self.xp, self._rows.widest
         total: list[DeviceArray] = []
         for X, y, weights in self._blocks():
-            losses, residuals = self._loss(self._logits(X, coef, intercept), y, weights)
+            losses, residuals = self._loss(linear(X, coef, intercept), y, weights)
             part = [
                 xp.sum(losses, dtype=widest),
                 xp.astype(residuals.T @ X, widest),
                 xp.sum(residuals, axis=0, dtype=widest),
             ]
             total = [a + b for a, b in zip(total, part, strict=True)] if total else part
-        loss, gradient, sums = self._rows.fetch(*total)
-        return float(loss), gradient, sums
+        loss, gradient, sums = total
+        return loss, gradient, sums
 
     def cross_entropy(self, coef: Array, intercept: Array) -> float:
         """As `Sums` says."""
         losses = [
-            self._xp.sum(
+            self.xp.sum(
                 self._loss(self._logits(X, coef, intercept), y, weights)[0],
                 dtype=self._rows.widest,
             )
@@ -174,7 +184,7 @@ class DeviceSums:
         self, logits: DeviceArray, y: DeviceArray, weights: DeviceArray
     ) -> tuple[DeviceArray, DeviceArray]:
         """Weighted losses (rows,), and residuals s (p - y) (rows, n_outputs); logits are lost."""
-        xp = self._xp
+        xp = self.xp
         if self.n_outputs == 1:
             z = logits[:, 0]
             target = xp.astype(y, z.dtype) if y.ndim == 1 else y[:, 1]
@@ -200,11 +210,11 @@ class DeviceSums:
         return losses, proba - y * weights[:, None]
 
     def _classes(self) -> DeviceArray:
-        return self._xp.arange(self.n_outputs, dtype=self._y.dtype, device=self._rows.device)
+        return self.xp.arange(self.n_outputs, dtype=self._y.dtype, device=self._rows.device)
 
     def moments(self, together: bool) -> Moments:
         """As `Sums` says."""
-        xp, widest = self._xp, self._rows.widest
+        xp, widest = self.xp, self._rows.widest
         first = int(xp.argmax(xp.astype(self._weights > 0.0, xp.int8)))
         origin = xp.astype(self._rows.X[first, :], widest)
         parts = []
@@ -228,7 +238,7 @@ class DeviceSums:
 
         All of the widest type.
         """
-        xp, widest = self._xp, self._rows.widest
+        xp, widest = self.xp, self._rows.widest
         for X, _, weights in self._blocks():
             logits = xp.astype(self._logits(X, coef, intercept), widest)
             yield xp.astype(X, widest), xp.astype(weights, widest), probabilities(xp, logits)
@@ -239,8 +249,8 @@ class DeviceSums:
         rows *= self._rows.put(frame.inverse_scale, X.dtype)
         if not frame.fit_intercept:
             return rows
-        ones = self._xp.ones((X.shape[0], 1), dtype=X.dtype, device=self._rows.device)
-        return self._xp.concat([rows, ones], axis=1)
+        ones = self.xp.ones((X.shape[0], 1), dtype=X.dtype, device=self._rows.device)
+        return self.xp.concat([rows, ones], axis=1)
 
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
@@ -257,10 +267,10 @@ class DeviceSums:
             if self.n_outputs == 1:
                 curvature = (proba * (1.0 - proba))[:, 0]
             else:
-                trace = 1.0 - self._xp.sum(proba * proba, axis=1)
-                curvature = self._xp.clip(trace, min=0.0) / (self.n_outputs - 1)
+                trace = 1.0 - self.xp.sum(proba * proba, axis=1)
+                curvature = self.xp.clip(trace, min=0.0) / (self.n_outputs - 1)
             rows = self._standardized(X, frame)
-            rows *= self._xp.sqrt(curvature * weights)[:, None]
+            rows *= self.xp.sqrt(curvature * weights)[:, None]
             total = total + rows.T @ rows
         return self._rows.fetch(total)[0]
 
@@ -269,7 +279,7 @@ class DeviceSums:
         total: list[Any] = [0.0] * self.n_outputs
         for X, weights, proba in self._proba(coef, intercept):
             rows = self._standardized(X, frame)
-            roots = self._xp.sqrt(proba * (1.0 - proba) * weights[:, None])
+            roots = self.xp.sqrt(proba * (1.0 - proba) * weights[:, None])
             for k in range(self.n_outputs):
                 weighted = rows * roots[:, k : k + 1]
                 total[k] = total[k] + weighted.T @ weighted
@@ -289,12 +299,12 @@ class DeviceSums:
         places = [(k, self._rows.put(of_class)) for k, of_class in enumerate(dofs) if len(of_class)]
         for X, weights, proba in self._proba(coef, intercept):
             rows = self._standardized(X, frame)
-            rows *= self._xp.sqrt(weights)[:, None]
-            of_class = [self._xp.take(rows, place, axis=1) for _, place in places]
+            rows *= self.xp.sqrt(weights)[:, None]
+            of_class = [self.xp.take(rows, place, axis=1) for _, place in places]
             mixed = [
                 some * proba[:, k : k + 1] for (k, _), some in zip(places, of_class, strict=True)
             ]
-            together = self._xp.concat(mixed, axis=1)
+            together = self.xp.concat(mixed, axis=1)
             parts = [a.T @ b for a, b in zip(mixed, of_class, strict=True)]
             for i, part in enumerate([together.T @ together, *parts]):
                 total[i] = total[i] + part if i in total else part
@@ -311,14 +321,14 @@ class DeviceSums:
         """As `Sums` says."""
         total = 0.0
         for X, _, weights in self._blocks():
-            rows = self._standardized(self._xp.astype(X, self._rows.widest), frame)
+            rows = self._standardized(self.xp.astype(X, self._rows.widest), frame)
             projection = rows @ self._rows.put(vector, rows.dtype)
-            total = total + (self._xp.astype(weights, rows.dtype) * projection) @ rows
+            total = total + (self.xp.astype(weights, rows.dtype) * projection) @ rows
         return self._rows.fetch(total)[0]
 
     def separates(self, coef: Array, intercept: Array) -> bool:
         """As `Sums` says."""
-        xp = self._xp
+        xp = self.xp
         if self._y.ndim == 2:
             return False
         eps = 8.0 * float(np.finfo(coef.dtype).eps)
@@ -340,7 +350,7 @@ class DeviceSums:
     def largest_logit(self, coef: Array, intercept: Array) -> float:
         """As `Sums` says."""
         logits = (self._logits(X, coef, intercept) for X, *_ in self._blocks())
-        return max(float(self._xp.max(self._xp.abs(some))) for some in logits)
+        return max(float(self.xp.max(self.xp.abs(some))) for some in logits)
 
 
 def linear(X: DeviceArray, coef: DeviceArray, intercept: DeviceArray) -> DeviceArray:

@@ -20,6 +20,7 @@ from skl_softmax._callbacks import Callbacks
 from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, constant_descent, matrix_descent
+from skl_softmax._device_objective import DeviceObjective
 from skl_softmax._fitted import FittedMixin
 from skl_softmax._given import Given, Samples
 from skl_softmax._l1_curvature import l1_curvature_kinds
@@ -451,6 +452,9 @@ class SoftmaxGDClassifier(
             params, rate = raw.params(coef, intercept), float(self.learning_rate)
             if isinstance(raw.objective, L1Objective):
                 states = proximal_descent(raw.objective, params, rate)
+            elif isinstance(task.X, OnDevice):
+                there = DeviceObjective(raw.smooth, raw.center, raw.scale)
+                states = constant_descent(there, there.place(params), rate, there.size)
             else:
                 states = constant_descent(raw.objective, params, rate)
             return raw, checked_at_start(states, task.X, self)
@@ -460,4 +464,8 @@ class SoftmaxGDClassifier(
         objective = problem.objective
         if isinstance(objective, L1Objective):
             return problem, l1_descent(objective, params, l1_curvature_kinds)
+        if isinstance(task.X, OnDevice):
+            there = DeviceObjective(objective, problem.center, problem.scale)
+            kinds = curvature_kinds(there)
+            return problem, matrix_descent(there, there.place(params), kinds, there.size)
         return problem, matrix_descent(objective, params, curvature_kinds(objective))

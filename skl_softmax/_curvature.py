@@ -16,13 +16,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
-from skl_softmax._objective import SoftmaxObjective
+from skl_softmax._arrays import centered, library
 from skl_softmax._rows import Array
 from skl_softmax._sums import Sums
 
-Solve: TypeAlias = Callable[[Array], Array]
+Solve: TypeAlias = Callable[[Any], Any]  # of arrays of one library, on one device
+# What brings a matrix to where gradients are; None: nothing need be brought.
+Place: TypeAlias = Callable[[Array], Any] | None
+Objective: TypeAlias = Any  # a SoftmaxObjective, or a DeviceObjective
 Model: TypeAlias = Any  # a Solve, or what one is made from for the coordinates that are free
 
 LARGEST = 2**22  # entries of a matrix: 32 MB
@@ -69,7 +72,7 @@ class Sample:
     converges to, is always that of all rows.
     """
 
-    def __init__(self, objective: SoftmaxObjective) -> None:
+    def __init__(self, objective: Objective) -> None:
         self._objective = objective
         self._n_samples = FIRST_SAMPLE * objective.shape[1]
 
@@ -79,7 +82,7 @@ class Sample:
         is_worth_it = 2 * self._n_samples <= n_samples and self._n_samples * n_dof <= LARGEST
         return self._n_samples / n_samples if is_worth_it else 1.0
 
-    def draw(self) -> SoftmaxObjective:
+    def draw(self) -> Objective:
         """Return the objective over the next sample."""
         if self.share() == 1.0:
             return self._objective
@@ -99,7 +102,7 @@ def _has_gram_matrix(sums: Sums) -> bool:
     return not sums.is_sparse and sums.n_features**2 <= LARGEST
 
 
-def curvature_kinds(objective: SoftmaxObjective) -> list[Curvature]:
+def curvature_kinds(objective: Objective) -> list[Curvature]:
     """The kinds of model worth having for an objective, each better than the one before.
 
     The diagonal, unless there is a Gram matrix to start from. For dense rows then one matrix for
@@ -108,19 +111,19 @@ def curvature_kinds(objective: SoftmaxObjective) -> list[Curvature]:
     """
     n_outputs, n_dof = objective.shape
     cost = costs(n_outputs, n_dof)
-    sample = Sample(objective)
+    sample, place = Sample(objective), objective.place
 
     def diagonal(params: Array) -> Solve:
-        return _diagonal_model(objective.hessian_diagonal(params))
+        return _diagonal_model(objective.hessian_diagonal(params), place)
 
     def shared(params: Array) -> Solve:
-        return _shared_model(objective.shared_hessian(params))
+        return _shared_model(objective.shared_hessian(params), place)
 
     def per_class(params: Array) -> Solve:
-        return _per_class_model(sample.draw().class_hessians(params))
+        return _per_class_model(sample.draw().class_hessians(params), place)
 
     def full(params: Array) -> Solve:
-        return _full_model(sample.draw().full_hessian(params))
+        return _full_model(sample.draw().full_hessian(params), place)
 
     kinds = []
     if _has_gram_matrix(objective.sums):
@@ -159,7 +162,7 @@ def costs(n_outputs: int, n_dof: int, n_free: int | None = None) -> dict[str, fl
     return {kind: (softmax + time) / step for kind, time in times.items()}
 
 
-def _outside_null_space(kinds: list[Curvature], objective: SoftmaxObjective) -> list[Curvature]:
+def _outside_null_space(kinds: list[Curvature], objective: Objective) -> list[Curvature]:
     """Keep steps out of the directions in which no sample's logits change.
 
     Without a penalty nothing else does: no gradient has a part there but rounding, and a singular
@@ -175,71 +178,69 @@ def _outside_null_space(kinds: list[Curvature], objective: SoftmaxObjective) -> 
     def outside(measure: Callable[[Array], Solve]) -> Callable[[Array], Solve]:
         def measure_outside(params: Array) -> Solve:
             solve, null = measure(params), null_space()
+            null = null if objective.place is None else objective.place(null)
 
-            def project(gradient: Array) -> Array:
-                return np.asarray(gradient - (gradient @ null) @ null.T)
+            def project(gradient: Any) -> Any:
+                return gradient - (gradient @ null) @ null.T
 
-            return (lambda gradient: project(solve(project(gradient)))) if null.size else solve
+            has_any = null.shape[1] > 0
+            return (lambda gradient: project(solve(project(gradient)))) if has_any else solve
 
         return measure_outside
 
     return [replace(kind, measure=outside(kind.measure)) for kind in kinds]
 
 
-def _shared_model(hessian: Array) -> Solve:
+def _shared_model(hessian: Array, place: Place = None) -> Solve:
     """One matrix (n_dof, n_dof) for every row of the gradient."""
-    solve = inverse(hessian)
-    return lambda gradient: _centered(solve(gradient))
+    solve = _solver(hessian, place)
+    return lambda gradient: centered(solve(gradient))
 
 
-def _per_class_model(hessians: Array) -> Solve:
+def _per_class_model(hessians: Array, place: Place = None) -> Solve:
     """A matrix for each class, (n_classes, n_dof, n_dof): the Hessian without what couples them.
 
     Scaling classes apart would let their sum drift from zero; centring the step undoes that.
     """
-    inverses = [inverse(hessian) for hessian in hessians]
+    inverses = [_solver(hessian, place) for hessian in hessians]
 
-    def solve(gradient: Array) -> Array:
-        step = np.empty_like(gradient)
+    def solve(gradient: Any) -> Any:
+        step = library(gradient).zeros_like(gradient)
         for k, solve_class in enumerate(inverses):
             step[..., k, :] = solve_class(gradient[..., k, :])
-        return _centered(step)
+        return centered(step)
 
     return solve
 
 
-def _full_model(hessian: Array) -> Solve:
+def _full_model(hessian: Array, place: Place = None) -> Solve:
     """The Hessian (n_free, n_free) of all classes but the last, as `full_hessian` defines it.
 
     The last class follows from the others: gradients and steps sum to zero.
     """
-    solve_free = inverse(hessian)
+    n_free = len(hessian)
+    solve_free = _solver(hessian, place)
 
-    def solve(gradient: Array) -> Array:
-        step = np.zeros_like(gradient)
-        free = gradient[..., :-1, :]
-        step[..., :-1, :] = solve_free(free.reshape(-1, len(hessian))).reshape(free.shape)
-        return _centered(step)
+    def solve(gradient: Any) -> Any:
+        xp = library(gradient)
+        step, free = xp.zeros_like(gradient), gradient[..., :-1, :]
+        solved = solve_free(xp.reshape(free, (-1, n_free)))
+        step[..., :-1, :] = xp.reshape(solved, free.shape)
+        return centered(step)
 
     return solve
 
 
-def _diagonal_model(diagonal: Array) -> Solve:
+def _diagonal_model(diagonal: Array, place: Place = None) -> Solve:
     """One number per parameter: the diagonal (n_outputs, n_dof).
 
     Centred steps, for the reason that `_per_class_model` gives.
     """
     largest = diagonal.max(axis=0)
-    inverse = 1.0 / np.maximum(diagonal, np.where(largest > 0.0, 1e-6 * largest, 1.0))
-    return lambda gradient: _centered(inverse * gradient)
-
-
-def _centered(step: Array) -> Array:
-    """The steps (…, n_outputs, n_dof) without what is common to more than two classes.
-
-    Even where that is rounding alone: the next models could blow it up.
-    """
-    return step if step.shape[-2] == 1 else step - step.mean(axis=-2, keepdims=True)
+    floor = np.where(largest > 0.0, 1e-6 * largest, 1.0)
+    inverse = 1.0 / np.maximum(diagonal, floor)
+    inverse = inverse if place is None else place(inverse)
+    return lambda gradient: centered(inverse * gradient)
 
 
 def _cholesky(matrix: Array) -> Array:
@@ -258,11 +259,28 @@ def _cholesky(matrix: Array) -> Array:
     return np.eye(len(matrix))  # no curvature to be had: plain descent
 
 
+def _solver(matrix: Array, place: Place) -> Solve:
+    """Return what solves for every row of gradients (…, n), given a matrix (n, n), overwritten.
+
+    Other devices multiply sooner than they solve.
+    """
+    if place is None:
+        return inverse(matrix)
+    inverted = place(explicit_inverse(matrix))
+    return lambda gradient: gradient @ inverted
+
+
+def explicit_inverse(matrix: Array) -> Array:
+    """The inverse of a positive definite matrix (n, n), overwritten."""
+    inverse, _ = dpotri(_cholesky(matrix), lower=1)
+    return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
+
+
 def inverse(matrix: Array) -> Solve:
     """Return what solves for every row of gradients (…, n), given a matrix (n, n), overwritten."""
     factor = _cholesky(matrix)
 
-    def solve(gradient: Array) -> Array:
+    def solve(gradient: Any) -> Any:
         step, _ = dpotrs(factor, gradient.reshape(-1, len(factor)).T, lower=1)
         return np.asarray(step.T.reshape(gradient.shape))
 

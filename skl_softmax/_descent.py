@@ -12,10 +12,12 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
+from skl_softmax._arrays import Scalar, dot, numbers, stack
 from skl_softmax._curvature import Curvature, Solve
 from skl_softmax._rows import Array
 
@@ -24,11 +26,14 @@ SUFFICIENT = 1e-4  # share of the fall promised by the slope that a step must br
 
 
 class Objective(Protocol):
-    """What the descent needs of a function: convex, with a relative `precision` of its values."""
+    """What the descent needs of a function: convex, with a relative `precision` of its values.
+
+    Params and gradients may be arrays of any library, on any device, and the value a scalar there.
+    """
 
     precision: float
 
-    def value_and_gradient(self, params: Array) -> tuple[float, Array]: ...
+    def value_and_gradient(self, params: Array) -> tuple[Scalar, Array]: ...
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class State:
         What the last step was shortened to: 1 for a full one.
     model : object or None
         The curvature model that it was made with.
+    size : float or None
+        That of the gradient, if there is a measure of it.
     """
 
     iteration: int
@@ -55,6 +62,7 @@ class State:
     n_passes: int
     step: float = 1.0
     model: Any = None
+    size: float | None = None
 
 
 class Pair(NamedTuple):
@@ -62,30 +70,40 @@ class Pair(NamedTuple):
 
     coef_diff: Array
     gradient_diff: Array
-    curvature: float
+    curvature: Scalar
 
 
 TakeStep: TypeAlias = Callable[[Any, State, "deque[Pair]"], State]
+Size: TypeAlias = Callable[[Any], Any]  # of a gradient; its scalar comes along with the loss
 
 
-def start(objective: Objective, params: Array) -> State:
+def start(objective: Objective, params: Array, size: Size | None = None) -> State:
     """The state before any step."""
     loss, gradient = objective.value_and_gradient(params)
-    return State(0, params, loss, gradient, n_passes=1)
+    loss, *sizes = numbers(loss, *_sizes(size, gradient))
+    return State(0, params, loss, gradient, n_passes=1, size=sizes[0] if sizes else None)
 
 
-def constant_descent(objective: Objective, params: Array, learning_rate: float) -> Iterator[State]:
+def _sizes(size: Size | None, gradient: Array) -> list[Scalar]:
+    return [] if size is None else [size(gradient)]
+
+
+def constant_descent(
+    objective: Objective, params: Array, learning_rate: float, size: Size | None = None
+) -> Iterator[State]:
     """The textbook's loop, ``params -= learning_rate * gradient``, without end."""
-    state = start(objective, params)
+    state = start(objective, params, size)
     while True:
         yield state
-        params = state.params - learning_rate * state.gradient
-        loss, gradient = objective.value_and_gradient(params)
-        state = State(state.iteration + 1, params, loss, gradient, state.n_passes + 1)
+        reached = start(objective, state.params - learning_rate * state.gradient, size)
+        state = replace(reached, iteration=state.iteration + 1, n_passes=state.n_passes + 1)
 
 
 def matrix_descent(
-    objective: Objective, params: Array, kinds: Sequence[Curvature]
+    objective: Objective,
+    params: Array,
+    kinds: Sequence[Curvature],
+    size: Size | None = None,
 ) -> Iterator[State]:
     """Descend by a curvature model, corrected by L-BFGS and renewed when that pays.
 
@@ -96,9 +114,9 @@ def matrix_descent(
 
     The loss never rises. Ends when it can fall no further at the precision of its values.
     """
-    state = start(objective, params)
+    state = start(objective, params, size)
     yield state
-    yield from descend(objective, state, kinds, take_step)
+    yield from descend(objective, state, kinds, partial(take_step, size=size))
 
 
 def descend(
@@ -141,21 +159,27 @@ def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:
     return [kinds[0], *(kind for kind in kinds if kind.cost(state.params) <= spent)][-1]
 
 
-def take_step(objective: Objective, state: State, pairs: deque[Pair]) -> State:
+def take_step(
+    objective: Objective, state: State, pairs: deque[Pair], size: Size | None = None
+) -> State:
     """Take a step along the direction of L-BFGS."""
     direction = -quasi_newton_step(state.gradient, pairs, state.model)
-    return _line_search(objective, state, direction)
+    return _line_search(objective, state, direction, size)
 
 
 def make_pairs(coef_diff: Array, gradient_diff: Array) -> list[Pair]:
-    """A step's pair; none if rounding hides its curvature, which is never negative."""
-    curvature = float(np.vdot(coef_diff, gradient_diff))
-    squares = np.vdot(coef_diff, coef_diff) * np.vdot(gradient_diff, gradient_diff)
-    rounding = 1e-14 * np.sqrt(squares)
-    return [Pair(coef_diff, gradient_diff, curvature)] if curvature > rounding else []
+    """A step's pair; none if rounding hides its curvature, which is never negative.
+
+    On another device nobody looks: a step that makes no sense for it will not be taken.
+    """
+    pair = Pair(coef_diff, gradient_diff, dot(coef_diff, gradient_diff))
+    if not isinstance(pair.curvature, float):
+        return [pair]
+    squares = dot(coef_diff, coef_diff) * dot(gradient_diff, gradient_diff)
+    return [pair] if pair.curvature > 1e-14 * squares**0.5 else []
 
 
-def quasi_newton_step(gradient: Array, pairs: Sequence[Pair] | deque[Pair], solve: Solve) -> Array:
+def quasi_newton_step(gradient: Any, pairs: Sequence[Pair] | deque[Pair], solve: Solve) -> Any:
     """Apply the inverse Hessian approximation of L-BFGS to the gradient.
 
     Parameters
@@ -175,42 +199,54 @@ def quasi_newton_step(gradient: Array, pairs: Sequence[Pair] | deque[Pair], solv
     """
     if not pairs:
         return solve(gradient)
-    step = gradient.copy()
-    projections = []
+    step, projections = gradient, []
     for pair in reversed(pairs):
-        projection = np.vdot(pair.coef_diff, step) / pair.curvature
-        step -= projection * pair.gradient_diff
+        projection = dot(pair.coef_diff, step) / pair.curvature
+        step = step - projection * pair.gradient_diff
         projections.append(projection)
     newest = pairs[-1]
-    step, of_newest = solve(np.array([step, newest.gradient_diff]))
-    step *= newest.curvature / np.vdot(newest.gradient_diff, of_newest)
+    both = solve(stack(step, newest.gradient_diff))
+    step = (newest.curvature / dot(newest.gradient_diff, both[1, ...])) * both[0, ...]
     for pair, projection in zip(pairs, reversed(projections), strict=True):
-        step += (projection - np.vdot(pair.gradient_diff, step) / pair.curvature) * pair.coef_diff
-    return np.asarray(step)
+        projection = projection - dot(pair.gradient_diff, step) / pair.curvature
+        step = step + projection * pair.coef_diff
+    return step
 
 
-def _line_search(objective: Objective, state: State, direction: Array) -> State:
+def _line_search(
+    objective: Objective, state: State, direction: Array, size: Size | None = None
+) -> State:
     """Return the state after a step along the direction, or the same iteration's if none will do.
 
     The full step is taken when the loss falls enough (Armijo). Otherwise the slope at the trial
     point, which comes with its gradient, shows where the minimum along the line lies.
     """
-    slope = float(np.vdot(state.gradient, direction))
+    slope = dot(state.gradient, direction)
     rounding = objective.precision * abs(state.loss)
     n_passes, t = state.n_passes, 1.0
-    while slope < 0.0 and n_passes < state.n_passes + 30:
+    while not _is_upwards(slope) and n_passes < state.n_passes + 30:
         params = state.params + t * direction
         loss, gradient = objective.value_and_gradient(params)
         n_passes += 1
+        # One read of a device: the slopes come with the loss.
+        loss, slope, trial_slope, *sizes = numbers(
+            loss, slope, dot(gradient, direction), *_sizes(size, gradient)
+        )
         promised = -slope * t
+        if _is_upwards(slope):
+            break
         if falls_enough(state.loss - loss, promised, rounding, state.gradient, gradient):
-            loss = min(loss, state.loss)
-            return State(state.iteration + 1, params, loss, gradient, n_passes, t, state.model)
+            reached = State(state.iteration + 1, params, min(loss, state.loss), gradient, n_passes)
+            return replace(reached, step=t, model=state.model, size=sizes[0] if sizes else None)
         if promised <= rounding:
             break
-        trial_slope = float(np.vdot(gradient, direction))
         t *= _cubic_minimizer(state.loss, slope * t, loss, trial_slope * t)
     return replace(state, n_passes=n_passes)
+
+
+def _is_upwards(slope: Scalar) -> bool:
+    """Whether it is known that a slope leads nowhere."""
+    return isinstance(slope, float) and not slope < 0.0
 
 
 def falls_enough(
@@ -225,7 +261,8 @@ def falls_enough(
         return True
     if promised > 10 * rounding or fall < -10 * rounding:
         return False
-    return bool(np.linalg.norm(after) <= 0.9 * np.linalg.norm(before))
+    squares = numbers(dot(after, after), dot(before, before))
+    return squares[0] <= 0.9**2 * squares[1]
 
 
 def _cubic_minimizer(value: float, slope: float, end_value: float, end_slope: float) -> float:

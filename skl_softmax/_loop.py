@@ -14,6 +14,7 @@ import numpy as np
 
 from skl_softmax._callbacks import Callbacks
 from skl_softmax._descent import State
+from skl_softmax._on_device import to_numpy
 from skl_softmax._problem import RawProblem, StandardizedProblem
 from skl_softmax._rows import Array
 
@@ -145,7 +146,7 @@ class _Log:
         """Take down the next state."""
         weights, validation_loss = None, None
         if self._validation_loss or self._keeps_weights:
-            weights = self._problem.coef(state.params)
+            weights = self._problem.coef(to_numpy(state.params))
         if self._validation_loss and weights:
             validation_loss = self._validation_loss(*weights)
         kept_weights = weights if self._keeps_weights else None
@@ -191,7 +192,7 @@ class _Log:
             steps=self._steps[: self.last.iteration + 1],
             last=self.last,
             kept=kept,
-            weights=self._problem.coef(kept.params),
+            weights=self._problem.coef(to_numpy(kept.params)),
             stop_reason=stop_reason,
             derivative=derivative,
             gap=gap,
@@ -215,17 +216,20 @@ class _Log:
         if state.loss > 0.5 * self._tested_loss:
             return False
         self._tested_loss = state.loss
-        return self._problem.smooth.separates(state.params)
+        return self._problem.smooth.separates(to_numpy(state.params))
 
     def _gap(self, state: State) -> float | None:
         """How far its loss is above the minimum at most, if that is asked for."""
         if self._certificate is None:
             return None
-        return float(self._certificate(state.params, state.loss, state.gradient))
+        params, gradient = to_numpy(state.params), to_numpy(state.gradient)
+        return float(self._certificate(params, state.loss, gradient))
 
     def _derivative(self) -> float:
         """The largest derivative at the last state; not a number where they are not all known."""
         assert self.last is not None
+        if self.last.size is not None:
+            return self.last.size
         return self._problem.gradient_size(self.last.params, self.last.gradient)
 
 

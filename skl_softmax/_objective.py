@@ -34,7 +34,7 @@ LARGEST_PENALTY = 1e300  # on a coefficient
 
 
 class SoftmaxObjective:
-    """F over samples.
+    """F over samples, of params that are NumPy's.
 
     Parameters
     ----------
@@ -48,6 +48,8 @@ class SoftmaxObjective:
         The Gram matrix of the features in these coordinates, under the weights, or its diagonal,
         as far as it is known: then the curvature at zero needs no pass over the samples.
     """
+
+    place = None  # params are where matrices are
 
     def __init__(
         self,

@@ -156,7 +156,8 @@ def checked_at_start(states: Iterator[Any], X: Any, estimator: Any) -> Iterator[
     So X need not be read once more, wherever it is, if its features are not measured.
     """
     first = next(states)
-    if not (np.isfinite(first.loss) and np.isfinite(first.gradient).all()):
+    size = np.abs(first.gradient).max() if first.size is None else first.size
+    if not (np.isfinite(first.loss) and np.isfinite(size)):
         _check_finite(X, estimator)
     yield first
     yield from states

@@ -9,8 +9,8 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils import estimator_checks
 
-from skl_softmax import SeparationWarning, SoftmaxGDClassifier, _array_api
-from skl_softmax._compat import HAS_DEVICES
+from skl_softmax import SeparationWarning, SoftmaxGDClassifier, _array_api, _arrays, _on_device
+from skl_softmax._compat import HAS_DEVICES, move_to
 from skl_softmax._given import Given
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._samples import check_samples
@@ -242,20 +242,33 @@ def test_what_is_elsewhere_is_refused(library, problem):
         there.fit(put(X), put(np.zeros(len(y))))
 
 
-def test_a_pass_reads_its_device_once(library, problem, monkeypatch):
-    """Loss and gradient come back in one piece, whatever the number of blocks."""
+def test_a_step_reads_its_device_once(library, problem, monkeypatch):
+    """Loss, slopes and the largest derivative, all in one: weights only where there is a model."""
     put, _ = library
     X, y = problem
     reads = []
-    fetch = _array_api.OnDevice.fetch
 
-    def counting(self, *arrays):
-        reads.append(len(arrays))
-        return fetch(self, *arrays)
+    def counting(array, *, xp, device):
+        if xp is np:
+            reads.append(array.size if isinstance(array, np.ndarray) else int(np.prod(array.shape)))
+        return move_to(array, xp=xp, device=device)
 
-    monkeypatch.setattr(_array_api.OnDevice, "fetch", counting)
-    model = SoftmaxGDClassifier(learning_rate=1e-6, max_iter=4, tol=0).fit(put(X), put(y))
-    assert reads == model.n_passes_ * [3]
+    for room in (_arrays, _array_api, _on_device):
+        monkeypatch.setattr(room, "move_to", counting)
+    model = SoftmaxGDClassifier(learning_rate=1e-6, max_iter=4, tol=0)
+    model.fit(put(X), y)
+    size = model.coef_.shape[0] * 6
+    assert reads == [2, 2, 2, 2, 2, size]  # the weights at the end
+    reads.clear()
+    passes = []
+    there = _array_api.DeviceSums.loss_and_gradient_there
+    monkeypatch.setattr(
+        _array_api.DeviceSums,
+        "loss_and_gradient_there",
+        lambda self, *weights: passes.append(1) or there(self, *weights),
+    )
+    SoftmaxGDClassifier(tol=1e-8).fit(put(X), y)
+    assert [read for read in reads if read < 5] == [2] + (len(passes) - 1) * [4]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+"""The linear algebra of a descent, for arrays of any library.
+
+NumPy's own functions for NumPy's arrays, so they are none the slower for the others. Scalars on
+other devices stay there, as arrays without dimensions, until `numbers` reads them together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skl_softmax._compat import move_to, namespace_and_device
+
+Scalar = Any  # a float, or an array without dimensions
+
+
+def library(array: Any) -> Any:
+    """The array's library: NumPy has the functions of the standard too."""
+    return np if isinstance(array, np.ndarray) else namespace_and_device(array)[0]
+
+
+def dot(a: Any, b: Any) -> Scalar:
+    """The sum of the products of all entries."""
+    if isinstance(a, np.ndarray):
+        return float(np.vdot(a, b))
+    return library(a).sum(a * b)
+
+
+def stack(a: Any, b: Any) -> Any:
+    """Both, one after the other along a new first axis."""
+    if isinstance(a, np.ndarray):
+        return np.array([a, b])  # several times as fast as np.stack
+    return library(a).stack([a, b])
+
+
+def centered(step: Any) -> Any:
+    """Steps (…, n_outputs, n_dof) without what is common to more than two classes.
+
+    Even where that is rounding alone: the next models could blow it up.
+    """
+    if step.shape[-2] == 1:
+        return step
+    return step - library(step).mean(step, axis=-2, keepdims=True)
+
+
+def numbers(*scalars: Scalar) -> list[float]:
+    """Scalars as numbers: of what is on another device, in one read."""
+    unread = [scalar for scalar in scalars if not isinstance(scalar, float)]
+    if not unread:
+        return list(scalars)
+    xp = library(unread[0])
+    read = iter(move_to(xp.stack(unread), xp=np, device="cpu").tolist())
+    return [scalar if isinstance(scalar, float) else next(read) for scalar in scalars]
