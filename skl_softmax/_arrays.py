@@ -1,11 +1,12 @@
 """The linear algebra of a descent, for arrays of any library.
 
-NumPy's own functions for NumPy's arrays, so they are none the slower for the others. Scalars on
-other devices stay there, as arrays without dimensions, until `numbers` reads them together.
+NumPy's own functions, and its quicker ones, for NumPy's arrays: small fits are full of them.
+Scalars on other devices stay there, as arrays without dimensions, until `numbers` reads them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from skl_softmax._compat import move_to, namespace_and_device
 
 Scalar = Any  # a float, or an array without dimensions
+KNOWN = float, type(None)
 
 
 def library(array: Any) -> Any:
@@ -41,14 +43,15 @@ def centered(step: Any) -> Any:
     """
     if step.shape[-2] == 1:
         return step
+    if isinstance(step, np.ndarray):
+        return step - step.mean(axis=-2, keepdims=True)
     return step - library(step).mean(step, axis=-2, keepdims=True)
 
 
-def numbers(*scalars: Scalar) -> list[float]:
-    """Scalars as numbers: of what is on another device, in one read."""
-    unread = [scalar for scalar in scalars if not isinstance(scalar, float)]
-    if not unread:
-        return list(scalars)
-    xp = library(unread[0])
-    read = iter(move_to(xp.stack(unread), xp=np, device="cpu").tolist())
-    return [scalar if isinstance(scalar, float) else next(read) for scalar in scalars]
+def numbers(*scalars: Scalar) -> Sequence[Any]:
+    """Scalars of one device as numbers, read in one go; None where there is none."""
+    if isinstance(scalars[0], float):
+        return scalars
+    there = [scalar for scalar in scalars if not isinstance(scalar, KNOWN)]
+    read = iter(move_to(library(there[0]).stack(there), xp=np, device="cpu").tolist())
+    return [scalar if isinstance(scalar, KNOWN) else next(read) for scalar in scalars]

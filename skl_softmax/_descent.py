@@ -80,12 +80,8 @@ Size: TypeAlias = Callable[[Any], Any]  # of a gradient; its scalar comes along 
 def start(objective: Objective, params: Array, size: Size | None = None) -> State:
     """The state before any step."""
     loss, gradient = objective.value_and_gradient(params)
-    loss, *sizes = numbers(loss, *_sizes(size, gradient))
-    return State(0, params, loss, gradient, n_passes=1, size=sizes[0] if sizes else None)
-
-
-def _sizes(size: Size | None, gradient: Array) -> list[Scalar]:
-    return [] if size is None else [size(gradient)]
+    loss, length = numbers(loss, size and size(gradient))
+    return State(0, params, loss, gradient, 1, size=length)
 
 
 def constant_descent(
@@ -95,8 +91,11 @@ def constant_descent(
     state = start(objective, params, size)
     while True:
         yield state
-        reached = start(objective, state.params - learning_rate * state.gradient, size)
-        state = replace(reached, iteration=state.iteration + 1, n_passes=state.n_passes + 1)
+        params = state.params - learning_rate * state.gradient
+        loss, gradient = objective.value_and_gradient(params)
+        loss, length = numbers(loss, size and size(gradient))
+        step, n_passes = state.iteration + 1, state.n_passes + 1
+        state = State(step, params, loss, gradient, n_passes, size=length)
 
 
 def matrix_descent(
@@ -229,15 +228,15 @@ def _line_search(
         loss, gradient = objective.value_and_gradient(params)
         n_passes += 1
         # One read of a device: the slopes come with the loss.
-        loss, slope, trial_slope, *sizes = numbers(
-            loss, slope, dot(gradient, direction), *_sizes(size, gradient)
+        loss, slope, trial_slope, length = numbers(
+            loss, slope, dot(gradient, direction), size and size(gradient)
         )
         promised = -slope * t
         if _is_upwards(slope):
             break
         if falls_enough(state.loss - loss, promised, rounding, state.gradient, gradient):
-            reached = State(state.iteration + 1, params, min(loss, state.loss), gradient, n_passes)
-            return replace(reached, step=t, model=state.model, size=sizes[0] if sizes else None)
+            loss, step = min(loss, state.loss), state.iteration + 1
+            return State(step, params, loss, gradient, n_passes, t, state.model, length)
         if promised <= rounding:
             break
         t *= _cubic_minimizer(state.loss, slope * t, loss, trial_slope * t)
@@ -261,8 +260,8 @@ def falls_enough(
         return True
     if promised > 10 * rounding or fall < -10 * rounding:
         return False
-    squares = numbers(dot(after, after), dot(before, before))
-    return squares[0] <= 0.9**2 * squares[1]
+    square, square_before = numbers(dot(after, after), dot(before, before))
+    return bool(square <= 0.9**2 * square_before)
 
 
 def _cubic_minimizer(value: float, slope: float, end_value: float, end_slope: float) -> float:
