@@ -123,8 +123,10 @@ class DeviceSums:
             yield self._rows.X[rows, :], self._y[rows, ...], self._weights[rows]
 
     def _logits(self, X: DeviceArray, coef: Array, intercept: Array) -> DeviceArray:
-        """The logits (rows, n_outputs)."""
-        return linear(X, self._rows.put(coef, X.dtype), self._rows.put(intercept, X.dtype))
+        """The logits (rows, n_outputs), of X's type or the weights', whichever is wider."""
+        if coef.dtype.itemsize > self.dtype.itemsize:
+            X = self.xp.astype(X, self._rows.widest)
+        return linear(X, self.put(coef, X.dtype), self.put(intercept, X.dtype))
 
     def sample(self, n_samples: int) -> Self:
         """As `Sums` says."""

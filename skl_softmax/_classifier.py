@@ -276,9 +276,11 @@ class SoftmaxGDClassifier(
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples. float32 and float64 are used as they are, in C or F order or as CSR; anything
-            else is converted once, to float64 or CSR. A feature whose deviations are below 1e-154
-            (in float32 1e-33) counts as constant, and its coefficients are zero: they would be out
-            of range.
+            else is converted once, to float64 or CSR. What is not in memory, memory-mapped or
+            behind the interface of Zarr or HDF5, is read a few rows at a time; arrays of other
+            libraries stay on their device, with scikit-learn's ``array_api_dispatch``. A feature
+            whose deviations are below 1e-154 (in float32 1e-33) counts as constant, and its
+            coefficients are zero: they would be out of range.
         y : array-like of shape (n_samples,)
             Class labels of any sortable type, two classes at least.
         sample_weight : array-like of shape (n_samples,), default=None

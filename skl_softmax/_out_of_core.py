@@ -50,10 +50,7 @@ def read_known(
     X: OnDisk, y: Any, sample_weight: Any, classes: Array, y_name: str, weight_name: str
 ) -> Samples:
     """Return samples of known classes, whose largest weight is one."""
-    labels = _open_labels(y, X)
-    codes: Any = _encoded(labels, classes, y_name)
-    for rows in stretches(len(labels)):
-        codes[rows]  # an unknown label is better found now than in the middle of a pass
+    codes = _encoded(_open_labels(y, X), classes, y_name)
     return Samples(X, codes, _open_weights(sample_weight, len(X), weight_name))
 
 

@@ -72,6 +72,7 @@ def problem(request, rng):
         {},
         {"learning_rate": 1e-4, "max_iter": 5, "tol": 0, "store_coef_history": True},
         {"learning_rate": 1e-4, "max_iter": 3},
+        {"learning_rate": 1e-3, "tol": 0.9},
         {"alpha": 0.01, "l1_ratio": 0.7, "tol": 1e-8},
         {"class_weight": "balanced", "fit_intercept": False},
         {"gap_tol": 1e-6},
@@ -163,6 +164,38 @@ def test_every_sum(soft, library, problem, rng):
         )
 
 
+def test_small_residuals_are_exact(library):
+    """Where a sample is all but certain, what is left of it is no difference of ones."""
+    put, _ = library
+    X, y = np.array([[-1.0], [-0.5], [0.5], [1.0]]), np.array([0, 0, 1, 1])
+    with Workers() as workers:
+        here, there = (sums_of(put_X, y, None, 2).sums(workers) for put_X in (X, put(X)))
+        for size in (50.0, 300.0):
+            weights = np.array([[size]]), np.zeros(1)
+            _, gradient, _ = here.loss_and_gradient(*weights)
+            _, found, _ = there.loss_and_gradient(*weights)
+            np.testing.assert_allclose(found, gradient, rtol=1e-12)
+
+
+def test_a_class_that_does_not_lead(library):
+    put, _ = library
+    X, y = np.array([[0.0], [1.0], [2.0]]), np.array([0, 1, 2])
+    with Workers() as workers:
+        for put_X in (X, put(X)):
+            sums = sums_of(put_X, y, None, 3).sums(workers)
+            assert not sums.separates(np.zeros((3, 1)), np.array([1.0, 2.0, 3.0]))
+
+
+def test_collinear_columns(library, problem):
+    put, fetch = library
+    X, y = problem
+    X = np.column_stack([X, X[:, 0] + X[:, 1]])
+    expected = SoftmaxGDClassifier(alpha=0, tol=1e-6).fit(X, y)
+    found = SoftmaxGDClassifier(alpha=0, tol=1e-6).fit(put(X), put(y))
+    np.testing.assert_allclose(fetch(found.coef_), expected.coef_, rtol=1e-4, atol=1e-6)
+    assert found.n_iter_ == expected.n_iter_
+
+
 def test_separable_classes_are_seen(library):
     put, _ = library
     X, y = np.array([[0.0], [1.0], [2.0], [5.0], [6.0], [7.0]]), np.array([0, 0, 1, 1, 2, 2])
@@ -211,6 +244,9 @@ def test_a_certificate(library, problem):
     X, y = problem
     here, there = SoftmaxGDClassifier().fit(X, y), SoftmaxGDClassifier().fit(put(X), put(y))
     assert there.duality_gap(put(X), put(y)) == pytest.approx(here.duality_gap(X, y), rel=1e-4)
+    X = X.astype(np.float32)
+    there = SoftmaxGDClassifier(tol=1e-6).fit(put(X), put(y))
+    assert 0.0 < there.duality_gap(put(X), put(y)) < 3e-9  # it is computed in float64
 
 
 @pytest.mark.parametrize("params", [{}, {"learning_rate": 1e-4, "tol": 0}], ids=str)
@@ -240,6 +276,8 @@ def test_what_is_elsewhere_is_refused(library, problem):
         there.fit(put(X), put(y[1:]))
     with pytest.raises(ValueError, match="at least two classes"):
         there.fit(put(X), put(np.zeros(len(y))))
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        there.fit(put(X), put(X[:, 0]))
 
 
 def test_a_step_reads_its_device_once(library, problem, monkeypatch):

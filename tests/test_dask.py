@@ -20,6 +20,12 @@ da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
 
 from skl_softmax import _dask  # noqa: E402
+from skl_softmax._dask_samples import check_dask  # noqa: E402
+from skl_softmax._given import Given  # noqa: E402
+from skl_softmax._problem import Task  # noqa: E402
+from skl_softmax._samples import check_samples  # noqa: E402
+from skl_softmax._sums import Frame  # noqa: E402
+from skl_softmax._threads import Workers  # noqa: E402
 from skl_softmax.dask import DaskSoftmaxGDClassifier  # noqa: E402
 
 N, D = 600, 5
@@ -78,6 +84,64 @@ def test_equal_to_the_fit_in_memory(params, chunks, problem, rng):
         np.testing.assert_array_equal(getattr(found, method)(X[:5]), getattr(found, method)(X)[:5])
     assert found.score(A, b, w) == pytest.approx(expected.score(X, y, weights))
     assert float(found.score(A, b, compute=False)) == pytest.approx(expected.score(X, y))
+
+
+def sums_of(X, y, chunks, n_outputs):
+    """The sums here, and over chunks."""
+    given = Given(X, y, None, None, None, None)
+    _, here, _ = check_samples(SoftmaxGDClassifier(), given, all_finite=True)
+    lazy = Given(*cut(X, y, chunks=chunks), None, None, None, None)
+    _, there, _ = check_dask(DaskSoftmaxGDClassifier(), lazy)
+    return [Task(*samples, n_outputs, 0.0, True) for samples in (here, there)]
+
+
+@pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
+def test_every_sum(chunks, problem, rng):
+    X, y = problem
+    n_outputs = 1 if len(np.unique(y)) == 2 else 4
+    frame = Frame(X.mean(axis=0), 1.0 / X.std(axis=0), True)
+    weights = rng.normal(size=(n_outputs, D)) / X.std(axis=0), rng.normal(size=n_outputs)
+    dofs = [np.array([0, 3]), np.array([5]), np.array([], int), np.arange(6)][:n_outputs]
+    with Workers() as workers:
+        here, there = (task.sums(workers) for task in sums_of(X, y, chunks, n_outputs))
+        arguments = {
+            "loss_and_gradient": weights,
+            "cross_entropy": weights,
+            "moments": (True,),
+            "squares": (*weights, frame),
+            "shared_gram": (*weights, frame),
+            "class_grams": (*weights, frame),
+            "full_gram": (*weights, frame),
+            "free_gram": (*weights, frame, dofs),
+            "gram_times": (rng.normal(size=6), frame),
+            "separates": weights,
+            "largest_logit": weights,
+        }
+        for name, given in arguments.items():
+            if n_outputs > 1 or name not in ("full_gram", "free_gram"):
+                expected, found = getattr(here, name)(*given), getattr(there, name)(*given)
+                if not isinstance(found, tuple):
+                    expected, found = [expected], [found]
+                for one, other in zip(found, expected, strict=True):
+                    np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12, err_msg=name)
+        assert there.n_passes == here.n_passes
+        for sums in (here, there):
+            assert sums.sample(50).n_samples == 50
+            part = sums.columns(np.arange(D) < 2)
+            assert part.n_features == 2
+        np.testing.assert_allclose(
+            there.sample(50).loss_and_gradient(*weights)[1],
+            here.sample(50).loss_and_gradient(*weights)[1],
+            rtol=1e-10,
+        )
+
+
+def test_classes_that_one_chunk_alone_separates():
+    X, y = np.array([[-1.0], [1.0], [2.0], [-2.0]]), np.array([0, 1, 0, 1])
+    with Workers() as workers:
+        for task in sums_of(X, y, 2, 1):
+            assert not task.sums(workers).separates(np.ones((1, 1)), np.zeros(1))
+            assert task.sums(workers).largest_logit(np.ones((1, 1)), np.zeros(1)) == 2.0
 
 
 def test_data_frames(problem):
@@ -347,7 +411,7 @@ def cluster():
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=None
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=None
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

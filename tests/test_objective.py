@@ -376,3 +376,18 @@ def test_column_moments_equal_numpy(seed, n_samples, layout, block_rows, offset)
             (centered.T @ centered)[1:, 1:],
             atol=1e-7,
         )
+
+
+def test_a_row_with_weight_is_found(monkeypatch):
+    monkeypatch.setattr(_rows, "MANY_ROWS", 4)
+    assert _rows._first_positive(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 1.0])) == 5
+    assert _rows._first_positive(np.zeros(9)) == 0
+
+
+def test_of_very_many_samples_no_permutation_is_made(monkeypatch):
+    monkeypatch.setattr(_sums, "MANY_SAMPLES", 1000)
+    np.testing.assert_array_equal(_sums.choose(1000, 3), _sums.choose(1000, 3))
+    chosen = _sums.choose(10**12, 500)  # a permutation would take terabytes
+    assert (np.diff(chosen) > 0).all()
+    assert len(chosen) == 500
+    assert 4e11 < np.median(chosen) < 6e11

@@ -135,16 +135,54 @@ def test_every_row_is_read_once_a_pass(problem):
     assert (times == 5).all()
 
 
-def test_chunks_are_read_as_they_are_stored(problem, monkeypatch):
-    """Also where blocks are much smaller than they are, or much larger."""
+@pytest.mark.parametrize("block_rows", [50, 1500])
+@pytest.mark.parametrize("run_operations", [2**10, 2**21])
+def test_chunks_are_read_as_they_are_stored(block_rows, run_operations, problem, monkeypatch):
+    """Also where blocks are much smaller than they are, or much larger; not more at a time."""
     X, y = problem
-    for block_rows in (50, 1500):
-        monkeypatch.setattr("skl_softmax._rows.BLOCK_ROWS", (block_rows, block_rows))
-        stored = Stored(X, 600)
-        SoftmaxGDClassifier().fit(stored, y)
-        whole = [(start, stop) for start, stop in stored.read if stop - start > 1]
-        assert all(start % 600 == 0 for start, _ in whole)
-        assert all(stop % 600 == 0 or stop == N for _, stop in whole)
+    monkeypatch.setattr("skl_softmax._rows.BLOCK_ROWS", (block_rows, block_rows))
+    monkeypatch.setattr("skl_softmax._rows.RUN_OPERATIONS", run_operations)
+    stored = Stored(X, 250)
+    SoftmaxGDClassifier().fit(stored, y)
+    whole = [(start, stop) for start, stop in stored.read if stop - start > 1]
+    assert all(start % 250 == 0 for start, _ in whole)
+    assert all(stop % 250 == 0 or stop == N for _, stop in whole)
+    assert max(stop - start for start, stop in whole) <= max(250, block_rows)
+
+
+def test_columns_are_not_copied(rng, monkeypatch):
+    """As they are of what is in memory, where an L1 penalty leaves most of them unused."""
+    X = rng.normal(size=(200, 400))
+    y = (X[:, 0] > 0).astype(int)
+    params = {"alpha": 0.1, "l1_ratio": 1.0, "tol": 1e-8}
+    expected = SoftmaxGDClassifier(**params).fit(X, y)
+
+    def refuse(*_):
+        raise AssertionError("columns are copied")
+
+    monkeypatch.setattr("skl_softmax._sums.RowSums.columns", refuse)
+    found = SoftmaxGDClassifier(**params).fit(Stored(X, 50), y)
+    np.testing.assert_allclose(found.coef_, expected.coef_, atol=1e-7)
+
+
+def test_weights_that_cannot_be_summed(problem):
+    X, y = problem
+    weights = np.where(np.arange(N) < 1500, 1e308, 5e307)
+    found = SoftmaxGDClassifier().fit(Stored(X, 100), y, weights)
+    expected = SoftmaxGDClassifier().fit(X, y, weights)
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
+
+
+def test_of_very_many_rows_no_float_is_kept(problem, monkeypatch):
+    X, y = problem
+    expected = SoftmaxGDClassifier().fit(X, y)
+    monkeypatch.setattr("skl_softmax._kernels.MANY_ROWS", 100)
+    made = []
+    init = Derived.__init__
+    monkeypatch.setattr(Derived, "__init__", lambda *a: made.append(1) or init(*a))
+    found = SoftmaxGDClassifier().fit(X, y)
+    np.testing.assert_array_equal(found.coef_, expected.coef_)
+    assert bool(made) == (len(found.classes_) == 2)  # of more classes there is none anyway
 
 
 def test_the_path(problem):
@@ -312,6 +350,14 @@ def test_some_rows_of_chunks(rng):
     doubled = Derived(lambda some: 2.0 * some, stored)
     np.testing.assert_array_equal(doubled[chosen], 2.0 * array[chosen])
     assert len(doubled) == 50
+
+
+def test_a_small_memory_map_is_memory(tmp_path, monkeypatch):
+    mapped = memory_map(np.ones((10, 2)), tmp_path)
+    assert is_on_disk(mapped)
+    assert is_on_disk(mapped[2:])
+    monkeypatch.setattr(_on_disk, "IN_MEMORY_BYTES", 160)
+    assert not is_on_disk(mapped)
 
 
 def test_stretches_are_whole_chunks():

@@ -124,3 +124,10 @@ def test_fits_side_by_side(large):
         assert blas_threads() == before
     for model in fits:
         np.testing.assert_array_equal(model.coef_, expected)
+
+
+def test_a_limit_of_its_own():
+    """For a task of a cluster, whose worker has others at the same time."""
+    with Workers() as workers, Workers(at_most=1) as alone:
+        assert alone.n_threads == 1
+        assert workers.n_threads >= 1
