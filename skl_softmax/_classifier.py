@@ -1,13 +1,12 @@
 """`SoftmaxGDClassifier`: the careful shell around the descent.
 
-Checks what comes in, decides what is descended and how, keeps what comes out, and warns. Knows no
+Checks what comes in, keeps what comes out, and warns. Knows no
 formula of the loss and no rule for a step.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -18,22 +17,17 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from skl_softmax._array_api import OnDevice
 from skl_softmax._callbacks import Callbacks
 from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
-from skl_softmax._curvature import curvature_kinds
-from skl_softmax._descent import State, constant_descent, matrix_descent
-from skl_softmax._device_objective import DeviceObjective
 from skl_softmax._fitted import FittedMixin
 from skl_softmax._given import Given, Samples
-from skl_softmax._l1_curvature import l1_curvature_kinds
-from skl_softmax._l1_descent import l1_descent, proximal_descent
-from skl_softmax._l1_objective import L1Objective
 from skl_softmax._loop import follow
 from skl_softmax._model import start_weights
 from skl_softmax._outcome import outcome
-from skl_softmax._problem import RawProblem, StandardizedProblem, Task
+from skl_softmax._plan import measures_scale, plan
+from skl_softmax._problem import Task
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._samples import check_samples
 from skl_softmax._threads import Workers
-from skl_softmax._validation import check_measured, check_parameters, checked_at_start
+from skl_softmax._validation import check_parameters
 
 
 class SoftmaxGDClassifier(
@@ -398,7 +392,7 @@ class SoftmaxGDClassifier(
         """Fit, and return what there is to warn of."""
         check_parameters(self)
         # Measuring the scale of what is fitted sees the numbers in it that are not finite.
-        is_measured = self._measures_scale() and not self.early_stopping
+        is_measured = measures_scale(self) and not self.early_stopping
         classes, train, held_out = self._check_samples(
             given, all_finite=sparse.issparse(given.X) or not is_measured
         )
@@ -410,7 +404,7 @@ class SoftmaxGDClassifier(
             *train, len(coef), float(self.alpha), bool(self.fit_intercept), float(self.l1_ratio)
         )
         with Workers() as workers, np.errstate(all="ignore"):
-            problem, descent = self._descent(task, workers, coef, intercept)
+            problem, descent = plan(self, task, workers, coef, intercept)
             validation_loss = None if held_out is None else task.cross_entropy(*held_out, workers)
             run = follow(self, problem, descent, validation_loss, callbacks)
             self.__dict__.update(run.attributes())
@@ -438,36 +432,3 @@ class SoftmaxGDClassifier(
             of_input = name in ("n_features_in_", "feature_names_in_")
             if name.endswith("_") and not name.startswith("_") and not of_input:
                 delattr(self, name)
-
-    def _measures_scale(self) -> bool:
-        """Whether features are measured: then `check_measured` sees those that are not finite."""
-        is_asked = self.tol > 0 or self.gap_tol is not None
-        return isinstance(self.learning_rate, str) or is_asked
-
-    def _descent(
-        self, task: Task, workers: Workers, coef: Array, intercept: Array
-    ) -> tuple[RawProblem | StandardizedProblem, Iterator[State]]:
-        """What is to be minimised, and the steps from the given weights."""
-        if not isinstance(self.learning_rate, str):
-            raw = RawProblem(task, workers, measure_scale=self._measures_scale())
-            check_measured(task.X, raw.scale, self)
-            params, rate = raw.params(coef, intercept), float(self.learning_rate)
-            if isinstance(raw.objective, L1Objective):
-                states = proximal_descent(raw.objective, params, rate)
-            elif isinstance(task.X, OnDevice):
-                there = DeviceObjective(raw.smooth, raw.center, raw.scale)
-                states = constant_descent(there, there.place(params), rate, there.size)
-            else:
-                states = constant_descent(raw.objective, params, rate)
-            return raw, checked_at_start(states, task.X, self)
-        problem = StandardizedProblem(task, workers, may_reduce=self.gap_tol is None)
-        check_measured(task.X, problem.scale, self)
-        params = problem.start(coef, intercept, np.log(max(2, task.n_outputs)))
-        objective = problem.objective
-        if isinstance(objective, L1Objective):
-            return problem, l1_descent(objective, params, l1_curvature_kinds)
-        if isinstance(task.X, OnDevice):
-            there = DeviceObjective(objective, problem.center, problem.scale)
-            kinds = curvature_kinds(there)
-            return problem, matrix_descent(there, there.place(params), kinds, there.size)
-        return problem, matrix_descent(objective, params, curvature_kinds(objective))

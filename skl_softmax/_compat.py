@@ -43,6 +43,7 @@ try:
     HAS_DEVICES = True
 except ImportError:
     HAS_DEVICES = False
+    check_same_namespace = get_namespace = get_namespace_and_device = move_to = None
 
 __all__ = [
     "HAS_DEVICES",

@@ -22,8 +22,9 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array, column_or_1d
 
 from skl_softmax._labels import encode, find_classes, plain
+from skl_softmax._row_sums import RowSums
 from skl_softmax._rows import Array, Matrix, Moments, Rows
-from skl_softmax._sums import Frame, RowSums, choose
+from skl_softmax._sums import Frame, choose
 from skl_softmax._threads import Workers
 from skl_softmax._weights import finite_weights
 
@@ -54,12 +55,13 @@ class Chunk(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What is known of chunks: their lengths, one type for all, labels and the weight of each."""
+    """What is known of chunks: lengths, one type for all, labels, their number and weight."""
 
     lengths: list[int]
     dtype: np.dtype
     is_sparse: bool
     classes: Array
+    counts: Array
     totals: Array
 
     def merge(self, other: Summary) -> Summary:
@@ -67,11 +69,13 @@ class Summary(NamedTuple):
         if self.is_sparse != other.is_sparse:
             raise ValueError("X has dense chunks and sparse ones: all must be of one kind.")
         classes = np.union1d(self.classes, other.classes)
-        totals = np.zeros(len(classes))
+        counts, totals = np.zeros(len(classes), np.intp), np.zeros(len(classes))
         for part in (self, other):
-            totals[np.searchsorted(classes, part.classes)] += part.totals
+            places = np.searchsorted(classes, part.classes)
+            counts[places] += part.counts
+            totals[places] += part.totals
         lengths, dtype = self.lengths + other.lengths, np.result_type(self.dtype, other.dtype)
-        return Summary(lengths, dtype, self.is_sparse, classes, totals)
+        return Summary(lengths, dtype, self.is_sparse, classes, counts, totals)
 
 
 def make_chunk(number: int, X: Any, y: Any, weights: Any) -> Chunk:
@@ -92,8 +96,9 @@ def summarize(chunk: Chunk, classes: Array | None) -> Summary:
         found, codes = find_classes(y) if len(y) else (y, np.empty(0, np.intp))
     else:
         found, codes = classes, encode(y, classes, "y")
+    counts = np.bincount(codes, minlength=len(found))
     totals = np.bincount(codes, weights, len(found)).astype(np.float64)
-    return Summary([len(y)], X.dtype, sparse.issparse(X), found, totals)
+    return Summary([len(y)], X.dtype, sparse.issparse(X), found, counts, totals)
 
 
 def encode_chunk(chunk: Chunk, classes: Array, factors: Array, total: float) -> Chunk:

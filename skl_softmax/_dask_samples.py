@@ -47,6 +47,9 @@ def check_dask(estimator: Any, given: Given) -> tuple[Array, Samples, Samples | 
     _set_features(estimator, given.X, reset=True)
     chunks, summary = _load(given.X, given.y, given.sample_weight, known, "")
     check_two_classes(summary.classes)
+    missing = summary.classes[summary.counts == 0].tolist()
+    if missing:
+        raise ValueError(f"classes has labels {missing} that no sample has.")
     factors = class_factors(estimator.class_weight, summary.classes, lambda: summary.totals)
     train = _weigh(chunks, summary, factors, given.X.shape[1], "sample_weight")
     held_out = None

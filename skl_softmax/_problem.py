@@ -23,8 +23,9 @@ from skl_softmax._duality import Certificate
 from skl_softmax._l1_objective import L1Objective, pseudo_gradient
 from skl_softmax._objective import SoftmaxObjective, standardize_gradient
 from skl_softmax._row_space import RowSpace, is_wide, row_space
+from skl_softmax._row_sums import RowSums
 from skl_softmax._rows import Array, Matrix, Rows
-from skl_softmax._sums import Frame, RowSums, Sums
+from skl_softmax._sums import Frame, Sums
 from skl_softmax._threads import Workers
 
 Gap: TypeAlias = Callable[[Array, float, Array], float]  # of params, loss and gradient

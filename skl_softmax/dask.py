@@ -5,10 +5,11 @@ Needs the extra ``dask``.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 try:
@@ -77,6 +78,9 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
     dask.array<...shape=(178, 3), dtype=float64, chunksize=(50, 3)...>
     """
 
+    # `compute` is no metadata that a meta-estimator could route.
+    __metadata_request__score: ClassVar[dict[str, str]] = {"compute": UNUSED}
+
     @with_callbacks
     def fit(
         self,
@@ -101,7 +105,8 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         sample_weight : dask.array.Array or dask.dataframe.Series, default=None
             Non-negative weights, likewise.
         classes : array-like of shape (n_classes,), default=None
-            All labels there are, if they are known: then nobody need look for them.
+            All labels there are, if they are known: then nobody need look for them. Each must
+            have a sample.
         X_val, y_val, sample_weight_val : as `X`, `y` and `sample_weight`, default=None
             A validation set, as of `SoftmaxGDClassifier`.
 
@@ -126,6 +131,8 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         parts = (given.X, given.y, given.sample_weight, given.X_val, given.y_val)
         if any(is_dask(part) for part in parts):
             return check_dask(self, given)
+        if given.classes is not None and not given.is_proba:
+            raise TypeError("classes is for Dask collections: in arrays all labels are at hand.")
         return super()._check_samples(given, all_finite=all_finite)
 
     def _predict(self, method: str, X: Any, out: Array | None) -> Any:

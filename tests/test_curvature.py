@@ -19,8 +19,8 @@ from skl_softmax._curvature import (
     starts_from_gram_matrix,
 )
 from skl_softmax._problem import StandardizedProblem, Task
+from skl_softmax._row_sums import RowSums
 from skl_softmax._rows import Rows
-from skl_softmax._sums import RowSums
 from skl_softmax._threads import Workers
 
 

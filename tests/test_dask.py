@@ -242,6 +242,10 @@ def test_known_classes(problem, monkeypatch):
     np.testing.assert_array_equal(found.coef_, expected.coef_)
     with pytest.raises(ValueError, match=rf"y has labels \['{classes[-1]}'\]"):
         DaskSoftmaxGDClassifier().fit(A, b, classes=[*classes[:-1], "yew"])
+    with pytest.raises(ValueError, match=r"classes has labels \['yew'\] that no sample has"):
+        DaskSoftmaxGDClassifier().fit(A, b, classes=[*classes, "yew"])
+    with pytest.raises(TypeError, match="classes is for Dask collections"):
+        DaskSoftmaxGDClassifier().fit(X, y, classes=classes)
 
 
 def test_a_validation_set(problem, rng):

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from skl_softmax import _rows, _sums, textbook
+from skl_softmax import _row_sums, _rows, _sums, textbook
 from skl_softmax._objective import SoftmaxObjective
 from skl_softmax._problem import StandardizedProblem, Task
+from skl_softmax._row_sums import RowSums
 from skl_softmax._rows import Rows
-from skl_softmax._sums import RowSums
 from skl_softmax._threads import Workers
 
 LAYOUTS = {
@@ -224,16 +224,16 @@ def test_rows_without_curvature_are_left_out_of_models(n_classes, kind, monkeypa
             "class": objective.class_hessians,
             "full": objective.full_hessian,
         }[kind]
-        standardized = _sums.standardized
+        standardized = _row_sums.standardized
 
         def counting(X, kept, frame):
             multiplied.append(len(kept))
             return standardized(X, kept, frame)
 
-        monkeypatch.setattr(_sums, "standardized", counting)
+        monkeypatch.setattr(_row_sums, "standardized", counting)
         params = 40.0 * np.random.default_rng(2).normal(size=objective.shape)
         approximate = np.atleast_3d(np.moveaxis(measure(params), 0, -1))
-        monkeypatch.setattr(_sums, "NEGLIGIBLE", -1.0)
+        monkeypatch.setattr(_row_sums, "NEGLIGIBLE", -1.0)
         exact = np.atleast_3d(np.moveaxis(measure(params), 0, -1))
     for missing, whole in zip((exact - approximate).T, exact.T, strict=True):
         eigenvalues = np.linalg.eigvalsh(missing)

@@ -160,7 +160,7 @@ def test_columns_are_not_copied(rng, monkeypatch):
     def refuse(*_):
         raise AssertionError("columns are copied")
 
-    monkeypatch.setattr("skl_softmax._sums.RowSums.columns", refuse)
+    monkeypatch.setattr("skl_softmax._row_sums.RowSums.columns", refuse)
     found = SoftmaxGDClassifier(**params).fit(Stored(X, 50), y)
     np.testing.assert_allclose(found.coef_, expected.coef_, atol=1e-7)
 

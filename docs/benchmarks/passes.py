@@ -24,8 +24,8 @@ from threadpoolctl import threadpool_limits
 
 from skl_softmax import SoftmaxGDClassifier
 from skl_softmax._objective import SoftmaxObjective
+from skl_softmax._row_sums import RowSums
 from skl_softmax._rows import Rows
-from skl_softmax._sums import RowSums
 from skl_softmax._threads import Workers
 
 SHAPES = [

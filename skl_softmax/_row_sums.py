@@ -1,0 +1,315 @@
+"""The sums over rows in one process's reach, in memory or on disk: block by block, in threads.
+
+Knows nothing of penalties, steps or estimators; validates nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import copy
+from typing import Self
+
+import numpy as np
+
+from skl_softmax._kernels import block_loss, sigmoid_block, softmax_block
+from skl_softmax._rows import Array, Block, Moments, Rows
+from skl_softmax._sums import Frame, choose
+
+NEGLIGIBLE = 1e-3  # share of the mean curvature below which a row is left out of a model
+WORTH_COPYING = 0.6  # share of the rows: copying more takes longer than leaving out others saves
+
+
+class RowSums:
+    """The `Sums` over rows of X, and what is known of them.
+
+    Parameters
+    ----------
+    rows : Rows
+    y : ndarray, (n_samples,) or (n_samples, n_classes)
+        Codes 0 … n_classes - 1, or each sample's probabilities of the classes: its cross-entropy is
+        then the mean over the classes, with those as weights.
+    weights : ndarray of float64, (n_samples,)
+        Non-negative, summing to one; may be a broadcast scalar.
+    """
+
+    def __init__(self, rows: Rows, y: Array, weights: Array) -> None:
+        self.rows, self.weights = rows, weights
+        self.n_samples, self.n_features = rows.n_samples, rows.n_features
+        self.n_outputs, self.dtype = rows.n_outputs, rows.dtype
+        self.is_sparse, self.may_copy = rows.is_sparse, not rows.is_on_disk
+        self._has_labels = y.ndim == 1
+        self._block_loss, self._targets = block_loss(y, rows.n_outputs, rows.dtype)
+
+    @property
+    def n_passes(self) -> int:
+        """Passes over all rows so far."""
+        return self.rows.n_passes
+
+    def sample(self, n_samples: int) -> Self:
+        """As `Sums` says; itself, if the rows chosen have no weight."""
+        chosen = choose(self.n_samples, n_samples)
+        weights = self.weights[chosen]
+        if not weights.any():
+            return self
+        sample = copy(self)
+        sample.rows, sample.n_samples = self.rows.take(chosen), len(chosen)
+        sample.weights, sample._targets = weights / weights.sum(), self._targets[..., chosen]
+        return sample
+
+    def columns(self, features: Array) -> Self:
+        """As `Sums` says."""
+        part = copy(self)
+        part.rows = self.rows.columns(features)
+        part.n_features, part.is_sparse = part.rows.n_features, part.rows.is_sparse
+        return part
+
+    def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
+        """As `Sums` says."""
+
+        def run_pass(run: list[Block]) -> tuple[float, Array, Array]:
+            loss = 0.0
+            gradient, sums = np.zeros(coef.shape), np.zeros(self.n_outputs)
+            for block, logits in self.rows.linear(run, coef, intercept):
+                loss += self._loss_of(block, logits)  # logits: now residuals
+                gradient += logits @ block.X
+                sums += logits.sum(axis=1, dtype=np.float64)
+            return loss, gradient, sums
+
+        loss, gradient, sums = self.rows.sum(run_pass)
+        return loss, gradient, sums
+
+    def cross_entropy(self, coef: Array, intercept: Array) -> float:
+        """As `Sums` says."""
+
+        def run_loss(run: list[Block]) -> tuple[float]:
+            blocks = self.rows.linear(run, coef, intercept)
+            return (sum(self._loss_of(block, logits) for block, logits in blocks),)
+
+        return float(self.rows.sum(run_loss)[0])
+
+    def _loss_of(self, block: Block, logits: Array) -> float:
+        """A block's part of the loss; its logits (n_outputs, rows) become residuals s (p - y)."""
+        return self._block_loss(logits, self._targets[..., block.rows], self.weights[block.rows])
+
+    def moments(self, together: bool) -> Moments:
+        """As `Sums` says."""
+        return self.rows.column_moments(self.weights, together=together)
+
+    def separates(self, coef: Array, intercept: Array) -> bool:
+        """As `Sums` says."""
+        if not self._has_labels:
+            return False
+        sizes = np.abs(coef).max(axis=0), float(np.abs(intercept).max())
+        eps = 8.0 * np.finfo(coef.dtype).eps
+
+        def run_separates(run: list[Block]) -> bool:
+            for block, logits in self.rows.linear(run, coef, intercept):
+                labels = self._targets[block.rows]
+                rounding = eps * (abs(block.X) @ sizes[0] + sizes[1])
+                if self.n_outputs == 1:
+                    lead = -labels * logits[0]
+                else:
+                    own = np.arange(self.n_outputs)[:, np.newaxis] == labels
+                    lead = np.where(own, logits, np.inf).min(axis=0)
+                    lead -= np.where(own, -np.inf, logits).max(axis=0)
+                if np.any((lead <= rounding) & (self.weights[block.rows] > 0.0)):
+                    return False
+            return True
+
+        return all(self.rows.map(run_separates))
+
+    def largest_logit(self, coef: Array, intercept: Array) -> float:
+        """As `Sums` says."""
+
+        def run_largest(run: list[Block]) -> float:
+            blocks = self.rows.linear(run, coef, intercept)
+            return max(float(np.abs(logits).max()) for _, logits in blocks)
+
+        return float(max(self.rows.map(run_largest)))
+
+    def _proba(
+        self, run: list[Block], coef: Array, intercept: Array
+    ) -> Iterator[tuple[Block, Array]]:
+        """Yield each block and its probabilities (n_outputs, rows); of two, the second's."""
+        to_proba = sigmoid_block if self.n_outputs == 1 else softmax_block
+        for block, logits in self.rows.linear(run, coef, intercept):
+            to_proba(logits)
+            yield block, logits
+
+    def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        n_dof = frame.n_dof
+
+        def run_gram(run: list[Block]) -> tuple[Array]:
+            gram = np.zeros((n_dof, n_dof))
+            for block, proba in self._proba(run, coef, intercept):
+                if self.n_outputs == 1:
+                    curvature = (proba * (1.0 - proba))[0]
+                else:
+                    curvature = curvature_of_softmax(proba) / (self.n_outputs - 1)
+                weights = self.weights[block.rows]
+                kept = essential(curvature, weights)
+                rows = standardized(block.X, kept, frame)
+                rows *= np.sqrt((curvature * weights).take(kept))
+                gram += rows @ rows.T
+            return (gram,)
+
+        (gram,) = self.rows.sum(run_gram, size=n_dof**2)
+        return np.asarray(gram)
+
+    def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        n_dof = frame.n_dof
+
+        def run_grams(run: list[Block]) -> tuple[Array]:
+            grams = np.zeros((self.n_outputs, n_dof, n_dof))
+            buffer = np.empty(n_dof * max(block.rows.stop - block.rows.start for block in run))
+            for block, proba in self._proba(run, coef, intercept):
+                rows = standardized(block.X, np.arange(len(block.X)), frame)
+                weights = self.weights[block.rows]
+                proba *= 1.0 - proba
+                for gram, curvature in zip(grams, proba, strict=True):
+                    kept = essential(curvature, weights)
+                    weighted = buffer[: n_dof * len(kept)].reshape(n_dof, -1)
+                    roots = np.sqrt(curvature * weights)
+                    if len(kept) == len(roots):
+                        np.multiply(rows, roots, out=weighted)
+                    else:
+                        rows.take(kept, axis=1, out=weighted, mode="clip")
+                        weighted *= roots.take(kept)
+                    gram += weighted @ weighted.T
+            return (grams,)
+
+        (grams,) = self.rows.sum(run_grams, size=self.n_outputs * n_dof**2)
+        return np.asarray(grams)
+
+    def full_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        n_dof = frame.n_dof
+        n_free = (self.n_outputs - 1) * n_dof
+
+        def run_hessian(run: list[Block]) -> tuple[Array, Array]:
+            diagonal, products = np.zeros((n_free, n_dof)), np.zeros((n_free, n_free))
+            for block, proba in self._proba(run, coef, intercept):
+                weights = self.weights[block.rows]
+                kept = essential(curvature_of_softmax(proba), weights)
+                rows = standardized(block.X, kept, frame)
+                rows *= np.sqrt(weights.take(kept))
+                mixed = proba[:-1].take(kept, axis=1)[:, np.newaxis] * rows
+                mixed = mixed.reshape(n_free, -1)
+                diagonal += mixed @ rows.T
+                products += mixed @ mixed.T
+            return diagonal, products
+
+        diagonal, products = self.rows.sum(run_hessian, size=n_free**2)
+        np.negative(products, out=products)
+        for k, gram in enumerate(diagonal.reshape(-1, n_dof, n_dof)):
+            of_class = slice(k * n_dof, (k + 1) * n_dof)
+            products[of_class, of_class] += gram
+        return np.asarray(products)
+
+    def free_gram(
+        self, coef: Array, intercept: Array, frame: Frame, dofs: Sequence[Array]
+    ) -> Array:
+        """As `Sums` says."""
+        ends = np.cumsum([len(of_class) for of_class in dofs])
+        places = [slice(end - len(of_class), end) for end, of_class in zip(ends, dofs, strict=True)]
+        n_free = int(ends[-1])
+
+        def run_hessian(run: list[Block]) -> tuple[Array]:
+            hessian = np.zeros((n_free, n_free))
+            for block, proba in self._proba(run, coef, intercept):
+                weights = self.weights[block.rows]
+                kept = essential(curvature_of_softmax(proba), weights)
+                rows = standardized(block.X, kept, frame)
+                rows *= np.sqrt(weights.take(kept))
+                mixed = np.empty((n_free, len(kept)))
+                for place, of_class, p in zip(places, dofs, proba.take(kept, axis=1), strict=True):
+                    of_rows = rows.take(of_class, axis=0)
+                    np.multiply(of_rows, p, out=mixed[place])
+                    hessian[place, place] += mixed[place] @ of_rows.T
+                hessian -= mixed @ mixed.T
+            return (hessian,)
+
+        (hessian,) = self.rows.sum(run_hessian, size=n_free**2)
+        return np.asarray(hessian)
+
+    def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        n_features, center = self.n_features, frame.center
+
+        def run_squares(run: list[Block]) -> tuple[Array]:
+            squares = np.zeros((self.n_outputs, frame.n_dof))
+            for block, proba in self._proba(run, coef, intercept):
+                curvature = proba * (1.0 - proba) * self.weights[block.rows]
+                sums = curvature.sum(axis=1, keepdims=True)
+                if self.is_sparse:
+                    X = block.X.astype(np.float64, copy=False)
+                    centered = (
+                        curvature @ X.multiply(X).tocsr()
+                        - 2.0 * center * (curvature @ block.X)
+                        + center**2 * sums
+                    )
+                else:
+                    centered = curvature @ (block.X - center) ** 2
+                squares[:, :n_features] += np.maximum(centered, 0.0)
+                squares[:, n_features:] += sums
+            return (squares,)
+
+        (squares,) = self.rows.sum(run_squares)
+        squares[:, :n_features] *= frame.inverse_scale**2
+        return np.asarray(squares)
+
+    def gram_times(self, vector: Array, frame: Frame) -> Array:
+        """As `Sums` says."""
+        n_features = self.n_features
+        coef = (vector[:n_features] * frame.inverse_scale)[np.newaxis]
+        intercept = vector[n_features:].sum(keepdims=True) - coef @ frame.center
+
+        def run_product(run: list[Block]) -> tuple[Array, Array]:
+            product, total = np.zeros(n_features), np.zeros(1)
+            for block, projection in self.rows.linear(run, coef, intercept):
+                weighted = projection[0] * self.weights[block.rows]
+                product += weighted @ block.X
+                total += weighted.sum()
+            return product, total
+
+        product, total = self.rows.sum(run_product)
+        product = (product - total * frame.center) * frame.inverse_scale
+        return np.concatenate([product, total])[: frame.n_dof]
+
+
+def standardized(X: Array, kept: Array, frame: Frame) -> Array:
+    """Some rows of X in the coordinates of params, x~, as columns: (n_dof, rows), float64.
+
+    Then weights multiply along contiguous memory, also where features are few.
+    """
+    if len(kept) < len(X):
+        X = X.take(kept, axis=0)
+    n_features = len(frame.center)
+    rows = np.empty((frame.n_dof, len(X)))
+    np.subtract(X.T, frame.center[:, np.newaxis], out=rows[:n_features])
+    rows[:n_features] *= frame.inverse_scale[:, np.newaxis]
+    rows[n_features:] = 1.0
+    return rows
+
+
+def curvature_of_softmax(proba: Array) -> Array:
+    """The trace of diag(p) - p pᵀ for each row, of probabilities (n_classes, rows).
+
+    Never negative, whatever rounding does to the squares.
+    """
+    return np.asarray(np.maximum(1.0 - np.einsum("ki,ki->i", proba, proba), 0.0))
+
+
+def essential(curvature: Array, weights: Array) -> Array:
+    """Which rows of a block have a part in its curvature sums, given their curvature (rows,).
+
+    Near separation few do. The others have less than a thousandth of the mean curvature each, and
+    so of the sum together: less than a model is off by after the next step. Where so many rows
+    have a part that leaving out the others does not pay, all are returned.
+    """
+    has_part = curvature > NEGLIGIBLE * (weights @ curvature / weights.sum())
+    if np.count_nonzero(has_part) > WORTH_COPYING * len(has_part):
+        return np.arange(len(has_part))
+    return np.flatnonzero(has_part)
