@@ -25,7 +25,7 @@ def library(array: Any) -> Any:
 def dot(a: Any, b: Any) -> Scalar:
     """The sum of the products of all entries."""
     if isinstance(a, np.ndarray):
-        return float(np.vdot(a, b))
+        return np.vdot(a, b)  # a float of NumPy's: divided by zero, it is infinite
     return library(a).sum(a * b)
 
 

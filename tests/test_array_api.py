@@ -309,10 +309,13 @@ def test_a_step_reads_its_device_once(library, problem, monkeypatch):
     assert [read for read in reads if read < 5] == [2] + (len(passes) - 1) * [4]
 
 
+CHECKS = (
+    list(estimator_checks._yield_array_api_checks(SoftmaxGDClassifier())) if HAS_DEVICES else []
+)
+
+
 @pytest.mark.parametrize(
-    "check",
-    list(estimator_checks._yield_array_api_checks(SoftmaxGDClassifier())) if HAS_DEVICES else [],
-    ids=lambda check: "-".join(map(str, check.keywords.values())),
+    "check", CHECKS, ids=["-".join(map(str, check.keywords.values())) for check in CHECKS]
 )
 def test_scikit_learn_checks(check):
     """All that scikit-learn has; those for which a library or a device is missing, skip."""

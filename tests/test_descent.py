@@ -272,6 +272,17 @@ def test_a_gradient_that_shrinks_is_no_reason_where_the_loss_should_have_fallen(
     assert after.step < 1e-10  # only where rounding may have hidden it
 
 
+def test_a_direction_that_is_no_number_is_not_taken():
+    """As where rounding leaves a model no curvature along the newest pair."""
+    pair = Pair(np.ones((1, 2)), np.ones((1, 2)), 2.0)
+    with np.errstate(all="ignore"):
+        step = quasi_newton_step(np.ones((1, 2)), [pair], lambda gradient: 0.0 * gradient)
+        assert np.isnan(step).all()
+        objective = SimpleNamespace(precision=1e-16, value_and_gradient=None)
+        state = State(0, np.zeros((1, 2)), 1.0, np.ones((1, 2)), n_passes=1)
+        assert _line_search(objective, state, -step) == state
+
+
 @pytest.mark.parametrize("end", [(np.inf, np.inf), (np.nan, 1.0), (1.0, np.nan)])
 def test_a_step_to_where_nothing_is_finite_is_cut_to_a_tenth(end):
     assert _cubic_minimizer(1.0, -1.0, *end) == 0.1
