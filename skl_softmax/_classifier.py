@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from skl_softmax._array_api import OnDevice
 from skl_softmax._callbacks import Callbacks
 from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
 from skl_softmax._fitted import FittedMixin
@@ -407,17 +406,13 @@ class SoftmaxGDClassifier(
             problem, descent = plan(self, task, workers, coef, intercept)
             validation_loss = None if held_out is None else task.cross_entropy(*held_out, workers)
             run = follow(self, problem, descent, validation_loss, callbacks)
-            self.__dict__.update(run.attributes())
+            self.__dict__.update(run.attributes(task.X))
             try:
                 warning = outcome(self, run, task, workers)
             except KeyboardInterrupt:  # what is fitted, is
                 warning, self.stop_reason_ = None, "interrupted"
             self.n_passes_ = problem.n_passes
         callbacks.end()
-        if isinstance(task.X, OnDevice):  # what was fitted there, stays there
-            for name, value in run.attributes().items():
-                if isinstance(value, np.ndarray):
-                    setattr(self, name, task.X.put(value))
         return warning
 
     def _check_samples(

@@ -16,6 +16,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
 from skl_softmax._classifier import SoftmaxGDClassifier
+from skl_softmax._compat import is_on_device
 from skl_softmax._folds import Fold, fit_fold, mean_of_bests
 from skl_softmax._given import Samples
 from skl_softmax._path import (
@@ -209,6 +210,11 @@ class SoftmaxGDClassifierCV(
             for the last.
         """
         ratios, strengths = self._check_parameters()
+        if is_on_device(X):
+            raise TypeError(
+                "SoftmaxGDClassifierCV takes arrays of NumPy; GridSearchCV takes others, with"
+                " SoftmaxGDClassifier."
+            )
         model = self._classifier()
         samples = check_input(model, X, y, sample_weight, all_finite=True, in_memory=True)
         alphas = _grids(model, samples, ratios, strengths, self.eps)

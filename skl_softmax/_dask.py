@@ -116,7 +116,9 @@ def call(
     """What a method of `RowSums` returns for a chunk, in one thread: the workers have their own."""
     with Workers(at_most=1) as workers, np.errstate(all="ignore"):
         rows = Rows(chunk.X, n_outputs, workers, dtype=dtype)
-        found = getattr(RowSums(rows, chunk.y, chunk.weights), method)(*arguments)
+        # Which rows are left out would depend on the chunks.
+        sums = RowSums(rows, chunk.y, chunk.weights, leaves_out=False)
+        found = getattr(sums, method)(*arguments)
         return found if isinstance(found, tuple) else (found,)
 
 
@@ -162,10 +164,16 @@ class OnCluster:
     def assert_finite(self, **names: Any) -> None:
         """Raise a ValueError if a number of X is not finite."""
 
-        def check(chunk: Chunk) -> None:
-            assert_all_finite(chunk.X, **names)
+        def complaint(chunk: Chunk) -> str:  # not raised there: workers log what is
+            try:
+                assert_all_finite(chunk.X, **names)
+            except ValueError as error:
+                return str(error)
+            return ""
 
-        dask.compute(*[dask.delayed(check)(chunk) for chunk in self.chunks])
+        found = dask.compute(*[dask.delayed(complaint)(chunk) for chunk in self.chunks])
+        if any(found):
+            raise ValueError(next(filter(None, found)))
 
 
 class ClusterSums:

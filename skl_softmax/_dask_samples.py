@@ -10,7 +10,7 @@ from typing import Any
 import dask
 import dask.array as da
 import numpy as np
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from skl_softmax._dask import (
     CHUNK_OPTIONS,
@@ -26,6 +26,7 @@ from skl_softmax._given import Given, Samples
 from skl_softmax._labels import check_two_classes
 from skl_softmax._model import SoftmaxModel
 from skl_softmax._rows import Array, Matrix
+from skl_softmax._validation import check_columns
 from skl_softmax._weights import class_factors
 
 
@@ -40,10 +41,12 @@ def check_dask(estimator: Any, given: Given) -> tuple[Array, Samples, Samples | 
     The weights of each sum to one. X is loaded, and looked at once: to see which labels there are,
     unless `given` has them, and how many samples.
     """
-    _check_one_engine(X=given.X, y=given.y, sample_weight=given.sample_weight)
+    check_one_engine(X=given.X, y=given.y, sample_weight=given.sample_weight)
     if given.is_proba:
         raise TypeError("fit_proba takes arrays in memory: on a cluster there are labels only.")
-    known = None if given.classes is None else np.unique(np.asarray(given.classes))
+    known = None if given.classes is None else np.unique(column_or_1d(given.classes))
+    if known is not None:
+        check_two_classes(known)
     _set_features(estimator, given.X, reset=True)
     chunks, summary = _load(given.X, given.y, given.sample_weight, known, "")
     check_two_classes(summary.classes)
@@ -55,7 +58,12 @@ def check_dask(estimator: Any, given: Given) -> tuple[Array, Samples, Samples | 
     held_out = None
     if given.X_val is not None or given.y_val is not None or given.sample_weight_val is not None:
         names = {"X_val": given.X_val, "y_val": given.y_val}
-        _check_one_engine(**names, sample_weight_val=given.sample_weight_val)
+        missing = [name for name, part in names.items() if part is None]
+        if missing:
+            raise ValueError(
+                f"A validation set needs both X_val and y_val: {missing[0]} is missing."
+            )
+        check_one_engine(**names, sample_weight_val=given.sample_weight_val)
         _set_features(estimator, given.X_val, reset=False)
         loaded = _load(given.X_val, given.y_val, given.sample_weight_val, summary.classes, "_val")
         held_out = _weigh(*loaded, factors, given.X.shape[1], "sample_weight_val")
@@ -66,13 +74,13 @@ def check_dask(estimator: Any, given: Given) -> tuple[Array, Samples, Samples | 
     return summary.classes, train, held_out
 
 
-def _check_one_engine(**collections: Any) -> None:
-    """Raise a TypeError unless all are Dask's; weights may be None."""
+def check_one_engine(**collections: Any) -> None:
+    """Raise a TypeError unless all are arrays or data frames of Dask; weights may be None."""
     for name, collection in collections.items():
         is_optional = name.startswith("sample_weight") and collection is None
-        if not (is_optional or is_dask(collection)):
+        if not (is_optional or (is_dask(collection) and hasattr(collection, "_meta"))):
             raise TypeError(
-                f"{name} must be a Dask collection as the others are, got"
+                f"{name} must be a Dask array or data frame as the others are, got"
                 f" {type(collection).__name__}: dask.array.from_array({name}, chunks=…) makes one."
             )
 
@@ -81,12 +89,12 @@ def _set_features(estimator: Any, X: Any, *, reset: bool) -> None:
     """Take down, or check, the features' number and names."""
     if X.ndim != 2:
         raise ValueError(f"X must have two dimensions, got {X.ndim}.")
-    # A data frame's names are known of an empty one like it.
-    validate_data(estimator, _meta_of(X), reset=reset, skip_check_array=True)
-
-
-def _meta_of(X: Any) -> Any:
-    return X if isinstance(X, da.Array) else X._meta
+    # An empty one like it knows of types, and a data frame's of names.
+    check_columns(X._meta)
+    if np.ma.isMaskedArray(X._meta):
+        raise ValueError("Input X holds masked numbers, where numbers are needed.")
+    like = X if isinstance(X, da.Array) else X._meta
+    validate_data(estimator, like, reset=reset, skip_check_array=True)
 
 
 def _load(
@@ -159,13 +167,7 @@ def blocks(X: Any) -> list[Task]:
 def _column(column: Any, X: Any, n_chunks: int, name: str) -> list[Task]:
     """The chunks of labels or weights that go with those of X."""
     if isinstance(X, da.Array) and isinstance(column, da.Array):
-        if column.ndim != 1:
-            raise ValueError(f"{name} must have one dimension, got {column.ndim}.")
-        are_known = not (np.isnan(X.chunks[0]).any() or np.isnan(column.chunks[0]).any())
-        if are_known:
-            if column.shape[0] != X.shape[0]:
-                raise ValueError(f"{name} has {column.shape[0]} entries for {X.shape[0]} samples.")
-            column = column.rechunk((X.chunks[0],))
+        column = cut_alike(column, X.chunks[0], name)
     found = blocks(column)
     if len(found) != n_chunks:
         raise ValueError(
@@ -174,6 +176,17 @@ def _column(column: Any, X: Any, n_chunks: int, name: str) -> list[Task]:
             "lengths=True) of a data frame, or cut both alike."
         )
     return found
+
+
+def cut_alike(column: da.Array, lengths: tuple[float, ...], name: str) -> da.Array:
+    """Labels or weights cut into chunks of those lengths, if all are known."""
+    if column.ndim != 1:
+        raise ValueError(f"{name} must have one dimension, got {column.ndim}.")
+    if np.isnan(lengths).any() or np.isnan(column.chunks[0]).any():
+        return column
+    if column.shape[0] != sum(lengths):
+        raise ValueError(f"{name} has {column.shape[0]} entries for {sum(lengths)} samples.")
+    return column.rechunk((lengths,))
 
 
 def _weigh(

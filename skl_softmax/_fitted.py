@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import matrix_descent
 from skl_softmax._model import dense
+from skl_softmax._on_device import to_numpy
 from skl_softmax._predictions import StagedMixin
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._rows import Array, Matrix
@@ -167,7 +168,7 @@ class FittedMixin(StagedMixin):
         )
         for name in ("classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
-                setattr(exported, name, deepcopy(getattr(self, name)))
+                setattr(exported, name, deepcopy(to_numpy(getattr(self, name))))
         exported.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
         return exported
 
@@ -186,6 +187,8 @@ class FittedMixin(StagedMixin):
             If there are no weights yet.
         """
         check_is_fitted(self)
+        if to_numpy(self.coef_) is not self.coef_:
+            raise ValueError("sparsify is for NumPy's arrays: coef_ is one of another library.")
         self.coef_ = sparse.csr_array(self.coef_)
         return self
 

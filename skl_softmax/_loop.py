@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skl_softmax._array_api import OnDevice
 from skl_softmax._callbacks import Callbacks
 from skl_softmax._descent import State
 from skl_softmax._on_device import to_numpy
@@ -58,8 +59,8 @@ class Run:
     gap: float | None
     converged: bool
 
-    def attributes(self) -> dict[str, Any]:
-        """What a fitted estimator has of it."""
+    def attributes(self, X: Any = None) -> dict[str, Any]:
+        """What a fitted estimator has of it; arrays are where X is, if that is on a device."""
         losses, passes, validation_losses, weights = zip(*self.steps, strict=True)
         found = {
             "coef_": self.weights[0],
@@ -79,6 +80,8 @@ class Run:
             found |= {"coef_history_": np.array(coefs), "intercept_history_": np.array(intercepts)}
         if self.gap is not None:
             found["gap_"] = self.gap
+        if isinstance(X, OnDevice):
+            found |= {name: X.put(a) for name, a in found.items() if isinstance(a, np.ndarray)}
         return found
 
 
@@ -106,7 +109,7 @@ def follow(
                 callbacks.end_step(None)
                 break
             log.add(state)
-            is_asked = callbacks.end_step(lambda: log.run("callback").attributes())
+            is_asked = callbacks.end_step(lambda: log.run("callback").attributes(problem.task.X))
             reason = log.reason() or ("callback" if is_asked else "")
             if not reason and state.iteration >= estimator.max_iter:
                 reason = "max_iter"

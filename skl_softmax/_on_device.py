@@ -8,15 +8,17 @@ Knows nothing of the objective or the steps.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn import config_context
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, validate_data
+from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from skl_softmax._array_api import DeviceArray, OnDevice, probabilities
-from skl_softmax._compat import is_on_device, move_to, namespace_and_device
+from skl_softmax._compat import HAS_DEVICES, is_on_device, move_to, namespace_and_device
 from skl_softmax._labels import check_two_classes, encode_labels, plain
 from skl_softmax._model import row_per_class
 from skl_softmax._rows import Array
@@ -24,7 +26,21 @@ from skl_softmax._rows import Array
 
 def to_numpy(array: Any) -> Any:
     """An array of another library as NumPy's; anything else as it is."""
-    return move_to(array, xp=np, device="cpu") if is_on_device(array) else array
+    is_elsewhere = hasattr(array, "__dlpack__") and not isinstance(array, np.ndarray)
+    if not (HAS_DEVICES and is_elsewhere):
+        return array
+    with config_context(array_api_dispatch=True):  # models outlive the setting
+        return move_to(array, xp=np, device="cpu")
+
+
+def on_host(estimator: Any) -> Any:
+    """A fitted estimator with NumPy's arrays alone: itself, if it has no others."""
+    arrays = {name: to_numpy(value) for name, value in vars(estimator).items()}
+    if all(arrays[name] is value for name, value in vars(estimator).items()):
+        return estimator
+    host = copy(estimator)
+    vars(host).update(arrays)
+    return host
 
 
 def open_on_device(estimator: Any, X: DeviceArray, *, reset: bool, all_finite: bool) -> OnDevice:
@@ -38,16 +54,20 @@ def open_on_device(estimator: Any, X: DeviceArray, *, reset: bool, all_finite: b
 
 def encode_device_labels(y: Any, X: OnDevice) -> tuple[Array, Array]:
     """Return the sorted classes and each label's place among them, (n_samples,), both NumPy's."""
-    check_consistent_length(X, y)
     if not is_on_device(y):
-        return encode_labels(np.asarray(plain(y)))
+        y = column_or_1d(plain(y), warn=True)
+        check_consistent_length(X, y)
+        return encode_labels(y)
+    check_consistent_length(X, y)
     xp, _ = namespace_and_device(y)
+    if y.ndim != 1:
+        y = column_or_1d(y, warn=True)  # a column, or an error that says what is allowed
     values, places = xp.unique_inverse(y)
     classes = to_numpy(values)
     check_classification_targets(classes)
     check_two_classes(classes)
     small = xp.uint8 if len(classes) < 256 else xp.int32  # there is no need to move more
-    return classes, to_numpy(xp.astype(xp.reshape(places, (-1,)), small))
+    return classes, to_numpy(xp.astype(places, small))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from skl_softmax._model import SoftmaxModel, dense
 from skl_softmax._on_device import DeviceModel, to_numpy
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._samples import known_matrix
-from skl_softmax._validation import check_columns, check_out
+from skl_softmax._validation import check_columns, check_out, refuse_dask
 
 
 class PredictionMixin:
@@ -127,6 +127,7 @@ class PredictionMixin:
     def _check_X(self, X: Any, method: str, *, all_finite: bool = False) -> Any:
         """Return X as the model takes it, which checks for itself, block by block, for NaN."""
         check_is_fitted(self)
+        refuse_dask(X=X)
         check_columns(X)
         if HAS_DEVICES:
             check_same_namespace(X, self, attribute="coef_", method=method)

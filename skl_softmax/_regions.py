@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from skl_softmax._kernels import softmax_block
+from skl_softmax._on_device import to_numpy
 from skl_softmax._pictures import (
     LONGEST_LEGEND,
     Drawn,
@@ -183,7 +184,7 @@ class DecisionRegionsDisplay(Drawn):
         check_choice("response_method", response_method, ["predict", "predict_proba"])
         if not isinstance(grid_resolution, int | np.integer) or grid_resolution < 2:
             raise ValueError(f"grid_resolution must be an int, 2 or more, got {grid_resolution!r}.")
-        found = trained(estimator)
+        found, X, y = trained(estimator), to_numpy(X), to_numpy(y)
         plane = Plane.of(X, features, feature_names)
         labels = None if y is None else check_labels(y, found.classifier.classes_)
         if labels is not None and len(labels) != len(plane.X):

@@ -30,14 +30,16 @@ class RowSums:
         then the mean over the classes, with those as weights.
     weights : ndarray of float64, (n_samples,)
         Non-negative, summing to one; may be a broadcast scalar.
+    leaves_out : bool, default=True
+        Whether rows without curvature are left out of a block's curvature sums.
     """
 
-    def __init__(self, rows: Rows, y: Array, weights: Array) -> None:
+    def __init__(self, rows: Rows, y: Array, weights: Array, *, leaves_out: bool = True) -> None:
         self.rows, self.weights = rows, weights
         self.n_samples, self.n_features = rows.n_samples, rows.n_features
         self.n_outputs, self.dtype = rows.n_outputs, rows.dtype
         self.is_sparse, self.may_copy = rows.is_sparse, not rows.is_on_disk
-        self._has_labels = y.ndim == 1
+        self._has_labels, self._leaves_out = y.ndim == 1, leaves_out
         self._block_loss, self._targets = block_loss(y, rows.n_outputs, rows.dtype)
 
     @property
@@ -136,6 +138,10 @@ class RowSums:
             to_proba(logits)
             yield block, logits
 
+    def _essential(self, curvature: Array, weights: Array) -> Array:
+        """Which rows of a block go into its curvature sums."""
+        return essential(curvature, weights) if self._leaves_out else np.arange(len(weights))
+
     def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
         n_dof = frame.n_dof
@@ -148,7 +154,7 @@ class RowSums:
                 else:
                     curvature = curvature_of_softmax(proba) / (self.n_outputs - 1)
                 weights = self.weights[block.rows]
-                kept = essential(curvature, weights)
+                kept = self._essential(curvature, weights)
                 rows = standardized(block.X, kept, frame)
                 rows *= np.sqrt((curvature * weights).take(kept))
                 gram += rows @ rows.T
@@ -169,7 +175,7 @@ class RowSums:
                 weights = self.weights[block.rows]
                 proba *= 1.0 - proba
                 for gram, curvature in zip(grams, proba, strict=True):
-                    kept = essential(curvature, weights)
+                    kept = self._essential(curvature, weights)
                     weighted = buffer[: n_dof * len(kept)].reshape(n_dof, -1)
                     roots = np.sqrt(curvature * weights)
                     if len(kept) == len(roots):
@@ -192,7 +198,7 @@ class RowSums:
             diagonal, products = np.zeros((n_free, n_dof)), np.zeros((n_free, n_free))
             for block, proba in self._proba(run, coef, intercept):
                 weights = self.weights[block.rows]
-                kept = essential(curvature_of_softmax(proba), weights)
+                kept = self._essential(curvature_of_softmax(proba), weights)
                 rows = standardized(block.X, kept, frame)
                 rows *= np.sqrt(weights.take(kept))
                 mixed = proba[:-1].take(kept, axis=1)[:, np.newaxis] * rows
@@ -220,7 +226,7 @@ class RowSums:
             hessian = np.zeros((n_free, n_free))
             for block, proba in self._proba(run, coef, intercept):
                 weights = self.weights[block.rows]
-                kept = essential(curvature_of_softmax(proba), weights)
+                kept = self._essential(curvature_of_softmax(proba), weights)
                 rows = standardized(block.X, kept, frame)
                 rows *= np.sqrt(weights.take(kept))
                 mixed = np.empty((n_free, len(kept)))

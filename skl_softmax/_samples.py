@@ -22,7 +22,7 @@ from skl_softmax._on_device import encode_device_labels, open_on_device, to_nump
 from skl_softmax._on_disk import OnDisk, derived, is_on_disk, parts_of
 from skl_softmax._out_of_core import open_matrix, read_known, read_samples
 from skl_softmax._rows import Array, Matrix
-from skl_softmax._validation import check_columns
+from skl_softmax._validation import check_columns, refuse_dask
 from skl_softmax._weights import check_sample_weight, class_factors, total_of, totals_of
 
 X_OPTIONS: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
@@ -37,7 +37,9 @@ def check_samples(
     The weights of each sum to one. Without `all_finite`, X may hold numbers that are not. What is
     on disk stays there, unless it must be `in_memory`.
     """
-    if is_on_disk(given.X) and not (in_memory or _is_to_be_split(estimator, given)):
+    refuse_dask(X=given.X, y=given.y, sample_weight=given.sample_weight, X_val=given.X_val)
+    if is_on_disk(given.X) and not in_memory:
+        _refuse_to_split(estimator, given)
         classes, train = read_samples(estimator, given)
     elif is_on_device(given.X):
         classes, train = _check_on_device(estimator, given, all_finite=all_finite)
@@ -84,16 +86,13 @@ def _check_on_device(estimator: Any, given: Given, *, all_finite: bool) -> tuple
     return classes, Samples(X, y, weights)
 
 
-def _is_to_be_split(estimator: Any, given: Given) -> bool:
-    """Whether early stopping holds out some of the samples, which copies them."""
-    if not estimator.early_stopping or given.X_val is not None:
-        return False
-    if isinstance(given.X, np.ndarray):
-        return True
-    raise ValueError(
-        "early_stopping=True would copy samples that are not in memory: pass a validation set,"
-        " X_val and y_val."
-    )
+def _refuse_to_split(estimator: Any, given: Given) -> None:
+    """Raise a ValueError if early stopping would hold out some of the samples, copying them."""
+    if estimator.early_stopping and given.X_val is None:
+        raise ValueError(
+            "early_stopping=True would copy samples that are not in memory: pass a validation set,"
+            " X_val and y_val."
+        )
 
 
 def _check_validation(estimator: Any, given: Given, classes: Array) -> Samples | None:

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skl_softmax._model import SoftmaxModel, dense, row_per_class
+from skl_softmax._on_device import on_host, to_numpy
 from skl_softmax._rows import Array
 
 
@@ -36,7 +37,7 @@ class Trained:
         """From the X that the whole estimator takes to the classifier's, checked."""
         for steps in self.before:
             X = steps.transform(X)
-        return self.classifier._check_X(X, "decision_function")
+        return self.classifier._check_X(to_numpy(X), "decision_function")
 
     def feature_names(self) -> Any:
         """What the classifier's features are called, or None."""
@@ -91,7 +92,7 @@ def trained(estimator: Any) -> Trained:
             "The display needs a fitted SoftmaxGDClassifier, or a Pipeline or refitted search that"
             f" ends in one, got {type(inner).__name__}."
         )
-    return Trained(inner, tuple(before))
+    return Trained(on_host(inner), tuple(before))
 
 
 def names_of(columns: Any, n_features: int, given: Sequence[str] | None = None) -> list[str]:

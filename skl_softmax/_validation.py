@@ -105,6 +105,16 @@ def check_out(out: Any, shape: tuple[int, ...], values: Array) -> None:
         )
 
 
+def refuse_dask(**collections: Any) -> None:
+    """Raise a TypeError if one is a Dask collection: it would be loaded without a word."""
+    for name, collection in collections.items():
+        if hasattr(collection, "__dask_graph__"):
+            raise TypeError(
+                f"{name} is a Dask collection: skl_softmax.dask.DaskSoftmaxGDClassifier uses it"
+                f" where it is, and {name}.compute() brings it into memory."
+            )
+
+
 def check_columns(X: Any, name: str = "X") -> None:
     """Refuse a data frame, pandas' or Polars', that has columns of categories, text or times.
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 try:
-    import dask.array as da
+    import dask.array  # noqa: F401
 except ImportError as error:
     raise ImportError(
         'skl_softmax.dask needs Dask, which is optional: python -m pip install "skl_softmax[dask]"'
@@ -22,7 +21,14 @@ except ImportError as error:
 from skl_softmax._callbacks import Callbacks
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._compat import with_callbacks
-from skl_softmax._dask_samples import check_dask, is_dask, predict_lazily, to_array
+from skl_softmax._dask_samples import (
+    check_dask,
+    check_one_engine,
+    cut_alike,
+    is_dask,
+    predict_lazily,
+    to_array,
+)
 from skl_softmax._given import Given, Samples
 from skl_softmax._rows import Array
 
@@ -61,8 +67,9 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
 
     Notes
     -----
-    Where a model of curvature leaves out rows without any, it does so chunk by chunk, and looks
-    for steps a little other: then results agree as far as `tol` goes, and the minimum is the same.
+    `SoftmaxGDClassifier` leaves rows without curvature out of its models, and descends among
+    combinations of the rows where there are fewer of them than columns. Here neither is done: near
+    separation, and of wide data, the results of both agree as far as `tol` goes.
 
     Examples
     --------
@@ -128,8 +135,7 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
     def _check_samples(
         self, given: Given, *, all_finite: bool
     ) -> tuple[Array, Samples, Samples | None]:
-        parts = (given.X, given.y, given.sample_weight, given.X_val, given.y_val)
-        if any(is_dask(part) for part in parts):
+        if any(is_dask(part) for part in vars(given).values()):
             return check_dask(self, given)
         if given.classes is not None and not given.is_proba:
             raise TypeError("classes is for Dask collections: in arrays all labels are at hand.")
@@ -157,13 +163,16 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         -------
         score : float, or dask.array.Array of shape ()
         """
-        if not is_dask(X):
+        if not any(is_dask(part) for part in (X, y, sample_weight)):
             return super().score(X, y, sample_weight)
-        hits = da.map_blocks(np.equal, self.predict(X), to_array(y), dtype=bool)
+        check_one_engine(X=X, y=y, sample_weight=sample_weight)
+        predicted: Any = self.predict(X)
+        lengths = predicted.chunks[0]
+        hits = predicted == cut_alike(to_array(y), lengths, "y")
         if sample_weight is None:
             score = hits.mean()
         else:
-            weights = to_array(sample_weight)
+            weights = cut_alike(to_array(sample_weight), lengths, "sample_weight")
             score = (hits * weights).sum() / weights.sum()
         return float(score.compute()) if compute else score
 

@@ -7,9 +7,20 @@ import numpy as np
 import pytest
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import estimator_checks
 
-from skl_softmax import SeparationWarning, SoftmaxGDClassifier, _array_api, _arrays, _on_device
+from skl_softmax import (
+    CoefPathDisplay,
+    DecisionRegionsDisplay,
+    LossCurveDisplay,
+    SeparationWarning,
+    SoftmaxGDClassifier,
+    SoftmaxGDClassifierCV,
+    _array_api,
+    _arrays,
+    _on_device,
+)
 from skl_softmax._compat import HAS_DEVICES, move_to
 from skl_softmax._given import Given
 from skl_softmax._problem import StandardizedProblem, Task
@@ -261,6 +272,61 @@ def test_numbers_that_are_not_finite(params, library, problem):
         model.predict(put(X))
     with pytest.raises(ValueError, match=r"X_val cannot be used: .*NaN"):
         model.fit(put(X[:600]), put(y[:600]), X_val=put(X), y_val=put(y))
+
+
+def test_labels_of_two_dimensions(library, problem):
+    put, fetch = library
+    X, y = problem
+    with pytest.raises(ValueError, match="1d array"):
+        SoftmaxGDClassifier().fit(put(X), put(np.stack([y, y], axis=1)))
+    with pytest.warns(DataConversionWarning):
+        found = SoftmaxGDClassifier().fit(put(X), put(y[:, np.newaxis]))
+    expected = SoftmaxGDClassifier().fit(X, y)
+    np.testing.assert_allclose(fetch(found.coef_), expected.coef_, rtol=1e-8)
+
+
+def test_models_outlive_the_setting(library, problem):
+    put, _ = library
+    X, y = problem
+    expected = SoftmaxGDClassifier().fit(X, y)
+    found = SoftmaxGDClassifier().fit(put(X), put(y))
+    with config_context(array_api_dispatch=False):
+        np.testing.assert_allclose(found.predict_proba(X), expected.predict_proba(X), atol=1e-9)
+        assert found.duality_gap(X, y) == pytest.approx(expected.duality_gap(X, y), rel=1e-4)
+        assert found.to_sklearn().score(X, y) == expected.score(X, y)
+    with pytest.raises(ValueError, match="sparsify is for NumPy's arrays"):
+        found.sparsify()
+
+
+def test_displays(library, problem):
+    pytest.importorskip("matplotlib")
+    put, _ = library
+    X, y = problem
+    here = SoftmaxGDClassifier(store_coef_history=True).fit(X, y)
+    there = SoftmaxGDClassifier(store_coef_history=True).fit(put(X), put(y))
+    for draw in (LossCurveDisplay.from_estimator, CoefPathDisplay.from_estimator):
+        lines, expected = (draw(model).figure_.axes[0].get_lines() for model in (there, here))
+        for line, other in zip(lines, expected, strict=True):
+            np.testing.assert_allclose(line.get_ydata(), other.get_ydata(), rtol=1e-6, atol=1e-8)
+    regions = DecisionRegionsDisplay.from_estimator(there, put(X), put(y), features=[0, 1])
+    assert regions.axes_[0].get_title()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_what_callbacks_get_is_there_too(library, problem):
+    callback = pytest.importorskip("sklearn.callback")
+    put, _ = library
+    X, y = problem
+    model = SoftmaxGDClassifier(max_iter=3, tol=0)
+    model.set_callbacks(callback.ScoringMonitor(scoring="accuracy")).fit(put(X), put(y))
+    assert model.n_iter_ == 3
+
+
+def test_cross_validation_of_its_own_is_for_numpy(library, problem):
+    put, _ = library
+    X, y = problem
+    with pytest.raises(TypeError, match="GridSearchCV takes others"):
+        SoftmaxGDClassifierCV().fit(put(X), put(y))
 
 
 def test_what_is_elsewhere_is_refused(library, problem):
