@@ -64,6 +64,30 @@ class OnDevice:
         """The logits (n_samples, n_outputs)."""
         return linear(self.X, self.put(coef, self.X.dtype), self.put(intercept, self.X.dtype))
 
+    def row_products(self, weights: Array, *, fit_intercept: bool) -> tuple[Array, Array, Array]:
+        """Of few rows, centred by their weighted means: those means, variances and Gram matrix.
+
+        (n_features,) twice, and (n_samples, n_samples); the mean is zero without an intercept.
+        """
+        rows = self.xp.astype(self.X, self.widest)
+        weight = self.put(weights, self.widest)
+        # One row off first: then a constant column's mean is exact, and its variance zero.
+        center = rows[int(np.argmax(weights > 0.0)), :] * float(fit_intercept)
+        rows = rows - center
+        mean = weight @ rows * float(fit_intercept)
+        rows -= mean
+        found = self.fetch(center + mean, weight @ (rows * rows), rows @ rows.T)
+        return found[0], found[1], found[2]
+
+    def combine(self, of_rows: Array) -> Array:
+        """Combinations of the rows, (n_outputs, n_samples) times X."""
+        return self.fetch(self.put(of_rows, self.widest) @ self.xp.astype(self.X, self.widest))[0]
+
+    def project(self, coef: Array) -> Array:
+        """The logits (n_outputs, n_samples) of coefficients."""
+        X = self.xp.astype(self.X, self.widest)
+        return self.fetch(self.put(coef, self.widest) @ X.T)[0]
+
     def assert_finite(self, **names: Any) -> None:
         """Raise a ValueError if a number of it is not finite."""
         assert_all_finite(self.X, **names)

@@ -44,7 +44,7 @@ class OnDisk:
 
     Parameters
     ----------
-    source : array with `shape`, `dtype` and ``source[start:stop]``
+    source : array with `shape`, `dtype` and ``source[start:stop]``; if wide, ``[:, start:stop]``
         Stored in chunks of ``source.chunks[0]`` rows, if it has such an attribute.
     dtype : dtype, default=None
         What rows are converted to. None: the source's.
@@ -61,9 +61,9 @@ class OnDisk:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: slice | NDArray[np.integer]) -> NDArray[Any]:
-        """Some rows, (rows, …): consecutive ones, or sorted indices."""
-        if isinstance(rows, slice) or isinstance(self._source, np.ndarray):
+    def __getitem__(self, rows: Any) -> NDArray[Any]:
+        """Some rows, (rows, …): consecutive ones, or sorted indices; or of all, some columns."""
+        if isinstance(rows, slice | tuple) or isinstance(self._source, np.ndarray):
             return np.asarray(self._source[rows], dtype=self.dtype)
         found = [
             self[stretch][rows[first:last] - stretch.start]

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from skl_softmax._array_api import OnDevice
+from skl_softmax._array_api import DeviceSums, OnDevice
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, constant_descent, matrix_descent
 from skl_softmax._device_objective import DeviceObjective
@@ -61,7 +61,7 @@ def _plan_auto(estimator: Any, task: Task, workers: Workers, coef: Array, interc
     objective = problem.objective
     if isinstance(objective, L1Objective):
         return problem, l1_descent(objective, params, l1_curvature_kinds)
-    if isinstance(task.X, OnDevice):
+    if isinstance(objective.sums, DeviceSums):  # not so in the row space, which is at hand
         there = DeviceObjective(objective, problem.center, problem.scale)
         params, kinds = there.place(params), curvature_kinds(there)
         return problem, matrix_descent(there, params, kinds, there.size)

@@ -15,9 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 
+from skl_softmax._array_api import OnDevice
+from skl_softmax._on_disk import OnDisk
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._threads import Workers
 
+FEW_ROWS = 2**11
 COLUMNS = 1024  # of X at a time, so that no centred or converted copy of it need exist
 
 
@@ -40,12 +43,14 @@ class RowSpace:
     coordinates: Array
     scale: Array
     _combinations: Array  # (n_samples, rank): Q = X_cᵀ combinations
-    _X: Array
+    _X: Matrix
 
     def expand(self, coef: Array) -> Array:
         """Turn coefficients of the coordinates (n_outputs, rank) into (n_outputs, n_features)."""
         # Each combination sums to zero if there is a center: the same rows, centred or not.
         of_rows = coef @ self._combinations.T  # (n_outputs, n_samples)
+        if hasattr(self._X, "combine"):
+            return np.asarray(self._X.combine(of_rows), dtype=self._X.dtype)
         expanded = np.empty((len(coef), self._X.shape[1]), dtype=self._X.dtype)
         for columns in _slices(self._X):
             expanded[:, columns] = of_rows @ self._X[:, columns]
@@ -53,33 +58,38 @@ class RowSpace:
 
     def reduce(self, coef: Array) -> Array:
         """Project coefficients (n_outputs, n_features) to the coordinates', (n_outputs, rank)."""
-        logits = np.zeros((len(coef), len(self._X)))
+        logits = np.zeros((len(coef), len(self._combinations)))
         logits -= (coef @ self.center)[:, np.newaxis]
-        for columns in _slices(self._X):
-            logits += coef[:, columns] @ self._X[:, columns].T
+        if hasattr(self._X, "project"):
+            logits += self._X.project(coef)
+        else:
+            for columns in _slices(self._X):
+                logits += coef[:, columns] @ self._X[:, columns].T
         return np.asarray(logits @ self._combinations)
 
 
-def _slices(X: Array) -> list[slice]:
+def _slices(X: Matrix) -> list[slice]:
     """The columns of X, a few at a time."""
     return [slice(start, start + COLUMNS) for start in range(0, X.shape[1], COLUMNS)]
 
 
 def is_wide(X: Matrix) -> bool:
     """Whether descending in the row space pays."""
-    return isinstance(X, np.ndarray) and X.shape[1] >= max(2 * X.shape[0], 200)
+    # Elsewhere only if what is made of X is small.
+    is_small = isinstance(X, OnDisk | OnDevice) and X.shape[0] <= FEW_ROWS
+    return (is_small or isinstance(X, np.ndarray)) and X.shape[1] >= max(2 * X.shape[0], 200)
 
 
 def row_space(
-    X: Array, weights: Array, workers: Workers, *, fit_intercept: bool
+    X: Matrix, weights: Array, workers: Workers, *, fit_intercept: bool
 ) -> RowSpace | None:
     """Return the row space of wide data where it is exact enough, else None.
 
     Its Gram matrix squares the columns' scales: where the largest hides the smallest in rounding,
     the columns are better left alone.
     """
-    weights = np.ascontiguousarray(weights)
-    first = np.argmax(weights > 0.0)
+    weights = np.ascontiguousarray(weights[:])
+    n_samples, first = len(weights), np.argmax(weights > 0.0)
 
     def measure(columns: slice) -> tuple[Array, Array, Array]:
         """Centers (columns,), variances (columns,) and the rows' Gram matrix."""
@@ -93,8 +103,12 @@ def row_space(
         rows *= rows
         return np.broadcast_to(center, rows.shape[1]), weights @ rows, gram
 
-    centers, squares, gram = [], [], np.zeros((len(X), len(X)))
-    for center, variances, part in workers.map(measure, _slices(X)):
+    if isinstance(X, OnDevice):
+        parts = iter([X.row_products(weights, fit_intercept=fit_intercept)])
+    else:
+        parts = iter(workers.map(measure, _slices(X)))
+    centers, squares, gram = [], [], np.zeros((n_samples, n_samples))
+    for center, variances, part in parts:
         centers.append(center)
         squares.append(variances)
         gram += part

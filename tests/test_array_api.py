@@ -114,6 +114,21 @@ def test_equal_to_numpy(params, library, problem, rng):
         np.testing.assert_allclose(stages, list(expected.staged_predict_proba(X)), atol=1e-9)
 
 
+@pytest.mark.parametrize("params", [{}, {"fit_intercept": False}], ids=str)
+def test_wide_data(params, library, rng):
+    put, fetch = library
+    X, y = rng.normal(size=(60, 300)) + 3.0, rng.integers(0, 3, 60)
+    X[:, 7] = 0.1  # a constant
+    weights = rng.random(60) * (np.arange(60) > 5)
+    expected = SoftmaxGDClassifier(**params).fit(X, y, weights)
+    found = SoftmaxGDClassifier(**params, warm_start=True).fit(put(X), put(y), put(weights))
+    np.testing.assert_allclose(fetch(found.coef_), expected.coef_, rtol=1e-7, atol=1e-9)
+    assert found.n_iter_ == expected.n_iter_
+    assert found.fit(put(X), put(y), put(weights)).n_iter_ == 0
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        found.fit(put(np.where(X > 5.0, np.nan, X)), put(y))
+
+
 def test_float32_stays_float32(library, problem):
     put, fetch = library
     X, y = problem

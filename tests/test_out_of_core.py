@@ -24,8 +24,11 @@ class Stored:
         self.read = []
 
     def __getitem__(self, rows):
-        assert isinstance(rows, slice)
-        self.read.append((rows.start, rows.stop))
+        if isinstance(rows, slice):
+            self.read.append((rows.start, rows.stop))
+        else:  # columns, of wide data
+            assert len(rows) == 2
+            assert isinstance(rows[1], slice)
         return self._array[rows].copy()
 
     def __array__(self, *args, **kwargs):
@@ -148,6 +151,23 @@ def test_chunks_are_read_as_they_are_stored(block_rows, run_operations, problem,
     assert all(start % 250 == 0 for start, _ in whole)
     assert all(stop % 250 == 0 or stop == N for _, stop in whole)
     assert max(stop - start for start, stop in whole) <= max(250, block_rows)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_wide_data(kind, rng, tmp_path, monkeypatch):
+    """Of few rows their space is found on disk too; of many it would be a copy."""
+    X = rng.normal(size=(60, 300)) + 3.0
+    X[:, 7] = 0.1  # a constant
+    y = rng.integers(0, 3, 60)
+    expected = SoftmaxGDClassifier().fit(X, y)
+    stored = stored_by(kind, X, tmp_path)
+    found = SoftmaxGDClassifier(warm_start=True).fit(stored, y)
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-7, atol=1e-9)
+    assert found.n_iter_ == expected.n_iter_
+    assert found.fit(stored, y).n_iter_ == 0
+    monkeypatch.setattr("skl_softmax._row_space.FEW_ROWS", 50)
+    monkeypatch.setattr("skl_softmax._problem.row_space", None)
+    SoftmaxGDClassifier().fit(stored, y)
 
 
 def test_columns_are_not_copied(rng, monkeypatch):
