@@ -1,7 +1,7 @@
 """Samples on other devices: the same sums by the array API standard, for PyTorch, CuPy and others.
 
-The data never leave their device. Weights of a model go there for a pass, and its sums come back,
-each in one piece; descents, models of curvature and what they decide are the same as for NumPy.
+The data never leave their device. Losses and gradients stay there for those whose weights are there
+too; for others, and all curvature, weights go there and sums come back, each in one piece.
 
 Imports no array library: arrays bring their own namespace. Knows nothing of steps or estimators;
 validates nothing.
@@ -60,9 +60,12 @@ class OnDevice:
         parts = np.split(numbers, ends[:-1])
         return [part.reshape(tuple(a.shape)) for part, a in zip(parts, arrays, strict=True)]
 
-    def linear(self, coef: Array, intercept: Array) -> DeviceArray:
-        """The logits (n_samples, n_outputs)."""
-        return linear(self.X, self.put(coef, self.X.dtype), self.put(intercept, self.X.dtype))
+    def linear(self, coef: Array, intercept: Array, X: DeviceArray = None) -> DeviceArray:
+        """The logits (rows, n_outputs) of some rows, or of all; of the wider type."""
+        X = self.X if X is None else X
+        if coef.dtype.itemsize > self.dtype.itemsize:
+            X = self.xp.astype(X, self.widest)
+        return linear(X, self.put(coef, X.dtype), self.put(intercept, X.dtype))
 
     def row_products(self, weights: Array, *, fit_intercept: bool) -> tuple[Array, Array, Array]:
         """Of few rows, centred by their weighted means: those means, variances and Gram matrix.
@@ -146,12 +149,6 @@ class DeviceSums:
             rows = slice(start, min(start + self._block_rows, self.n_samples))
             yield self._rows.X[rows, :], self._y[rows, ...], self._weights[rows]
 
-    def _logits(self, X: DeviceArray, coef: Array, intercept: Array) -> DeviceArray:
-        """The logits (rows, n_outputs), of X's type or the weights', whichever is wider."""
-        if coef.dtype.itemsize > self.dtype.itemsize:
-            X = self.xp.astype(X, self._rows.widest)
-        return linear(X, self.put(coef, X.dtype), self.put(intercept, X.dtype))
-
     def sample(self, n_samples: int) -> Self:
         """As `Sums` says."""
         chosen = choose(self.n_samples, n_samples)
@@ -199,7 +196,7 @@ class DeviceSums:
         """As `Sums` says."""
         losses = [
             self.xp.sum(
-                self._loss(self._logits(X, coef, intercept), y, weights)[0],
+                self._loss(self._rows.linear(coef, intercept, X), y, weights)[0],
                 dtype=self._rows.widest,
             )
             for X, y, weights in self._blocks()
@@ -266,7 +263,7 @@ class DeviceSums:
         """
         xp, widest = self.xp, self._rows.widest
         for X, _, weights in self._blocks():
-            logits = xp.astype(self._logits(X, coef, intercept), widest)
+            logits = xp.astype(self._rows.linear(coef, intercept, X), widest)
             yield xp.astype(X, widest), xp.astype(weights, widest), probabilities(xp, logits)
 
     def _standardized(self, X: DeviceArray, frame: Frame) -> DeviceArray:
@@ -361,7 +358,7 @@ class DeviceSums:
         sizes = self._rows.put(np.abs(coef).max(axis=0), self._rows.X.dtype)
         largest = float(np.abs(intercept).max())
         for X, y, weights in self._blocks():
-            logits = self._logits(X, coef, intercept)
+            logits = self._rows.linear(coef, intercept, X)
             rounding = eps * (xp.abs(X) @ sizes + largest)
             if self.n_outputs == 1:
                 lead = xp.where(y == 1, logits[:, 0], -logits[:, 0])
@@ -375,7 +372,7 @@ class DeviceSums:
 
     def largest_logit(self, coef: Array, intercept: Array) -> float:
         """As `Sums` says."""
-        logits = (self._logits(X, coef, intercept) for X, *_ in self._blocks())
+        logits = (self._rows.linear(coef, intercept, X) for X, *_ in self._blocks())
         return max(float(self.xp.max(self.xp.abs(some))) for some in logits)
 
 

@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from skl_softmax._labels import encode, find_classes, plain
 from skl_softmax._row_sums import RowSums
-from skl_softmax._rows import Array, Matrix, Moments, Rows
+from skl_softmax._rows import Array, Matrix, Moments, Rows, add
 from skl_softmax._sums import Frame, choose
 from skl_softmax._threads import Workers
 from skl_softmax._weights import finite_weights
@@ -35,7 +35,7 @@ CHUNK_OPTIONS: dict[str, Any] = {
     "ensure_min_samples": 0,
 }
 ARITY = 8  # sums that are added up by one task
-Task = Any  # a `dask.delayed` object
+Lazy = Any  # a `dask.delayed` object
 
 
 class Chunk(NamedTuple):
@@ -46,7 +46,7 @@ class Chunk(NamedTuple):
     X : ndarray or CSR (rows, n_features)
     y : ndarray (rows,)
         Labels as they were given, or their codes.
-    weights : ndarray (rows,), or None until they are encoded
+    weights : ndarray (rows,), or None: all equal, and not encoded yet
     """
 
     X: Matrix
@@ -122,7 +122,7 @@ def call(
         return found if isinstance(found, tuple) else (found,)
 
 
-def reduce_tree(merge: Callable[[Any, Any], Any], tasks: Sequence[Task]) -> Task:
+def reduce_tree(merge: Callable[[Any, Any], Any], tasks: Sequence[Lazy]) -> Lazy:
     """Merge what tasks return, a few at a time."""
     merge_few = dask.delayed(lambda few: reduce(merge, few), pure=False)
     while len(tasks) > 1:
@@ -145,7 +145,7 @@ class OnCluster:
 
     def __init__(
         self,
-        chunks: list[Task],
+        chunks: list[Lazy],
         lengths: list[int],
         n_features: int,
         dtype: np.dtype,
@@ -200,7 +200,7 @@ class ClusterSums:
         return found
 
     def _sum(self, method: str, *arguments: Any) -> Any:
-        return self._call(_add, method, *arguments)
+        return self._call(add, method, *arguments)
 
     def sample(self, n_samples: int) -> Self:
         """As `Sums` says; itself, if the rows chosen have no weight."""
@@ -228,7 +228,7 @@ class ClusterSums:
         n_features = int(np.count_nonzero(features))
         return self._over(list(dask.persist(*chunks)), self._rows.lengths, n_features)
 
-    def _over(self, chunks: list[Task], lengths: list[int], n_features: int) -> Self:
+    def _over(self, chunks: list[Lazy], lengths: list[int], n_features: int) -> Self:
         rows = OnCluster(chunks, lengths, n_features, self._rows.dtype, is_sparse=self.is_sparse)
         return type(self)(rows, self.n_outputs, self.dtype)
 
@@ -294,7 +294,3 @@ def take_columns(chunk: Chunk, features: Array) -> Chunk:
 def divide_weights(chunk: Chunk, total: float) -> Chunk:
     """The chunk with weights that many times smaller."""
     return chunk._replace(weights=chunk.weights / total)
-
-
-def _add(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(x + y for x, y in zip(a, b, strict=True))

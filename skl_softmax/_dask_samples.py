@@ -14,9 +14,9 @@ from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from skl_softmax._dask import (
     CHUNK_OPTIONS,
+    Lazy,
     OnCluster,
     Summary,
-    Task,
     encode_chunk,
     make_chunk,
     reduce_tree,
@@ -99,7 +99,7 @@ def _set_features(estimator: Any, X: Any, *, reset: bool) -> None:
 
 def _load(
     X: Any, y: Any, weights: Any, classes: Array | None, suffix: str
-) -> tuple[list[Task], Summary]:
+) -> tuple[list[Lazy], Summary]:
     """Load chunks where they are to stay, and return what is known of them; no empty ones."""
     rows = blocks(X)
     columns = [
@@ -155,7 +155,7 @@ def predict_lazily(estimator: Any, model: SoftmaxModel, method: str, X: Any) -> 
     return X.map_blocks(predict_chunk, drop_axis=1, dtype=dtype, meta=meta)
 
 
-def blocks(X: Any) -> list[Task]:
+def blocks(X: Any) -> list[Lazy]:
     """The chunks of rows, as tasks."""
     if isinstance(X, da.Array):
         if X.ndim == 2 and X.numblocks[1] > 1:
@@ -164,7 +164,7 @@ def blocks(X: Any) -> list[Task]:
     return list(X.to_delayed())
 
 
-def _column(column: Any, X: Any, n_chunks: int, name: str) -> list[Task]:
+def _column(column: Any, X: Any, n_chunks: int, name: str) -> list[Lazy]:
     """The chunks of labels or weights that go with those of X."""
     if isinstance(X, da.Array) and isinstance(column, da.Array):
         column = cut_alike(column, X.chunks[0], name)
@@ -190,7 +190,7 @@ def cut_alike(column: da.Array, lengths: tuple[float, ...], name: str) -> da.Arr
 
 
 def _weigh(
-    chunks: list[Task], summary: Summary, factors: Array, n_features: int, name: str
+    chunks: list[Lazy], summary: Summary, factors: Array, n_features: int, name: str
 ) -> Samples:
     """Return the samples with codes for labels, and weights that sum to one."""
     total = float(summary.totals @ factors)

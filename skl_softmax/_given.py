@@ -27,10 +27,12 @@ class Samples(NamedTuple):
 
     Attributes
     ----------
-    X : ndarray, CSR or `OnDisk` (n_samples, n_features)
+    X : ndarray, CSR, `OnDisk`, `OnDevice` or `OnCluster` (n_samples, n_features)
     y : ndarray or `Derived`
-        Codes of their classes (n_samples,), or probabilities of those (n_samples, n_classes).
+        Codes of their classes (n_samples,), or probabilities of those (n_samples, n_classes);
+        None on a cluster, where each chunk has its own.
     weights : ndarray or `Derived` (n_samples,)
+        None on a cluster.
     """
 
     X: Matrix

@@ -46,6 +46,8 @@ def on_host(estimator: Any) -> Any:
 def open_on_device(estimator: Any, X: DeviceArray, *, reset: bool, all_finite: bool) -> OnDevice:
     """Return X as it is computed with, if it has the features that it should have."""
     xp, _ = namespace_and_device(X)
+    if xp.isdtype(X.dtype, "complex floating"):
+        raise ValueError("Complex data not supported: X must hold real numbers.")
     dtypes = [xp.float64, xp.float32]
     return OnDevice(
         validate_data(estimator, X, reset=reset, dtype=dtypes, ensure_all_finite=all_finite)

@@ -18,7 +18,7 @@ from skl_softmax._given import Given, Samples
 from skl_softmax._labels import check_proba, check_two_classes, encode, find_classes, plain
 from skl_softmax._on_disk import Derived, OnDisk, stretches
 from skl_softmax._rows import Array
-from skl_softmax._weights import check_sample_weight, finite_weights
+from skl_softmax._weights import check_length, check_sample_weight, finite_weights
 
 
 def open_matrix(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> OnDisk:
@@ -71,8 +71,7 @@ def _open_weights(sample_weight: Any, n_samples: int, name: str) -> Any:
         sample_weight = OnDisk(sample_weight)
     elif not isinstance(sample_weight, np.ndarray) or sample_weight.ndim != 1:
         return check_sample_weight(sample_weight, n_samples, name)
-    if len(sample_weight) != n_samples:
-        finite_weights(np.ones(len(sample_weight)), n_samples, name)  # says what is wrong
+    check_length(sample_weight, n_samples, name)
     largest = 0.0
     for rows in stretches(n_samples):
         some = sample_weight[rows]

@@ -165,7 +165,7 @@ class Rows:
         self, function: Callable[[list[Block]], tuple[Any, ...]], *, size: int = 0
     ) -> tuple[Any, ...]:
         """Add up the tuples ``function(run)``, in order; `size` as in `reduce`."""
-        total: tuple[Any, ...] = self.reduce(_add, function, size=size)
+        total: tuple[Any, ...] = self.reduce(add, function, size=size)
         return total
 
     def linear(
@@ -254,7 +254,8 @@ def _first_positive(weights: Array) -> int:
     return 0
 
 
-def _add(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
+def add(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The sums of what two tuples hold."""
     return tuple(x + y for x, y in zip(a, b, strict=True))
 
 

@@ -16,6 +16,8 @@ from skl_softmax._on_disk import Derived, stretches
 from skl_softmax._rows import Array
 from skl_softmax._validation import check_number
 
+ALLOWED = "a number or a 1D array of finite numbers >= 0, one for each sample"
+
 
 def check_sample_weight(sample_weight: Any, n_samples: int, name: str) -> Array:
     """Return the weights (n_samples,), the largest of them one; all one is a broadcast scalar."""
@@ -83,12 +85,20 @@ def _relative(weights: Array) -> Array:
     return weights / largest if largest > 0.0 else weights
 
 
+def check_length(weights: Any, n_samples: int, name: str) -> None:
+    """Raise a ValueError unless there is a weight for each sample."""
+    if len(weights) != n_samples:
+        raise ValueError(
+            f"{name} must be {ALLOWED}, got {len(weights)} for X with {n_samples} samples."
+        )
+
+
 def finite_weights(sample_weight: Any, n_samples: int, name: str) -> Array:
+    """Return the weights (n_samples,) as they are, if they are allowed."""
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight)
-    allowed = "a number or a 1D array of finite numbers >= 0, one for each sample"
     if np.ma.is_masked(sample_weight):
-        raise ValueError(f"{name} must be {allowed}: some are masked.")
+        raise ValueError(f"{name} must be {ALLOWED}: some are masked.")
     try:
         weights: Array = check_array(
             sample_weight,
@@ -100,14 +110,11 @@ def finite_weights(sample_weight: Any, n_samples: int, name: str) -> Array:
             input_name=name,
         )
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} must be {allowed}: {error}") from error
+        raise type(error)(f"{name} must be {ALLOWED}: {error}") from error
     if weights.ndim != 1:
-        raise ValueError(f"{name} must be {allowed}, got a {weights.ndim}D array.")
-    if len(weights) != n_samples:
-        raise ValueError(
-            f"{name} must be {allowed}, got {len(weights)} for X with {n_samples} samples."
-        )
+        raise ValueError(f"{name} must be {ALLOWED}, got a {weights.ndim}D array.")
+    check_length(weights, n_samples, name)
     (bad,) = np.nonzero(~(np.isfinite(weights) & (weights >= 0.0)))
     if len(bad):
-        raise ValueError(f"{name} must be {allowed}, got {weights[bad[0]]:g}.")
+        raise ValueError(f"{name} must be {ALLOWED}, got {weights[bad[0]]:g}.")
     return weights

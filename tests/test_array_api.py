@@ -357,6 +357,8 @@ def test_what_is_elsewhere_is_refused(library, problem):
         there.fit(put(X), put(y[1:]))
     with pytest.raises(ValueError, match="at least two classes"):
         there.fit(put(X), put(np.zeros(len(y))))
+    with pytest.raises(ValueError, match="Complex data not supported"):
+        there.fit(put(X.astype(complex)), put(y))
     with pytest.raises(ValueError, match="Unknown label type: continuous"):
         there.fit(put(X), put(X[:, 0]))
 
