@@ -20,6 +20,7 @@ from skl_softmax._fitted import FittedMixin
 from skl_softmax._given import Given, Samples
 from skl_softmax._loop import follow
 from skl_softmax._model import start_weights
+from skl_softmax._on_device import labels_there
 from skl_softmax._outcome import outcome
 from skl_softmax._plan import measures_scale, plan
 from skl_softmax._problem import Task
@@ -398,7 +399,7 @@ class SoftmaxGDClassifier(
         before = self._model() if self.warm_start and hasattr(self, "coef_") else None
         coef, intercept = start_weights(before, classes, train.X.shape[1])
         self._forget_fit()  # or callbacks would see what is not of this one
-        self.classes_ = classes
+        self.classes_ = labels_there(classes, given.y, train.X)
         task = Task(
             *train, len(coef), float(self.alpha), bool(self.fit_intercept), float(self.l1_ratio)
         )

@@ -72,6 +72,11 @@ def encode_device_labels(y: Any, X: OnDevice) -> tuple[Array, Array]:
     return classes, to_numpy(xp.astype(places, small))
 
 
+def labels_there(classes: Array, y: Any, X: Any) -> Any:
+    """The classes (n_classes,) as predictions will have them: where X is, if y came on a device."""
+    return X.put(classes) if isinstance(X, OnDevice) and is_on_device(y) else classes
+
+
 @dataclass(frozen=True)
 class DeviceModel:
     """Weights, and the classes they stand for: what it predicts is where X is.

@@ -116,13 +116,13 @@ class PredictionMixin:
             labels = method == "predict"
             has_columns = not labels and (method != "decision_function" or len(self.coef_) > 1)
             shape = (X.shape[0], len(self.classes_)) if has_columns else (X.shape[0],)
-            check_out(out, shape, self.classes_ if labels else np.empty(0, X.dtype))
+            check_out(out, shape, to_numpy(self.classes_) if labels else np.empty(0, X.dtype))
         predicted: Array = getattr(self._model(), method)(X, out)
         return predicted
 
     def _model(self) -> SoftmaxModel:
         coef, intercept = dense(to_numpy(self.coef_)), to_numpy(self.intercept_)
-        return SoftmaxModel(self.classes_, coef, intercept)
+        return SoftmaxModel(to_numpy(self.classes_), coef, intercept)
 
     def _check_X(self, X: Any, method: str, *, all_finite: bool = False) -> Any:
         """Return X as the model takes it, which checks for itself, block by block, for NaN."""
@@ -211,5 +211,6 @@ class StagedMixin(PredictionMixin):
         X = self._check_X(X, f"staged_{method}", all_finite=True)
         histories = to_numpy(self.coef_history_), to_numpy(self.intercept_history_)
         kind = DeviceModel if isinstance(X, OnDevice) else SoftmaxModel
-        models = (kind(self.classes_, *stage) for stage in zip(*histories, strict=True))
+        classes = to_numpy(self.classes_)
+        models = (kind(classes, *stage) for stage in zip(*histories, strict=True))
         return (getattr(model, method)(X) for model in models)

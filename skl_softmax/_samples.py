@@ -131,7 +131,7 @@ def check_known_samples(estimator: Any, X: Any, y: Any, sample_weight: Any) -> S
     """
     check_columns(X)
     X = known_matrix(estimator, X, all_finite=not is_on_disk(X))
-    classes = estimator.classes_
+    classes = to_numpy(estimator.classes_)
     shape = getattr(y, "shape", None) or np.shape(y)
     if len(shape) == 2 and shape[1] > 1:
         _, y = check_proba(to_numpy(y), X, classes, "y")

@@ -8,6 +8,7 @@ import pytest
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning
+from sklearn.model_selection import cross_val_predict
 from sklearn.utils import estimator_checks
 
 from skl_softmax import (
@@ -103,7 +104,7 @@ def test_equal_to_numpy(params, library, problem, rng):
             np.testing.assert_allclose(
                 fetch(getattr(found, name)), value, rtol=1e-8, atol=1e-9, err_msg=name
             )
-    assert found.classes_.tolist() == expected.classes_.tolist()
+    assert fetch(found.classes_).tolist() == expected.classes_.tolist()
     assert found.n_iter_ == expected.n_iter_
     for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
         there = fetch(getattr(found, method)(put(X)))
@@ -229,6 +230,17 @@ def test_separable_classes_are_seen(library):
         model = SoftmaxGDClassifier(alpha=0)
         with pytest.warns(SeparationWarning):
             model.fit(put(X), put(labels))
+
+
+def test_cross_validated_predictions(problem):
+    """Of an array library whose arrays NumPy can index, as scikit-learn does for each fold."""
+    torch = pytest.importorskip("torch")
+    X, y = problem
+    tensors = torch.asarray(X), torch.asarray(y)
+    options = {"cv": 3, "method": "predict_proba"}
+    found = cross_val_predict(SoftmaxGDClassifier(), *tensors, **options)
+    expected = cross_val_predict(SoftmaxGDClassifier(), X, y, **options)
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-8)
 
 
 def test_labels_and_weights_follow_X(library, problem):
