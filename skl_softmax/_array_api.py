@@ -23,6 +23,7 @@ from numpy.typing import DTypeLike
 from sklearn.utils import assert_all_finite
 
 from skl_softmax._compat import move_to, namespace_and_device
+from skl_softmax._row_sums import NEGLIGIBLE, few_of
 from skl_softmax._rows import Array, Moments
 from skl_softmax._sums import Frame, choose
 
@@ -138,6 +139,7 @@ class DeviceSums:
         self.n_samples, self.n_features = rows.shape
         self.n_outputs, self.dtype = n_outputs, rows.dtype
         self.float_type = rows.X.dtype
+        self._few: DeviceSums | None = None
         self.n_passes = 0
         row_bytes = (self.n_features + 4 * n_outputs) * rows.dtype.itemsize
         self._block_rows = max(1, BLOCK_BYTES // row_bytes)
@@ -151,18 +153,25 @@ class DeviceSums:
 
     def sample(self, n_samples: int) -> Self:
         """As `Sums` says."""
-        chosen = choose(self.n_samples, n_samples)
-        sample = copy(self)
-        sample._rows, sample.n_samples = self._rows.take(chosen), len(chosen)
+        return self._take(choose(self.n_samples, n_samples))
+
+    def _take(self, chosen: Array) -> Self:
+        """The same over some rows, given as sorted indices; itself, if they have no weight."""
         places = self._rows.put(chosen)
-        sample._y = self.xp.take(self._y, places, axis=0)
         weights = self.xp.take(self._weights, places, axis=0)
+        if not bool(self.xp.any(weights > 0.0)):
+            return self
+        sample = copy(self)
+        sample._few = None
+        sample._rows, sample.n_samples = self._rows.take(chosen), len(chosen)
+        sample._y = self.xp.take(self._y, places, axis=0)
         sample._weights = weights / self.xp.sum(weights)
         return sample
 
     def columns(self, features: Array) -> Self:
         """As `Sums` says."""
         part = copy(self)
+        part._few = None
         places = self._rows.put(np.flatnonzero(features))
         part._rows = OnDevice(self.xp.take(self._rows.X, places, axis=1))
         part.n_features = part._rows.shape[1]
@@ -283,9 +292,26 @@ class DeviceSums:
             total = total + curvature.T @ self._standardized(X, frame) ** 2
         return self._rows.fetch(total)[0]
 
+    def _mean(self, coef: Array, intercept: Array) -> Array:
+        """The means of p (1 - p), (n_outputs,): of the samples that `RowSums` takes."""
+        if self._few is None:
+            chosen = few_of(self.n_samples)
+            self._few = self if chosen is None else self._take(chosen)
+        few, n_passes = self._few, self.n_passes
+        total = 0.0
+        for _, weights, proba in few._proba(coef, intercept):
+            total = total + weights @ (proba * (1.0 - proba))
+        self.n_passes = n_passes
+        return self._rows.fetch(total)[0]
+
+    def _essential(self, curvature: DeviceArray, weights: DeviceArray, mean: float) -> DeviceArray:
+        """Weights of zero for the rows that `RowSums` leaves out: to take the same steps."""
+        return weights * self.xp.astype(curvature > NEGLIGIBLE * float(mean), weights.dtype)
+
     def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
-        total = 0.0
+        total, n_others = 0.0, max(1, self.n_outputs - 1)
+        mean = self._mean(coef, intercept).sum() / n_others
         for X, weights, proba in self._proba(coef, intercept):
             if self.n_outputs == 1:
                 curvature = (proba * (1.0 - proba))[:, 0]
@@ -293,6 +319,7 @@ class DeviceSums:
                 trace = 1.0 - self.xp.sum(proba * proba, axis=1)
                 curvature = self.xp.clip(trace, min=0.0) / (self.n_outputs - 1)
             rows = self._standardized(X, frame)
+            weights = self._essential(curvature, weights, mean)
             rows *= self.xp.sqrt(curvature * weights)[:, None]
             total = total + rows.T @ rows
         return self._rows.fetch(total)[0]
@@ -300,11 +327,12 @@ class DeviceSums:
     def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
         total: list[Any] = [0.0] * self.n_outputs
+        means = self._mean(coef, intercept)
         for X, weights, proba in self._proba(coef, intercept):
-            rows = self._standardized(X, frame)
-            roots = self.xp.sqrt(proba * (1.0 - proba) * weights[:, None])
+            rows, curvature = self._standardized(X, frame), proba * (1.0 - proba)
             for k in range(self.n_outputs):
-                weighted = rows * roots[:, k : k + 1]
+                of_class = self._essential(curvature[:, k], weights, means[k])
+                weighted = rows * self.xp.sqrt(curvature[:, k] * of_class)[:, None]
                 total[k] = total[k] + weighted.T @ weighted
         return np.array(self._rows.fetch(*total))
 
@@ -319,8 +347,11 @@ class DeviceSums:
     ) -> Array:
         """As `Sums` says."""
         total: dict[Any, Any] = {}
+        mean = self._mean(coef, intercept).sum()
         places = [(k, self._rows.put(of_class)) for k, of_class in enumerate(dofs) if len(of_class)]
         for X, weights, proba in self._proba(coef, intercept):
+            trace = 1.0 - self.xp.sum(proba * proba, axis=1)
+            weights = self._essential(trace, weights, mean)
             rows = self._standardized(X, frame)
             rows *= self.xp.sqrt(weights)[:, None]
             of_class = [self.xp.take(rows, place, axis=1) for _, place in places]

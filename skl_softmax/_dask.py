@@ -22,7 +22,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array, column_or_1d
 
 from skl_softmax._labels import encode, find_classes, plain
-from skl_softmax._row_sums import RowSums
+from skl_softmax._row_sums import RowSums, few_of
 from skl_softmax._rows import Array, Matrix, Moments, Rows, add
 from skl_softmax._sums import Frame, choose
 from skl_softmax._threads import Workers
@@ -116,9 +116,7 @@ def call(
     """What a method of `RowSums` returns for a chunk, in one thread: the workers have their own."""
     with Workers(at_most=1) as workers, np.errstate(all="ignore"):
         rows = Rows(chunk.X, n_outputs, workers, dtype=dtype)
-        # Which rows are left out would depend on the chunks.
-        sums = RowSums(rows, chunk.y, chunk.weights, leaves_out=False)
-        found = getattr(sums, method)(*arguments)
+        found = getattr(RowSums(rows, chunk.y, chunk.weights), method)(*arguments)
         return found if isinstance(found, tuple) else (found,)
 
 
@@ -186,10 +184,11 @@ class ClusterSums:
         self.n_samples, self.n_features = rows.shape
         self.n_outputs, self.dtype, self.is_sparse = n_outputs, dtype, rows.is_sparse
         self.n_passes = 0
+        self._few: ClusterSums | None = None
 
     def _call(self, merge: Callable[[Any, Any], Any], method: str, *arguments: Any) -> Any:
         """Merge what a method of `RowSums` returns for every chunk."""
-        self.n_passes += 1
+        self.n_passes += method != "curvature"  # which is no pass in memory either
         shared = dask.delayed(arguments, traverse=False)  # once in the graph
         of_chunk = dask.delayed(call, pure=False)
         parts = [
@@ -204,7 +203,10 @@ class ClusterSums:
 
     def sample(self, n_samples: int) -> Self:
         """As `Sums` says; itself, if the rows chosen have no weight."""
-        chosen = choose(self.n_samples, n_samples)
+        return self._take(choose(self.n_samples, n_samples))
+
+    def _take(self, chosen: Array) -> Self:
+        """The same over some rows, given as sorted indices."""
         ends = np.cumsum(self._rows.lengths)
         places = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
         parts = [
@@ -232,6 +234,13 @@ class ClusterSums:
         rows = OnCluster(chunks, lengths, n_features, self._rows.dtype, is_sparse=self.is_sparse)
         return type(self)(rows, self.n_outputs, self.dtype)
 
+    def _mean(self, coef: Array, intercept: Array) -> Array:
+        """As of `RowSums`: by the mean over a chunk, results would depend on how data are cut."""
+        if self._few is None:
+            chosen = few_of(self.n_samples)
+            self._few = self if chosen is None else self._take(chosen)
+        return np.asarray(self._few._sum("curvature", coef, intercept)[0])
+
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """As `Sums` says."""
         loss, gradient, sums = self._sum("loss_and_gradient", coef, intercept)
@@ -251,21 +260,25 @@ class ClusterSums:
 
     def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
-        return np.asarray(self._sum("shared_gram", coef, intercept, frame)[0])
+        mean = self._mean(coef, intercept)
+        return np.asarray(self._sum("shared_gram", coef, intercept, frame, mean)[0])
 
     def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
-        return np.asarray(self._sum("class_grams", coef, intercept, frame)[0])
+        mean = self._mean(coef, intercept)
+        return np.asarray(self._sum("class_grams", coef, intercept, frame, mean)[0])
 
     def full_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
-        return np.asarray(self._sum("full_gram", coef, intercept, frame)[0])
+        mean = self._mean(coef, intercept)
+        return np.asarray(self._sum("full_gram", coef, intercept, frame, mean)[0])
 
     def free_gram(
         self, coef: Array, intercept: Array, frame: Frame, dofs: Sequence[Array]
     ) -> Array:
         """As `Sums` says."""
-        return np.asarray(self._sum("free_gram", coef, intercept, frame, dofs)[0])
+        mean = self._mean(coef, intercept)
+        return np.asarray(self._sum("free_gram", coef, intercept, frame, dofs, mean)[0])
 
     def gram_times(self, vector: Array, frame: Frame) -> Array:
         """As `Sums` says."""

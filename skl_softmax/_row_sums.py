@@ -15,6 +15,7 @@ from skl_softmax._kernels import block_loss, sigmoid_block, softmax_block
 from skl_softmax._rows import Array, Block, Moments, Rows
 from skl_softmax._sums import Frame, choose
 
+FEW_SAMPLES, FEWER_SAMPLES = 2**14, 2**8  # all of which tell the mean, or some of more
 NEGLIGIBLE = 1e-3  # share of the mean curvature below which a row is left out of a model
 WORTH_COPYING = 0.6  # share of the rows: copying more takes longer than leaving out others saves
 
@@ -30,16 +31,15 @@ class RowSums:
         then the mean over the classes, with those as weights.
     weights : ndarray of float64, (n_samples,)
         Non-negative, summing to one; may be a broadcast scalar.
-    leaves_out : bool, default=True
-        Whether rows without curvature are left out of a block's curvature sums.
     """
 
-    def __init__(self, rows: Rows, y: Array, weights: Array, *, leaves_out: bool = True) -> None:
+    def __init__(self, rows: Rows, y: Array, weights: Array) -> None:
         self.rows, self.weights = rows, weights
         self.n_samples, self.n_features = rows.n_samples, rows.n_features
         self.n_outputs, self.dtype = rows.n_outputs, rows.dtype
         self.is_sparse, self.may_copy = rows.is_sparse, not rows.is_on_disk
-        self._has_labels, self._leaves_out = y.ndim == 1, leaves_out
+        self._has_labels = y.ndim == 1
+        self._few: RowSums | None = None
         self._block_loss, self._targets = block_loss(y, rows.n_outputs, rows.dtype)
 
     @property
@@ -49,11 +49,15 @@ class RowSums:
 
     def sample(self, n_samples: int) -> Self:
         """As `Sums` says; itself, if the rows chosen have no weight."""
-        chosen = choose(self.n_samples, n_samples)
+        return self._take(choose(self.n_samples, n_samples))
+
+    def _take(self, chosen: Array) -> Self:
+        """The same over some rows, given as sorted indices."""
         weights = self.weights[chosen]
         if not weights.any():
             return self
         sample = copy(self)
+        sample._few = None
         sample.rows, sample.n_samples = self.rows.take(chosen), len(chosen)
         sample.weights, sample._targets = weights / weights.sum(), self._targets[..., chosen]
         return sample
@@ -61,6 +65,7 @@ class RowSums:
     def columns(self, features: Array) -> Self:
         """As `Sums` says."""
         part = copy(self)
+        part._few = None
         part.rows = self.rows.columns(features)
         part.n_features, part.is_sparse = part.rows.n_features, part.rows.is_sparse
         return part
@@ -138,13 +143,31 @@ class RowSums:
             to_proba(logits)
             yield block, logits
 
-    def _essential(self, curvature: Array, weights: Array) -> Array:
-        """Which rows of a block go into its curvature sums."""
-        return essential(curvature, weights) if self._leaves_out else np.arange(len(weights))
+    def curvature(self, coef: Array, intercept: Array) -> Array:
+        """The sums of s p (1 - p), (n_outputs,); not counted as a pass."""
+        total = np.zeros(self.n_outputs)
+        for run in self.rows.runs:
+            for block, proba in self._proba(run, coef, intercept):
+                proba *= 1.0 - proba
+                total += proba @ self.weights[block.rows]
+        return total
 
-    def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+    def _mean(self, coef: Array, intercept: Array) -> Array | None:
+        """That of all samples or, of many, of some; None of a single block, which has its own."""
+        if len(self.rows.runs) == len(self.rows.runs[0]) == 1:
+            return None
+        if self._few is None:
+            chosen = few_of(self.n_samples)
+            self._few = self if chosen is None else self._take(chosen)
+        return self._few.curvature(coef, intercept)
+
+    def shared_gram(
+        self, coef: Array, intercept: Array, frame: Frame, mean: Array | None = None
+    ) -> Array:
+        """As `Sums` says; `mean` is that of `curvature`, if it is known."""
         n_dof = frame.n_dof
+        mean = self._mean(coef, intercept) if mean is None else mean
+        floor = None if mean is None else mean.sum() / max(1, self.n_outputs - 1)
 
         def run_gram(run: list[Block]) -> tuple[Array]:
             gram = np.zeros((n_dof, n_dof))
@@ -154,18 +177,22 @@ class RowSums:
                 else:
                     curvature = curvature_of_softmax(proba) / (self.n_outputs - 1)
                 weights = self.weights[block.rows]
-                kept = self._essential(curvature, weights)
+                kept, weights = essential(curvature, weights, floor)
                 rows = standardized(block.X, kept, frame)
-                rows *= np.sqrt((curvature * weights).take(kept))
+                rows *= np.sqrt(curvature.take(kept) * weights)
                 gram += rows @ rows.T
             return (gram,)
 
         (gram,) = self.rows.sum(run_gram, size=n_dof**2)
         return np.asarray(gram)
 
-    def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+    def class_grams(
+        self, coef: Array, intercept: Array, frame: Frame, mean: Array | None = None
+    ) -> Array:
+        """As `Sums` says; `mean` as of `shared_gram`."""
         n_dof = frame.n_dof
+        mean = self._mean(coef, intercept) if mean is None else mean
+        floors = [None] * self.n_outputs if mean is None else list(mean)
 
         def run_grams(run: list[Block]) -> tuple[Array]:
             grams = np.zeros((self.n_outputs, n_dof, n_dof))
@@ -174,33 +201,36 @@ class RowSums:
                 rows = standardized(block.X, np.arange(len(block.X)), frame)
                 weights = self.weights[block.rows]
                 proba *= 1.0 - proba
-                for gram, curvature in zip(grams, proba, strict=True):
-                    kept = self._essential(curvature, weights)
+                for gram, curvature, floor in zip(grams, proba, floors, strict=True):
+                    kept, kept_weights = essential(curvature, weights, floor)
                     weighted = buffer[: n_dof * len(kept)].reshape(n_dof, -1)
-                    roots = np.sqrt(curvature * weights)
-                    if len(kept) == len(roots):
-                        np.multiply(rows, roots, out=weighted)
+                    if len(kept) == len(weights):
+                        np.multiply(rows, np.sqrt(curvature * kept_weights), out=weighted)
                     else:
                         rows.take(kept, axis=1, out=weighted, mode="clip")
-                        weighted *= roots.take(kept)
+                        weighted *= np.sqrt(curvature.take(kept) * kept_weights)
                     gram += weighted @ weighted.T
             return (grams,)
 
         (grams,) = self.rows.sum(run_grams, size=self.n_outputs * n_dof**2)
         return np.asarray(grams)
 
-    def full_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+    def full_gram(
+        self, coef: Array, intercept: Array, frame: Frame, mean: Array | None = None
+    ) -> Array:
+        """As `Sums` says; `mean` as of `shared_gram`."""
         n_dof = frame.n_dof
+        mean = self._mean(coef, intercept) if mean is None else mean
+        floor = None if mean is None else mean.sum()
         n_free = (self.n_outputs - 1) * n_dof
 
         def run_hessian(run: list[Block]) -> tuple[Array, Array]:
             diagonal, products = np.zeros((n_free, n_dof)), np.zeros((n_free, n_free))
             for block, proba in self._proba(run, coef, intercept):
                 weights = self.weights[block.rows]
-                kept = self._essential(curvature_of_softmax(proba), weights)
+                kept, weights = essential(curvature_of_softmax(proba), weights, floor)
                 rows = standardized(block.X, kept, frame)
-                rows *= np.sqrt(weights.take(kept))
+                rows *= np.sqrt(weights)
                 mixed = proba[:-1].take(kept, axis=1)[:, np.newaxis] * rows
                 mixed = mixed.reshape(n_free, -1)
                 diagonal += mixed @ rows.T
@@ -215,9 +245,16 @@ class RowSums:
         return np.asarray(products)
 
     def free_gram(
-        self, coef: Array, intercept: Array, frame: Frame, dofs: Sequence[Array]
+        self,
+        coef: Array,
+        intercept: Array,
+        frame: Frame,
+        dofs: Sequence[Array],
+        mean: Array | None = None,
     ) -> Array:
-        """As `Sums` says."""
+        """As `Sums` says; `mean` as of `shared_gram`."""
+        mean = self._mean(coef, intercept) if mean is None else mean
+        floor = None if mean is None else mean.sum()
         ends = np.cumsum([len(of_class) for of_class in dofs])
         places = [slice(end - len(of_class), end) for end, of_class in zip(ends, dofs, strict=True)]
         n_free = int(ends[-1])
@@ -226,9 +263,9 @@ class RowSums:
             hessian = np.zeros((n_free, n_free))
             for block, proba in self._proba(run, coef, intercept):
                 weights = self.weights[block.rows]
-                kept = self._essential(curvature_of_softmax(proba), weights)
+                kept, weights = essential(curvature_of_softmax(proba), weights, floor)
                 rows = standardized(block.X, kept, frame)
-                rows *= np.sqrt(weights.take(kept))
+                rows *= np.sqrt(weights)
                 mixed = np.empty((n_free, len(kept)))
                 for place, of_class, p in zip(places, dofs, proba.take(kept, axis=1), strict=True):
                     of_rows = rows.take(of_class, axis=0)
@@ -285,6 +322,13 @@ class RowSums:
         return np.concatenate([product, total])[: frame.n_dof]
 
 
+def few_of(n_samples: int) -> Array | None:
+    """Which samples tell the mean curvature, at equal distances; None: all, since they are few."""
+    if n_samples <= FEW_SAMPLES:
+        return None
+    return np.arange(0, n_samples, n_samples // FEWER_SAMPLES)
+
+
 def standardized(X: Array, kept: Array, frame: Frame) -> Array:
     """Some rows of X in the coordinates of params, x~, as columns: (n_dof, rows), float64.
 
@@ -308,14 +352,23 @@ def curvature_of_softmax(proba: Array) -> Array:
     return np.asarray(np.maximum(1.0 - np.einsum("ki,ki->i", proba, proba), 0.0))
 
 
-def essential(curvature: Array, weights: Array) -> Array:
-    """Which rows of a block have a part in its curvature sums, given their curvature (rows,).
+def essential(curvature: Array, weights: Array, mean: float | None = None) -> tuple[Array, Array]:
+    """Which rows of a block to multiply for its curvature sums, and with which weights.
 
-    Near separation few do. The others have less than a thousandth of the mean curvature each, and
-    so of the sum together: less than a model is off by after the next step. Where so many rows
-    have a part that leaving out the others does not pay, all are returned.
+    Near separation few have a part. The others have less than a thousandth of the mean curvature
+    each, and so of the sum together: less than a model is off by after the next step. Where so many
+    rows have a part that leaving out the others does not pay, those have a weight of zero.
+
+    curvature, weights : ndarray (rows,)
+    mean : float, default=None
+        That of the curvature of all samples; None: it is the block's.
     """
-    has_part = curvature > NEGLIGIBLE * (weights @ curvature / weights.sum())
-    if np.count_nonzero(has_part) > WORTH_COPYING * len(has_part):
-        return np.arange(len(has_part))
-    return np.flatnonzero(has_part)
+    if mean is None:
+        mean = weights @ curvature / weights.sum()
+    has_part = curvature > NEGLIGIBLE * mean
+    n_kept = np.count_nonzero(has_part)
+    if n_kept > WORTH_COPYING * len(has_part):
+        every = np.arange(len(has_part))
+        return every, weights if n_kept == len(has_part) else weights * has_part
+    kept = np.flatnonzero(has_part)
+    return kept, weights.take(kept)

@@ -67,9 +67,8 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
 
     Notes
     -----
-    `SoftmaxGDClassifier` leaves rows without curvature out of its models, and descends among
-    combinations of the rows where there are fewer of them than columns. Here neither is done: near
-    separation, and of wide data, the results of both agree as far as `tol` goes.
+    `SoftmaxGDClassifier` descends among combinations of the rows where there are half as many of
+    them as columns. Here that is not done: of such data the results agree as far as `tol` goes.
 
     Examples
     --------

@@ -115,6 +115,22 @@ def test_equal_to_numpy(params, library, problem, rng):
         np.testing.assert_allclose(stages, list(expected.staged_predict_proba(X)), atol=1e-9)
 
 
+@pytest.mark.parametrize("few", [2**14, 1000])
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_near_separation_too(few, n_classes, library, rng, monkeypatch):
+    """Where rows are left out of models: the same ones as in memory."""
+    put, fetch = library
+    monkeypatch.setattr("skl_softmax._row_sums.FEW_SAMPLES", few)
+    monkeypatch.setattr("skl_softmax._rows.BLOCK_ROWS", (700, 700))
+    X = rng.normal(size=(4000, 6))
+    logits = 30.0 * X @ rng.normal(size=(6, n_classes))
+    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    expected = SoftmaxGDClassifier(alpha=1e-7).fit(X, y)
+    found = SoftmaxGDClassifier(alpha=1e-7).fit(put(X), put(y))
+    assert (found.n_iter_, found.n_passes_) == (expected.n_iter_, expected.n_passes_)
+    np.testing.assert_allclose(fetch(found.coef_), expected.coef_, rtol=1e-7)
+
+
 @pytest.mark.parametrize("params", [{}, {"fit_intercept": False}], ids=str)
 def test_wide_data(params, library, rng):
     put, fetch = library
@@ -184,6 +200,7 @@ def test_every_sum(soft, library, problem, rng):
         np.testing.assert_allclose(
             there.sums.gram_times(vector, there.frame), here.sums.gram_times(vector, here.frame)
         )
+        assert there.sums._take(np.flatnonzero(weights == 0.0)) is there.sums
         np.testing.assert_allclose(
             there.sample(100).value_and_gradient(params)[1],
             here.sample(100).value_and_gradient(params)[1],
@@ -381,17 +398,18 @@ def test_a_step_reads_its_device_once(library, problem, monkeypatch):
     X, y = problem
     reads = []
 
-    def counting(array, *, xp, device):
+    def counting(room, array, *, xp, device):
         if xp is np:
-            reads.append(array.size if isinstance(array, np.ndarray) else int(np.prod(array.shape)))
+            size = array.size if isinstance(array, np.ndarray) else int(np.prod(array.shape))
+            reads.append((size, room))
         return move_to(array, xp=xp, device=device)
 
     for room in (_arrays, _array_api, _on_device):
-        monkeypatch.setattr(room, "move_to", counting)
+        monkeypatch.setattr(room, "move_to", partial(counting, room))
     model = SoftmaxGDClassifier(learning_rate=1e-6, max_iter=4, tol=0)
     model.fit(put(X), y)
     size = model.coef_.shape[0] * 6
-    assert reads == [2, 2, 2, 2, 2, size]  # the weights at the end
+    assert reads == 5 * [(2, _arrays)] + [(size, _on_device)]  # the weights at the end
     reads.clear()
     passes = []
     there = _array_api.DeviceSums.loss_and_gradient_there
@@ -401,7 +419,9 @@ def test_a_step_reads_its_device_once(library, problem, monkeypatch):
         lambda self, *weights: passes.append(1) or there(self, *weights),
     )
     SoftmaxGDClassifier(tol=1e-8).fit(put(X), y)
-    assert [read for read in reads if read < 5] == [2] + (len(passes) - 1) * [4]
+    # What models of curvature read aside.
+    in_steps = [size for size, room in reads if room is _arrays]
+    assert in_steps == [2] + (len(passes) - 1) * [4]
 
 
 CHECKS = (

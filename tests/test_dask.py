@@ -325,19 +325,21 @@ def test_mixed_engines(problem):
     np.testing.assert_array_equal(model.fit(X, y).coef_, SoftmaxGDClassifier().fit(X, y).coef_)
 
 
-def test_near_separation_chunks_do_not_matter(rng):
-    """No row is left out of a model, as rows without curvature are in memory."""
-    X = rng.normal(size=(2000, 6))
-    y = (8.0 * X @ rng.normal(size=(6, 5)) + rng.gumbel(size=(2000, 5))).argmax(axis=1)
-    found = [
-        DaskSoftmaxGDClassifier(alpha=1e-7).fit(*cut(X, y, chunks=chunks)).coef_
-        for chunks in (2000, 500, 20)
-    ]
-    np.testing.assert_allclose(found[1], found[0], rtol=1e-8)
-    np.testing.assert_allclose(found[2], found[0], rtol=1e-8)
-    local = SoftmaxGDClassifier(alpha=1e-7, tol=1e-10).fit(X, y).coef_
-    found = DaskSoftmaxGDClassifier(alpha=1e-7, tol=1e-10).fit(*cut(X, y, chunks=20)).coef_
-    np.testing.assert_allclose(found, local, rtol=1e-6)
+@pytest.mark.parametrize("few", [2**14, 1000])
+def test_near_separation_too(few, rng, monkeypatch):
+    """Where rows are left out of models: the same ones, however data are cut."""
+    monkeypatch.setattr("skl_softmax._row_sums.FEW_SAMPLES", few)
+    monkeypatch.setattr("skl_softmax._rows.BLOCK_ROWS", (700, 700))
+    X = rng.normal(size=(4000, 6))
+    for n_classes in (2, 5):
+        logits = 30.0 * X @ rng.normal(size=(6, n_classes))
+        y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+        for params in ({}, {"l1_ratio": 0.5}):
+            expected = SoftmaxGDClassifier(alpha=1e-7, **params).fit(X, y)
+            for chunks in (4000, 1500, 40):
+                found = DaskSoftmaxGDClassifier(alpha=1e-7, **params).fit(*cut(X, y, chunks=chunks))
+                assert found.n_iter_ == expected.n_iter_
+                np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-8)
 
 
 def test_scores(problem, rng):
