@@ -22,6 +22,7 @@ from skl_softmax._threads import Workers
 
 FEW_ROWS = 2**11
 COLUMNS = 1024  # of X at a time, so that no centred or converted copy of it need exist
+SLICE_BYTES = 2**25  # of columns on disk
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,9 @@ class RowSpace:
 
 
 def _slices(X: Matrix) -> list[slice]:
-    """The columns of X, a few at a time."""
-    return [slice(start, start + COLUMNS) for start in range(0, X.shape[1], COLUMNS)]
+    """The columns of X, a few at a time; of what is stored in chunks of rows, each is read anew."""
+    step = max(COLUMNS, SLICE_BYTES // (8 * len(X))) if isinstance(X, OnDisk) else COLUMNS
+    return [slice(start, min(start + step, X.shape[1])) for start in range(0, X.shape[1], step)]
 
 
 def is_wide(X: Matrix) -> bool:
