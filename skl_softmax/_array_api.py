@@ -349,6 +349,8 @@ class DeviceSums:
         total: dict[Any, Any] = {}
         mean = self._mean(coef, intercept).sum()
         places = [(k, self._rows.put(of_class)) for k, of_class in enumerate(dofs) if len(of_class)]
+        if not places:
+            return np.empty((0, 0))
         for X, weights, proba in self._proba(coef, intercept):
             trace = 1.0 - self.xp.sum(proba * proba, axis=1)
             weights = self._essential(trace, weights, mean)

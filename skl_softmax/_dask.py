@@ -296,7 +296,7 @@ class ClusterSums:
 def take(chunk: Chunk, rows: Array) -> Chunk:
     """Some rows of a chunk, copied."""
     X, y, weights = chunk
-    return Chunk(X[rows], y[rows], None if weights is None else weights[rows])
+    return Chunk(X[rows], y[rows], weights[rows])
 
 
 def take_columns(chunk: Chunk, features: Array) -> Chunk:

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d, vali
 from skl_softmax._array_api import DeviceArray, OnDevice, probabilities
 from skl_softmax._compat import HAS_DEVICES, is_on_device, move_to, namespace_and_device
 from skl_softmax._labels import check_two_classes, encode_labels, plain
-from skl_softmax._model import row_per_class
+from skl_softmax._model import SoftmaxModel, row_per_class
 from skl_softmax._rows import Array
 
 
@@ -79,30 +79,22 @@ def labels_there(classes: Array, y: Any, X: Any) -> Any:
 
 @dataclass(frozen=True)
 class DeviceModel:
-    """Weights, and the classes they stand for: what it predicts is where X is.
+    """A `SoftmaxModel` whose predictions are where X is."""
 
-    Attributes
-    ----------
-    classes : ndarray (n_classes,)
-    coef : ndarray (n_classes, n_features), or (1, n_features) for two classes
-    intercept : ndarray (n_classes,) or (1,)
-    """
-
-    classes: Array
-    coef: Array
-    intercept: Array
+    model: SoftmaxModel
 
     def decision_function(self, X: OnDevice) -> DeviceArray:
         """Logits (n_samples, n_classes), or (n_samples,) for two classes."""
-        logits = X.linear(self.coef, self.intercept)
-        return logits if len(self.coef) > 1 else logits[:, 0]
+        logits = X.linear(self.model.coef, self.model.intercept)
+        return logits if len(self.model.coef) > 1 else logits[:, 0]
 
     def predict(self, X: OnDevice) -> DeviceArray:
         """The most probable labels (n_samples,): NumPy's, if they are no numbers."""
         codes = X.xp.argmax(self._logits(X), axis=1)
-        if self.classes.dtype.kind in "biuf":
-            return X.xp.take(X.put(self.classes), codes)
-        return self.classes[to_numpy(codes)]
+        classes = self.model.classes
+        if classes.dtype.kind in "biuf":
+            return X.xp.take(X.put(classes), codes)
+        return classes[to_numpy(codes)]
 
     def predict_proba(self, X: OnDevice) -> DeviceArray:
         """Probabilities (n_samples, n_classes)."""
@@ -116,4 +108,4 @@ class DeviceModel:
 
     def _logits(self, X: OnDevice) -> DeviceArray:
         """A column for each class, two classes included."""
-        return X.linear(*row_per_class(self.coef, self.intercept))
+        return X.linear(*row_per_class(self.model.coef, self.model.intercept))

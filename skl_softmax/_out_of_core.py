@@ -21,12 +21,12 @@ from skl_softmax._rows import Array
 from skl_softmax._weights import check_length, check_sample_weight, finite_weights
 
 
-def open_matrix(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> OnDisk:
+def open_matrix(estimator: Any, X: Any, *, reset: bool) -> OnDisk:
     """Return X as a matrix to be read, if it holds numbers and has the features it should have."""
     if np.dtype(X.dtype).kind not in "fiub":
-        raise ValueError(f"Input {name} must hold real numbers, got an array of {X.dtype}.")
+        raise ValueError(f"Input X must hold real numbers, got an array of {X.dtype}.")
     if 0 in X.shape:
-        raise ValueError(f"Input {name} must have samples and features, got shape {X.shape}.")
+        raise ValueError(f"Input X must have samples and features, got shape {X.shape}.")
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     return OnDisk(X, X.dtype if X.dtype in (np.float32, np.float64) else np.float64)
 

@@ -6,7 +6,6 @@ Needs `classes_`, `coef_`, `intercept_` and, for the stages, their histories; kn
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple
 from typing import Any, ClassVar
 
 import numpy as np
@@ -110,7 +109,7 @@ class PredictionMixin:
         if isinstance(X, OnDevice):
             if out is not None:
                 raise ValueError("out is for arrays of NumPy: X is on another device.")
-            there: Array = getattr(DeviceModel(*astuple(self._model())), method)(X)
+            there: Array = getattr(DeviceModel(self._model()), method)(X)
             return there
         if out is not None:
             labels = method == "predict"
@@ -210,7 +209,6 @@ class StagedMixin(PredictionMixin):
         # Now, not when the first stage is taken.
         X = self._check_X(X, f"staged_{method}", all_finite=True)
         histories = to_numpy(self.coef_history_), to_numpy(self.intercept_history_)
-        kind = DeviceModel if isinstance(X, OnDevice) else SoftmaxModel
-        classes = to_numpy(self.classes_)
-        models = (kind(classes, *stage) for stage in zip(*histories, strict=True))
-        return (getattr(model, method)(X) for model in models)
+        classes, is_there = to_numpy(self.classes_), isinstance(X, OnDevice)
+        models = (SoftmaxModel(classes, *stage) for stage in zip(*histories, strict=True))
+        return (getattr(DeviceModel(m) if is_there else m, method)(X) for m in models)

@@ -67,7 +67,7 @@ def _check_in_memory(estimator: Any, given: Given, *, all_finite: bool) -> tuple
         raise ValueError(f"Input X holds numbers out of the range of float64: {error}.") from error
     if given.is_proba:
         X = found
-        classes, y = check_proba(given.y, X, given.classes, "P")
+        classes, y = check_proba(to_numpy(given.y), X, given.classes, "P")
     else:
         X, y = found
         classes, y = encode_labels(y)

@@ -189,6 +189,7 @@ def test_every_sum(soft, library, problem, rng):
         for name in names if n_classes == 2 else [*names, "full_hessian"]:
             expected = getattr(here, name)(params)
             np.testing.assert_allclose(getattr(there, name)(params), expected, atol=1e-11)
+        assert there.free_hessian(params, np.zeros(here.shape, bool)).shape == (0, 0)
         free = rng.random(here.shape) < 0.5
         np.testing.assert_allclose(
             there.free_hessian(params, free), here.free_hessian(params, free), atol=1e-11
