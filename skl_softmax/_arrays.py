@@ -44,7 +44,8 @@ def centered(step: Any) -> Any:
     if step.shape[-2] == 1:
         return step
     if isinstance(step, np.ndarray):
-        return step - step.mean(axis=-2, keepdims=True)
+        # What step.mean does, in a third of its time where arrays are small.
+        return step - np.add.reduce(step, axis=-2, keepdims=True) / step.shape[-2]
     return step - library(step).mean(step, axis=-2, keepdims=True)
 
 
