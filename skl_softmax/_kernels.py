@@ -3,12 +3,18 @@
 Logits are (n_outputs, rows), one row of them for two classes: NumPy adds up along the first axis
 with SIMD; sums along short rows of a (rows, n_outputs) array take two to three times as long.
 
+There are two modules of kernels, this one and `_compiled`, which has those that time is spent on,
+for who has Numba; `kernels` tells which to use. They agree as far as rounding goes.
+
 Knows nothing of X, of coefficients or of what a block is part of.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,9 +24,28 @@ from skl_softmax._on_disk import Derived
 from skl_softmax._rows import Array
 
 MANY_ROWS = 2**22  # of which no float each is to be kept
+WORTH_COMPILING = 2**12  # logits; loading Numba takes longer than hundreds of smaller fits
 
 # (logits, targets, weights) -> the block's loss; logits are residuals, s (p - y), afterwards.
 BlockLoss: TypeAlias = Callable[[Array, Array, Array], float]
+
+
+def kernels(n_logits: int) -> Any:
+    """The module of kernels for data with so many logits.
+
+    Theirs, not a block's: neither the number of threads nor what came before may decide.
+    """
+    compiled = _compiled() if n_logits >= WORTH_COMPILING else None
+    return compiled or sys.modules[__name__]
+
+
+@cache
+def _compiled() -> Any:
+    """The module `_compiled`, or None without Numba."""
+    try:
+        return import_module("skl_softmax._compiled")
+    except ImportError:
+        return None
 
 
 def softmax_block(logits: Array) -> None:
@@ -50,9 +75,10 @@ def block_loss(y: Array, n_outputs: int, dtype: DTypeLike) -> tuple[BlockLoss, A
     y : codes of the classes (n_samples,), or their probabilities (n_samples, n_classes)
     """
     signs = np.array([1, -1], dtype)
+    fastest = kernels(len(y) * n_outputs)
     loss, form = {
-        (1, True): (_two_class_loss, signs.take),
-        (1, False): (_softmax_loss, None),
+        (1, True): (fastest.two_class_loss, signs.take),
+        (1, False): (fastest.softmax_loss, None),
         (2, True): (_soft_two_class_loss, lambda proba: proba[:, 1]),
         (2, False): (_soft_softmax_loss, np.transpose),
     }[y.ndim, n_outputs == 1]
@@ -61,7 +87,7 @@ def block_loss(y: Array, n_outputs: int, dtype: DTypeLike) -> tuple[BlockLoss, A
     return loss, Derived(form, y) if isinstance(y, Derived) or len(y) > MANY_ROWS else form(y)
 
 
-def _softmax_loss(logits: Array, y: Array, weights: Array) -> float:
+def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
     """Of rows with a class each, (rows,)."""
     n = len(y)
     flat = logits.reshape(-1)
@@ -75,7 +101,7 @@ def _softmax_loss(logits: Array, y: Array, weights: Array) -> float:
     return float(weights @ (np.log(total) - own))
 
 
-def _two_class_loss(logits: Array, signs: Array, weights: Array) -> float:
+def two_class_loss(logits: Array, signs: Array, weights: Array) -> float:
     """Of rows with a sign each, 1 for the first class and -1 for the second.
 
     A sample loses log(1 + exp(m)), m its logit times its sign.

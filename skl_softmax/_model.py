@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite
 
-from skl_softmax._kernels import log_softmax_block, softmax_block
+from skl_softmax._kernels import kernels
 from skl_softmax._rows import Array, Block, Matrix, Rows
 from skl_softmax._threads import Workers
 
@@ -66,11 +66,13 @@ class SoftmaxModel:
 
     def predict_proba(self, X: Matrix, out: Array | None = None) -> Array:
         """Probabilities (n_samples, n_classes)."""
-        return _map_logits(X, *row_per_class(self.coef, self.intercept), softmax_block, out)
+        transform = kernels(X.shape[0] * len(self.classes)).softmax_block
+        return _map_logits(X, *row_per_class(self.coef, self.intercept), transform, out)
 
     def predict_log_proba(self, X: Matrix, out: Array | None = None) -> Array:
         """Log-probabilities (n_samples, n_classes), from the logits: finite where those are."""
-        return _map_logits(X, *row_per_class(self.coef, self.intercept), log_softmax_block, out)
+        transform = kernels(X.shape[0] * len(self.classes)).log_softmax_block
+        return _map_logits(X, *row_per_class(self.coef, self.intercept), transform, out)
 
 
 def start_weights(

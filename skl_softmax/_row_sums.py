@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from skl_softmax._kernels import block_loss, sigmoid_block, softmax_block
+from skl_softmax._kernels import block_loss, kernels
 from skl_softmax._rows import Array, Block, Moments, Rows
 from skl_softmax._sums import Frame, choose
 
@@ -41,6 +41,8 @@ class RowSums:
         self._has_labels = y.ndim == 1
         self._few: RowSums | None = None
         self._block_loss, self._targets = block_loss(y, rows.n_outputs, rows.dtype)
+        fastest = kernels(rows.n_samples * rows.n_outputs)
+        self._to_proba = fastest.sigmoid_block if self.n_outputs == 1 else fastest.softmax_block
 
     @property
     def n_passes(self) -> int:
@@ -138,9 +140,8 @@ class RowSums:
         self, run: list[Block], coef: Array, intercept: Array
     ) -> Iterator[tuple[Block, Array]]:
         """Yield each block and its probabilities (n_outputs, rows); of two, the second's."""
-        to_proba = sigmoid_block if self.n_outputs == 1 else softmax_block
         for block, logits in self.rows.linear(run, coef, intercept):
-            to_proba(logits)
+            self._to_proba(logits)
             yield block, logits
 
     def curvature(self, coef: Array, intercept: Array) -> Array:

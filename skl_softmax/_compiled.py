@@ -1,0 +1,183 @@
+"""The kernels of `_kernels` once more, compiled by Numba: one sweep over a block for a dozen.
+
+NumPy takes exponentials of float64 one by one on processors without AVX-512, and logarithms too;
+here they are written out, so that the compiler takes as many at once as the processor can. They
+are compiled at the first call, and kept on disk.
+
+Knows what `_kernels` knows. Needs Numba, so nothing but `_kernels` may import it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numba import config, njit
+
+from skl_softmax._rows import Array
+
+if config.DISABLE_JIT:
+    raise ImportError("Numba's compiler is switched off.")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# The bits of a float64: a sign, an exponent e, and a fraction, for 2**(e - BIAS) (1 + fraction).
+FRACTION_BITS, BIAS = 52, 1023
+SQRT_HALF = int(np.float64(math.sqrt(0.5)).view(np.int64))
+TO_INTEGER = 1.5 * 2.0**52  # a number added to it is rounded to an integer, in its last bits
+ZERO = int(np.float64(TO_INTEGER).view(np.int64))  # how that looks for the number zero
+LOG2_E = 1.0 / math.log(2.0)
+LN2_HIGH = float.fromhex("0x1.62e42feep-1")  # log(2) in two parts; few bits: k times it is exact
+LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
+LEAST = -708.0  # below it, exp(x) has fewer digits
+EXP_TERMS = tuple(1.0 / math.factorial(k) for k in range(12, -1, -1))
+ATANH_TERMS = tuple(1.0 / (2 * k + 1) for k in range(10, -1, -1))
+
+
+def compiled(function: Function) -> Function:
+    """Compile a function when it is first called; a product and a sum may be rounded as one."""
+    options: dict[str, Any] = {
+        "nogil": True,
+        "fastmath": {"contract"},
+        "error_model": "numpy",  # Python's, for a division by zero, keeps to one number at a time
+    }
+    try:
+        return cast(Function, njit(cache=True, **options)(function))
+    except RuntimeError:  # no folder may be written to
+        return cast(Function, njit(**options)(function))
+
+
+@compiled
+def _exp(x: float) -> float:
+    """Of a number that is not positive, to a unit or two in the last place; 1e-308 at least.
+
+    exp(x) = 2**k exp(r), where k is an integer and abs(r) <= log(2) / 2, by Taylor's series.
+    """
+    x = LEAST if x < LEAST else x  # false if x is not a number: nor is the result
+    rounded = np.float64(x * LOG2_E + TO_INTEGER)
+    k = rounded - TO_INTEGER
+    r = (x - k * LN2_HIGH) - k * LN2_LOW
+    power = np.float64(0.0)
+    for term in EXP_TERMS:
+        power = power * r + term
+    exponent = rounded.view(np.int64) - ZERO + BIAS
+    return power * np.int64(exponent << FRACTION_BITS).view(np.float64)
+
+
+@compiled
+def _log1p(x: float) -> float:
+    """Of a number that is not negative, to a few units in the last place.
+
+    u = 1 + x = 2**k m, where k is an integer and m**2 from 1/2 to 2; log(m) = 2 atanh(ratio). What
+    rounding takes from u is made up for.
+    """
+    u = np.float64(1.0 + x)
+    k = (u.view(np.int64) - SQRT_HALF) >> FRACTION_BITS
+    m = np.int64(u.view(np.int64) - (k << FRACTION_BITS)).view(np.float64)
+    ratio = (m - 1.0) / (m + 1.0)
+    square, atanh = ratio * ratio, np.float64(0.0)
+    for term in ATANH_TERMS:
+        atanh = atanh * square + term
+    k_float = np.int64(k + ZERO).view(np.float64) - TO_INTEGER
+    log = k_float * LN2_HIGH + (k_float * LN2_LOW + 2.0 * ratio * atanh)
+    return log + (x - (u - 1.0)) / u
+
+
+@compiled
+def _sigmoid(z: float) -> float:
+    """1 / (1 + exp(-z)), of any number."""
+    tail = _exp(-abs(z))
+    return (1.0 if z > 0.0 else tail) / (1.0 + tail)
+
+
+@compiled
+def _exponentials(logits: Array) -> tuple[Array, Array]:
+    """Turn logits (n_classes, rows) into exp(logits - largest); return `largest` and the sums."""
+    n_classes, n = logits.shape
+    largest, total = logits[0].astype(np.float64), np.zeros(n)
+    for k in range(1, n_classes):
+        for i in range(n):
+            largest[i] = logits[k, i] if logits[k, i] > largest[i] else largest[i]
+    for k in range(n_classes):
+        for i in range(n):
+            exponential = _exp(logits[k, i] - largest[i])
+            logits[k, i] = exponential
+            total[i] += exponential
+    return largest, total
+
+
+@compiled
+def _scale(logits: Array, factors: Array) -> None:
+    """Multiply logits (n_classes, rows) by a factor for each row, in place."""
+    n_classes, n = logits.shape
+    for k in range(n_classes):
+        for i in range(n):
+            logits[k, i] *= factors[i]
+
+
+@compiled
+def softmax_block(logits: Array) -> None:
+    """As in `_kernels`."""
+    _, total = _exponentials(logits)
+    _scale(logits, 1.0 / total)
+
+
+@compiled
+def log_softmax_block(logits: Array) -> None:
+    """As in `_kernels`."""
+    largest, total = _exponentials(logits.copy())
+    n_classes, n = logits.shape
+    for i in range(n):
+        total[i] = _log1p(total[i] - 1.0)
+    for k in range(n_classes):
+        for i in range(n):
+            logits[k, i] = (logits[k, i] - largest[i]) - total[i]
+
+
+@compiled
+def sigmoid_block(logits: Array) -> None:
+    """As in `_kernels`."""
+    z = logits[0]
+    for i in range(len(z)):
+        z[i] = _sigmoid(np.float64(z[i]))
+
+
+def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
+    """As in `_kernels`."""
+    labels = y.astype(np.intp, copy=False)
+    return float(_softmax_losses(logits, labels, np.ascontiguousarray(weights)).sum())
+
+
+@compiled
+def _softmax_losses(logits: Array, y: Array, weights: Array) -> Array:
+    """The same, of each row."""
+    n = len(y)
+    losses = np.empty(n)
+    for i in range(n):
+        losses[i] = -logits[y[i], i]
+    largest, total = _exponentials(logits)
+    for i in range(n):
+        losses[i] = weights[i] * ((losses[i] + largest[i]) + _log1p(total[i] - 1.0))
+        total[i] = weights[i] / total[i]
+    _scale(logits, total)
+    for i in range(n):
+        logits[y[i], i] -= weights[i]
+    return losses
+
+
+def two_class_loss(logits: Array, signs: Array, weights: Array) -> float:
+    """As in `_kernels`."""
+    return float(_two_class_losses(logits, signs, np.ascontiguousarray(weights)).sum())
+
+
+@compiled
+def _two_class_losses(logits: Array, signs: Array, weights: Array) -> Array:
+    """The same, of each row."""
+    z, losses = logits[0], np.empty(len(signs))
+    for i in range(len(signs)):
+        m = np.float64(z[i] * signs[i])
+        losses[i] = weights[i] * ((m if m > 0.0 else 0.0) + _log1p(_exp(-abs(m))))
+        z[i] = weights[i] * signs[i] * _sigmoid(m)
+    return losses
