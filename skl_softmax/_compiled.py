@@ -14,12 +14,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import config, njit
+from numba import njit
 
 from skl_softmax._rows import Array
-
-if config.DISABLE_JIT:
-    raise ImportError("Numba's compiler is switched off.")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -33,7 +30,7 @@ LN2_HIGH = float.fromhex("0x1.62e42feep-1")  # log(2) in two parts; few bits: k 
 LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
 LEAST = -708.0  # below it, exp(x) has fewer digits
 EXP_TERMS = tuple(1.0 / math.factorial(k) for k in range(12, -1, -1))
-ATANH_TERMS = tuple(1.0 / (2 * k + 1) for k in range(10, -1, -1))
+ATANH_TERMS = tuple(1.0 / (2 * k + 1) for k in range(9, -1, -1))
 
 
 def compiled(function: Function) -> Function:

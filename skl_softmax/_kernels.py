@@ -41,11 +41,12 @@ def kernels(n_logits: int) -> Any:
 
 @cache
 def _compiled() -> Any:
-    """The module `_compiled`, or None without Numba."""
+    """The module `_compiled`, or None without Numba, or with its compiler switched off."""
     try:
-        return import_module("skl_softmax._compiled")
+        from numba import config
     except ImportError:
         return None
+    return None if config.DISABLE_JIT else import_module("skl_softmax._compiled")
 
 
 def softmax_block(logits: Array) -> None:

@@ -1,0 +1,172 @@
+"""The compiled kernels: the same numbers as NumPy's, of which `test_objective` has the proofs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skl_softmax import SoftmaxGDClassifier, _kernels
+
+numba = pytest.importorskip("numba", reason="the extra 'fast' is not installed")
+_compiled = import_module("skl_softmax._compiled")
+
+N = 1003  # no multiple of what a processor takes at once
+EXTREMES = [0.0, 1e-300, 1e-17, 1.0, 36.0, 700.0, 709.0, 750.0, 1e5, 1e300]
+
+
+@pytest.fixture(params=["float64", "float32"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=[1e-9, 1.0, 30.0, 800.0], ids="scale={:g}".format)
+def scale(request):
+    return request.param
+
+
+def blocks(n_outputs, dtype, scale):
+    """Logits in C order, the same in float64, labels and weights."""
+    rng = np.random.default_rng(n_outputs)
+    logits = (scale * rng.standard_normal((n_outputs, N))).astype(dtype)
+    labels, weights = rng.integers(0, max(2, n_outputs), N), rng.random(N) / N
+    return logits, logits.astype(np.float64), labels, weights
+
+
+def assert_close(ours, theirs):
+    """Equal up to the rounding of our dtype, theirs being float64."""
+    bounds = {"float64": (1e-12, 1e-15), "float32": (1e-6, 1e-7)}[str(ours.dtype)]
+    assert_allclose(ours, theirs, rtol=bounds[0], atol=bounds[1])
+
+
+@pytest.mark.parametrize("n_classes", [3, 10])
+@pytest.mark.parametrize("name", ["softmax_block", "log_softmax_block"])
+def test_probabilities(name, n_classes, dtype, scale):
+    ours, theirs, *_ = blocks(n_classes, dtype, scale)
+    getattr(_compiled, name)(ours)
+    getattr(_kernels, name)(theirs)
+    assert_close(ours, theirs)
+
+
+def test_probabilities_of_two_classes(dtype, scale):
+    ours, theirs, *_ = blocks(1, dtype, scale)
+    _compiled.sigmoid_block(ours)
+    _kernels.sigmoid_block(theirs)
+    assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("n_classes", [3, 10])
+@pytest.mark.parametrize("label_dtype", ["uint8", "intp"])
+def test_loss_and_residuals(n_classes, label_dtype, dtype, scale):
+    ours, theirs, y, weights = blocks(n_classes, dtype, scale)
+    loss = _compiled.softmax_loss(ours, y.astype(label_dtype), weights)
+    assert loss == pytest.approx(_kernels.softmax_loss(theirs, y, weights), rel=1e-12)
+    assert_close(ours * N, theirs * N)
+
+
+def test_loss_and_residuals_of_two_classes(dtype, scale):
+    ours, theirs, y, weights = blocks(1, dtype, scale)
+    signs = np.where(y == 0, 1, -1)
+    loss = _compiled.two_class_loss(ours, signs.astype(dtype), weights)
+    assert loss == pytest.approx(_kernels.two_class_loss(theirs, signs, weights), rel=1e-12)
+    assert_close(ours * N, theirs * N)
+
+
+def test_weights_may_be_a_broadcast_scalar():
+    logits, copy, y, _ = blocks(3, "float64", 1.0)
+    equal = np.broadcast_to(1.0 / N, N)
+    loss = _compiled.softmax_loss(logits, y, equal)
+    assert loss == pytest.approx(_kernels.softmax_loss(copy, y, equal), rel=1e-12)
+
+
+@pytest.mark.parametrize("m", EXTREMES)
+def test_loss_of_a_separated_sample_keeps_its_digits(m):
+    # log(1 + exp(-m)) is far below the rounding of 1.
+    loss = _compiled.two_class_loss(np.array([[-m]]), np.ones(1), np.ones(1))
+    assert loss == pytest.approx(np.log1p(np.exp(-m)), rel=1e-14, abs=1e-307)
+
+
+def test_exp():
+    x = -np.append(np.linspace(0.0, 708.0, 5000), np.geomspace(1e-18, 1.0, 1000))
+    assert_allclose([_compiled._exp(z) for z in x], np.exp(x), rtol=4.5e-16)
+
+
+def test_log1p():
+    # Among them the square root of 2, less 1, where the series has the furthest to go.
+    x = np.append(np.linspace(0.3, 3.0, 5000), np.geomspace(1e-18, 1e12, 1000))
+    assert_allclose([_compiled._log1p(z) for z in x], np.log1p(x), rtol=7e-16)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_is_not_finite_shows(bad, place):
+    logits = np.zeros((3, N))
+    logits[place, 7] = bad
+    assert np.isnan(_compiled.softmax_loss(logits, np.zeros(N, np.intp), np.ones(N)))
+    assert np.isnan(logits[:, 7]).all()
+    assert np.isfinite(np.delete(logits, 7, axis=1)).all()
+
+
+def test_two_class_loss_of_what_is_no_number():
+    assert np.isnan(_compiled.two_class_loss(np.array([[np.nan]]), np.ones(1), np.ones(1)))
+
+
+def test_small_data_do_not_load_numba():
+    assert _kernels.kernels(_kernels.WORTH_COMPILING - 1) is _kernels
+    assert _kernels.kernels(_kernels.WORTH_COMPILING) is _compiled
+
+
+@pytest.fixture(params=[2, 3], ids="n_classes={}".format)
+def data(request):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((6000, 8))
+    y = (
+        X @ rng.standard_normal((8, request.param)) + rng.gumbel(size=(6000, request.param))
+    ).argmax(1)
+    return X, y
+
+
+@pytest.mark.parametrize("learning_rate", [0.5, "auto"])
+def test_fits_agree(data, learning_rate, monkeypatch):
+    model = SoftmaxGDClassifier(learning_rate=learning_rate, max_iter=10, tol=0.0)
+    fits = []
+    for least in (0, np.inf):
+        monkeypatch.setattr(_kernels, "WORTH_COMPILING", least)
+        model.fit(*data)
+        fits.append((model.coef_, model.loss_history_, model.predict_proba(data[0])))
+    for ours, theirs in zip(*fits, strict=True):
+        assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+    assert not all(map(np.array_equal, *fits))  # or the same kernels were used
+
+
+def test_same_bits_for_any_number_of_threads(data):
+    from threadpoolctl import threadpool_limits
+
+    fits = []
+    for n_threads in (1, 2, 4):
+        with threadpool_limits(n_threads):
+            fits.append(SoftmaxGDClassifier().fit(*data).coef_)
+    assert_array_equal(fits[0], fits[1])
+    assert_array_equal(fits[0], fits[2])
+
+
+def test_where_nothing_can_be_kept_on_disk(monkeypatch):
+    def njit(cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return numba.njit(**options)
+
+    monkeypatch.setattr(_compiled, "njit", njit)
+    assert _compiled.compiled(lambda x: x + 1)(1) == 2
+
+
+def test_numba_switched_off():
+    code = "from skl_softmax import _kernels; print(_kernels.kernels(10**6).__name__)"
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    used = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+    assert used.strip() == "skl_softmax._kernels"
