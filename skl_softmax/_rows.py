@@ -27,9 +27,10 @@ Matrix: TypeAlias = Any
 
 BLOCK_BYTES = 2**21  # a block of X and its logits: two L2 caches, for fewer of NumPy's calls
 BLOCK_ROWS = 512, 16384  # fewer rows leave BLAS idle, more fall out of the cache
-FEW_BYTES = 2**25  # that a copy may take
+FEW_BYTES = 2**25  # that a copy may take, or the results of all runs
 MANY_ROWS = 2**20  # to look at together
 RUN_OPERATIONS = 2**21  # multiply-adds in a run: enough to pay for handing it to a thread
+RUN_ROWS = 1024  # in a run for a matrix: enough to pay for merging it
 
 
 class Block(NamedTuple):
@@ -123,8 +124,10 @@ class Rows:
                 yield block._replace(X=X[block.rows.start - first : block.rows.stop - first])
 
     def _runs(self, size: int) -> list[list[Block]]:
-        """The runs for results of `size` entries."""
-        run_rows = max(self.run_rows, size // self.n_features)
+        """The runs for results of `size` entries: few of few rows, for all results to be small."""
+        n_at_once = FEW_BYTES // (8 * max(size, 1)) or 1
+        enough = max(RUN_ROWS, self.n_samples // n_at_once)
+        run_rows = max(self.run_rows, min(size // self.n_features, enough))
         block_rows = max(self.block_rows, isqrt(size) // 2)
         if (block_rows, run_rows) == (self.block_rows, self.run_rows):
             return self.runs

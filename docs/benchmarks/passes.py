@@ -19,7 +19,7 @@ from sklearn._loss.loss import HalfBinomialLoss, HalfMultinomialLoss
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.linear_model._linear_loss import LinearModelLoss
-from solvers import REST, quietly
+from solvers import REST, numpy_alone, quietly
 from threadpoolctl import threadpool_limits
 
 from skl_softmax import SoftmaxGDClassifier
@@ -100,18 +100,24 @@ def one_pass(
     def scikit_learn(n_threads: int) -> Any:
         return theirs.loss_gradient(coef, X, targets, l2_reg_strength=ALPHA, n_threads=n_threads)
 
-    with Workers() as workers:
-        n_threads = workers.n_threads
-        ours = SoftmaxObjective(
-            RowSums(Rows(X, n_outputs, workers), y, np.broadcast_to(1.0 / n_samples, n_samples)),
+    def objective(workers: Workers) -> SoftmaxObjective:
+        weights = np.broadcast_to(1.0 / n_samples, n_samples)
+        return SoftmaxObjective(
+            RowSums(Rows(X, n_outputs, workers), y, weights),
             alpha=ALPHA,
             fit_intercept=True,
             center=np.zeros(n_features),
             scale=np.ones(n_features),
         )
+
+    with Workers() as workers:
+        n_threads, ours = workers.n_threads, objective(workers)
+        with numpy_alone():
+            on_numpy = objective(workers)
         seconds = in_turn(
             {
                 "ours": lambda: ours.value_and_gradient(params),
+                "on NumPy": lambda: on_numpy.value_and_gradient(params),
                 "one thread": lambda: scikit_learn(1),
             }
         )
@@ -126,6 +132,7 @@ def one_pass(
         "ms": 1e3 * seconds["ours"],
         "LinearModelLoss": peer / seconds["ours"],
         "limit": limit / seconds["ours"],
+        "NumPy alone": peer / seconds["on NumPy"],
     }
 
 
