@@ -124,8 +124,10 @@ class Rows:
                 yield block._replace(X=X[block.rows.start - first : block.rows.stop - first])
 
     def _runs(self, size: int) -> list[list[Block]]:
-        """The runs for results of `size` entries: few of few rows, for all results to be small."""
-        n_at_once = FEW_BYTES // (8 * max(size, 1)) or 1
+        """The runs for results of `size` entries: all results together small, or the runs long."""
+        if size == 0:
+            return self.runs
+        n_at_once = FEW_BYTES // (8 * size) or 1
         enough = max(RUN_ROWS, self.n_samples // n_at_once)
         run_rows = max(self.run_rows, min(size // self.n_features, enough))
         block_rows = max(self.block_rows, isqrt(size) // 2)
