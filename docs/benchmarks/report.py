@@ -126,11 +126,11 @@ def draw(results: dict[str, Any]) -> Figure:
             if result["solver"] == ON_NUMPY:
                 continue
             runs = [(s, max(loss - problem["optimum"], 1e-9)) for _, s, loss in result["runs"]]
-            runs = [run for run in runs if run[1] < 10.0]
+            runs = sorted((run for run in runs if run[1] < 10.0), key=lambda run: -run[1])
             if not runs:
                 continue  # diverged, at a loss of thousands
             ax.loglog(
-                *zip(*sorted(runs), strict=True),
+                *zip(*runs, strict=True),
                 marker="o",
                 markersize=3,
                 linewidth=2 if result["solver"] == OURS else 1,
