@@ -25,6 +25,11 @@ def seconds(result: dict[str, Any]) -> float:
     return float(np.median(result["seconds"])) if result["seconds"] else np.inf
 
 
+def got_there(problem: dict[str, Any], solver: str) -> bool:
+    """Whether a solver reached the excess in time."""
+    return any(r["solver"] == solver and r["seconds"] for r in problem["results"])
+
+
 def ratios(problem: dict[str, Any], ours: str = OURS) -> dict[str, float]:
     """Each other solver's time over ours, infinite if it did not get there."""
     times = {result["solver"]: seconds(result) for result in problem["results"]}
@@ -102,7 +107,9 @@ def summary(results: dict[str, Any]) -> list[str]:
                 summarize(
                     ratio(problem, ours=ours)
                     for (name, of), problem in ((t.split("|"), p) for t, p in results.items())
-                    if group in (None, GROUPS[name]) and alpha in (None, of)
+                    if group in (None, GROUPS[name])
+                    and alpha in (None, of)
+                    and got_there(problem, ours)
                 )
             )
             for alpha, ours in columns.values()
@@ -158,13 +165,20 @@ def draw(results: dict[str, Any]) -> Figure:
 
 
 def not_measured(results: dict[str, Any]) -> list[str]:
-    """A line that names what these results leave out."""
+    """Lines that name what these results leave out."""
     lines = []
     for alpha in ALPHAS:
         missing = [d.name for d in DATASETS if f"{d.name}|{alpha:g}" not in results]
         which = "all" if len(missing) == len(DATASETS) else ", ".join(missing)
         if missing:
             lines.append(f"Not measured for this page, at alpha {alpha:g}: {which}.")
+    late = [
+        title.replace("|", " at ") for title in results if not got_there(results[title], ON_NUMPY)
+    ]
+    if late:
+        lines.append(
+            f"NumPy alone was not tried long enough: {', '.join(late)}; its means lack those."
+        )
     return ["", *lines] if lines else []
 
 
