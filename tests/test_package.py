@@ -77,10 +77,11 @@ try:
 except KeyboardInterrupt:
     finite = np.isfinite(model.coef_).all() and len(model.loss_history_) == model.n_iter_ + 1
     print("left", model.stop_reason_, finite, model.predict_proba(X[:2]).shape)
-    deadline = time.monotonic() + 10  # a block that is being computed is computed to its end
-    while threading.active_count() > 1 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    print("threads", threading.active_count())
+# Python may interrupt just where threads are told to end: then they end when their traceback does.
+deadline = time.monotonic() + 10  # a block that is being computed is computed to its end
+while threading.active_count() > 1 and time.monotonic() < deadline:
+    time.sleep(0.01)
+print("threads", threading.active_count())
 """
     command = [sys.executable, "-u", "-c", code]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
