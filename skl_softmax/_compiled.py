@@ -28,7 +28,7 @@ ZERO = int(np.float64(TO_INTEGER).view(np.int64))  # how that looks for the numb
 LOG2_E = 1.0 / math.log(2.0)
 LN2_HIGH = float.fromhex("0x1.62e42feep-1")  # log(2) in two parts; few bits: k times it is exact
 LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
-LEAST = -708.0  # below it, exp(x) has fewer digits
+LEAST = -708.0  # below it, exp(x) has fewer digits, and slows down what it is multiplied with
 EXP_TERMS = tuple(1.0 / math.factorial(k) for k in range(12, -1, -1))
 ATANH_TERMS = tuple(1.0 / (2 * k + 1) for k in range(9, -1, -1))
 
@@ -48,11 +48,12 @@ def compiled(function: Function) -> Function:
 
 @compiled
 def _exp(x: float) -> float:
-    """Of a number that is not positive, to a unit or two in the last place; 1e-308 at least.
+    """Of a number that is not positive, to a unit or two in the last place; below 1e-307, zero.
 
     exp(x) = 2**k exp(r), where k is an integer and abs(r) <= log(2) / 2, by Taylor's series.
     """
-    x = LEAST if x < LEAST else x  # false if x is not a number: nor is the result
+    is_zero = x < LEAST  # false if x is not a number: nor is the result
+    x = LEAST if is_zero else x
     rounded = np.float64(x * LOG2_E + TO_INTEGER)
     k = rounded - TO_INTEGER
     r = (x - k * LN2_HIGH) - k * LN2_LOW
@@ -60,7 +61,7 @@ def _exp(x: float) -> float:
     for term in EXP_TERMS:
         power = power * r + term
     exponent = rounded.view(np.int64) - ZERO + BIAS
-    return power * np.int64(exponent << FRACTION_BITS).view(np.float64)
+    return 0.0 if is_zero else power * np.int64(exponent << FRACTION_BITS).view(np.float64)
 
 
 @compiled

@@ -102,6 +102,16 @@ def test_log1p():
     assert_allclose([_compiled._log1p(z) for z in x], np.log1p(x), rtol=7e-16)
 
 
+def test_what_is_next_to_nothing_is_zero():
+    # Not a subnormal number, which takes the products that follow many times as long.
+    logits, weights = np.array([[0.0] * N, [-800.0] * N, [-1e300] * N]), np.full(N, 1.0 / N)
+    _compiled.softmax_loss(logits, np.zeros(N, np.intp), weights)
+    assert_array_equal(logits, 0.0)
+    logits = np.full((1, N), -800.0)
+    _compiled.two_class_loss(logits, np.ones(N), weights)
+    assert_array_equal(logits, 0.0)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("place", [0, 1])
 def test_what_is_not_finite_shows(bad, place):

@@ -149,7 +149,7 @@ def sweep(solver: Solver, X: Any, y: Any, penalty: Penalty, best: float, allowed
             with at_most(allowed - spent):
                 seconds, weights = timed(solver, X, y, penalty, tol, 1)
         except TimeoutError:
-            result.runs.append((tol, allowed, np.inf))
+            result.runs.append((tol, allowed - spent, np.inf))
             break
         result.runs.append((tol, seconds, loss(X, y, *weights, penalty)))
         is_enough, spent = result.runs[-1][2] - best <= EXCESS, spent + seconds

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from datasets import ALPHAS, DATASETS, QUICK
 from measure import Result, compare
+from numpy._core._multiarray_umath import __cpu_features__
 from passes import memory, passes, predictions, small_fits
 from solvers import NUMPY_ALONE, SAGA, Penalty, solvers
 
@@ -83,7 +84,8 @@ def compare_all(names: Sequence[str], alphas: Sequence[float], *, quick: bool) -
 def keep(part: str, content: dict[str, Any]) -> None:
     """Add to what is kept for the report."""
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    kept["machine"] = f"{os.cpu_count()} cores ({platform.machine()}), shared"
+    simd = "with" if __cpu_features__["AVX512F"] else "without"
+    kept["machine"] = f"{os.cpu_count()} cores ({platform.machine()}, {simd} AVX-512), shared"
     kept.setdefault(part, {}).update(content)
     RESULTS.write_text(json.dumps(kept))
 
