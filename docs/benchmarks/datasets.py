@@ -15,7 +15,7 @@ from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_blobs
 
 ALPHAS = 1e-2, 1e-4, 1e-6
-QUICK = "iris", "wine", "digits", "breast cancer", "blobs", "360×90×15", "two Gaussians", "counts"
+QUICK = "iris", "digits", "breast cancer", "360×90×15", "counts"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from datasets import ALPHAS, DATASETS
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
+from measure import Result
 
 HERE = Path(__file__).parent
 GROUPS = {dataset.name: dataset.group for dataset in DATASETS}
@@ -20,39 +21,31 @@ ON_NUMPY = "SoftmaxGDClassifier, NumPy alone"
 COLORS = ["#D55E00", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000", "0.6"]
 
 
-def seconds(result: dict[str, Any]) -> float:
-    """Median of the timed fits, infinite if the excess was not reached."""
-    return float(np.median(result["seconds"])) if result["seconds"] else np.inf
+@dataclass(frozen=True)
+class Problem:
+    """A data set and alpha: the least loss, and what became of each solver, ours first."""
 
+    optimum: float
+    results: dict[str, Result]
 
-def got_there(problem: dict[str, Any], solver: str) -> bool:
-    """Whether a solver reached the excess in time."""
-    return any(r["solver"] == solver and r["seconds"] for r in problem["results"])
+    @classmethod
+    def read(cls, kept: dict[str, Any]) -> Problem:
+        """From what `run.py` keeps."""
+        results = {result["solver"]: Result(**result) for result in kept["results"]}
+        return cls(kept["optimum"], results)
 
+    def peers(self) -> list[Result]:
+        """Those that got there, or all if none did."""
+        all_of_them = [r for name, r in self.results.items() if not name.startswith(OURS)]
+        return [r for r in all_of_them if r.seconds] or all_of_them
 
-def ratios(problem: dict[str, Any], ours: str = OURS) -> dict[str, float]:
-    """Each other solver's time over ours, infinite if it did not get there."""
-    times = {result["solver"]: seconds(result) for result in problem["results"]}
-    return {solver: time / times[ours] for solver, time in times.items() if solver != ours}
+    def best_peer(self, ours: str = OURS) -> float:
+        """The fastest peer's time over ours; the least that it can be, if none got there."""
+        return min(peer.over(self.results[ours]) for peer in self.peers())
 
-
-def at_least(problem: dict[str, Any], solver: str, ours: str = OURS) -> float:
-    """A peer's time over ours; if it did not get there, of its longest run that was not enough.
-
-    Both in one thread then, as all runs of a sweep are.
-    """
-    results = {result["solver"]: result for result in problem["results"]}
-    if np.isfinite(seconds(results[solver])):
-        return seconds(results[solver]) / seconds(results[ours])
-    (time,) = (s for tol, s, _ in results[ours]["runs"] if tol == results[ours]["tol"])
-    return float(max(s for _, s, _ in results[solver]["runs"]) / time)
-
-
-def best_peer(problem: dict[str, Any], ours: str = OURS) -> float:
-    """The fastest peer's time over ours; the least that it can be, if none got there."""
-    peers = [r["solver"] for r in problem["results"] if not r["solver"].startswith(OURS)]
-    reached = [solver for solver in peers if got_there(problem, solver)]
-    return min(at_least(problem, solver, ours) for solver in reached or peers)
+    def lbfgs(self, ours: str = OURS) -> float:
+        """The same of the peer that scikit-learn takes by default."""
+        return self.results["LogisticRegression lbfgs"].over(self.results[ours])
 
 
 def shown(ratio: float) -> str:
@@ -62,31 +55,27 @@ def shown(ratio: float) -> str:
     return f"{ratio:.2g}" if ratio < 100 else f"{ratio:.0f}"
 
 
-def time_table(results: dict[str, Any]) -> list[str]:
+def time_table(problems: dict[str, Problem]) -> list[str]:
     """A row for each data set and alpha, ours in milliseconds, the others as multiples."""
-    solvers = dict.fromkeys(
-        other["solver"] for problem in results.values() for other in problem["results"][1:]
-    )
+    solvers = dict.fromkeys(name for problem in problems.values() for name in problem.results)
+    del solvers[OURS]
     lines = [
         "| data | alpha | ours [ms] | best peer | " + " | ".join(solvers) + " |",
         "|---" * (4 + len(solvers)) + "|",
     ]
-    for title, problem in results.items():
+    for title, problem in problems.items():
         name, alpha = title.split("|")
-        times = ratios(problem)
-        cells = [shown(times.get(solver, np.inf)) for solver in solvers]
-        ours = 1e3 * seconds(problem["results"][0])
-        is_reached = any(np.isfinite(t) for s, t in times.items() if not s.startswith(OURS))
-        bound = "" if is_reached else "> "
+        ours, bound = problem.results[OURS].time, "" if problem.peers()[0].seconds else "> "
+        times = [problem.results[s].time if s in problem.results else np.inf for s in solvers]
         lines.append(
-            f"| {name} | {alpha} | {ours:.3g} | **{bound}{shown(best_peer(problem))}** | "
-            + " | ".join(cells)
+            f"| {name} | {alpha} | {1e3 * ours:.3g} | **{bound}{shown(problem.best_peer())}** | "
+            + " | ".join(shown(time / ours) for time in times)
             + " |"
         )
     return lines
 
 
-def summary(results: dict[str, Any]) -> list[str]:
+def summary(problems: dict[str, Problem]) -> list[str]:
     """Geometric means and the least ratios, at alpha 1e-4 and over all, with and without Numba."""
     columns = {
         "alpha 1e-4": ("0.0001", OURS),
@@ -95,26 +84,22 @@ def summary(results: dict[str, Any]) -> list[str]:
         "NumPy alone, all alphas": (None, ON_NUMPY),
     }
     rows: dict[str, tuple[Any, Any, str | None]] = {
-        "best peer, dense sets: geometric mean": (geometric_mean, best_peer, "dense"),
-        "best peer, dense sets: least": (min, best_peer, "dense"),
-        "best peer, sparse: least": (min, best_peer, "sparse"),
-        "best peer, wide: least": (min, best_peer, "wide"),
-        "LogisticRegression's lbfgs: geometric mean, at least": (
-            geometric_mean,
-            partial(at_least, solver="LogisticRegression lbfgs"),
-            None,
-        ),
+        "best peer, dense sets: geometric mean": (geometric_mean, Problem.best_peer, "dense"),
+        "best peer, dense sets: least": (min, Problem.best_peer, "dense"),
+        "best peer, sparse: least": (min, Problem.best_peer, "sparse"),
+        "best peer, wide: least": (min, Problem.best_peer, "wide"),
+        "LogisticRegression's lbfgs: geometric mean": (geometric_mean, Problem.lbfgs, None),
     }
     lines = [f"| ratio to ours | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
     for title, (summarize, ratio, group) in rows.items():
         cells = [
             shown(
                 summarize(
-                    ratio(problem, ours=ours)
-                    for (name, of), problem in ((t.split("|"), p) for t, p in results.items())
+                    ratio(problem, ours)
+                    for (name, of), problem in ((t.split("|"), p) for t, p in problems.items())
                     if group in (None, GROUPS[name])
                     and alpha in (None, of)
-                    and got_there(problem, ours)
+                    and problem.results[ours].seconds
                 )
             )
             for alpha, ours in columns.values()
@@ -123,21 +108,21 @@ def summary(results: dict[str, Any]) -> list[str]:
     return lines
 
 
-def draw(results: dict[str, Any]) -> Figure:
+def draw(problems: dict[str, Problem]) -> Figure:
     """Excess loss against seconds, a panel for each data set, at alpha 1e-4."""
-    chosen = {t: p for t, p in results.items() if t.endswith("|0.0001")}
+    chosen = {t: p for t, p in problems.items() if t.endswith("|0.0001")}
     columns = 4
     rows = -(-len(chosen) // columns)
     figure = Figure(figsize=(3.2 * columns, 2.5 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
-    solvers = dict.fromkeys(r["solver"] for p in chosen.values() for r in p["results"])
-    solvers.pop(ON_NUMPY, None)
+    solvers = dict.fromkeys(name for problem in chosen.values() for name in problem.results)
+    del solvers[ON_NUMPY]
     styles = dict(zip(solvers, COLORS, strict=False))
     for ax, (title, problem) in zip(axes.flat, chosen.items(), strict=False):
-        for result in problem["results"]:
-            if result["solver"] == ON_NUMPY:
+        for solver, result in problem.results.items():
+            if solver == ON_NUMPY:
                 continue
-            runs = [(s, max(loss - problem["optimum"], 1e-9)) for _, s, loss in result["runs"]]
+            runs = [(s, max(loss - problem.optimum, 1e-9)) for _, s, loss in result.runs]
             runs = sorted((run for run in runs if run[1] < 10.0), key=lambda run: -run[1])
             if not runs:
                 continue  # diverged, at a loss of thousands
@@ -145,10 +130,10 @@ def draw(results: dict[str, Any]) -> Figure:
                 *zip(*runs, strict=True),
                 marker="o",
                 markersize=3,
-                linewidth=2 if result["solver"] == OURS else 1,
-                color=styles[result["solver"]],
-                label=result["solver"],
-                zorder=3 if result["solver"] == OURS else 2,
+                linewidth=2 if solver == OURS else 1,
+                color=styles[solver],
+                label=solver,
+                zorder=3 if solver == OURS else 2,
             )
         ax.axhline(1e-6, color="0.6", linewidth=0.8, linestyle="--")
         ax.set_title(title.split("|")[0], fontsize=9)
@@ -169,16 +154,18 @@ def draw(results: dict[str, Any]) -> Figure:
     return figure
 
 
-def not_measured(results: dict[str, Any]) -> list[str]:
-    """Lines that name what these results leave out."""
+def not_measured(problems: dict[str, Problem]) -> list[str]:
+    """Lines that name what is left out."""
     lines = []
     for alpha in ALPHAS:
-        missing = [d.name for d in DATASETS if f"{d.name}|{alpha:g}" not in results]
+        missing = [d.name for d in DATASETS if f"{d.name}|{alpha:g}" not in problems]
         which = "all" if len(missing) == len(DATASETS) else ", ".join(missing)
         if missing:
             lines.append(f"Not measured for this page, at alpha {alpha:g}: {which}.")
     late = [
-        title.replace("|", " at ") for title in results if not got_there(results[title], ON_NUMPY)
+        title.replace("|", " at ")
+        for title, problem in problems.items()
+        if not problem.results[ON_NUMPY].seconds
     ]
     if late:
         lines.append(
@@ -199,10 +186,8 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 def main() -> None:
     """Write results.md and excess.png beside this file."""
     kept = json.loads((HERE / "results.json").read_text())
-    order = [dataset.name for dataset in DATASETS]
-    results = dict(
-        sorted(kept["problems"].items(), key=lambda item: order.index(item[0].split("|")[0]))
-    )
+    titles = [f"{dataset.name}|{alpha:g}" for dataset in DATASETS for alpha in ALPHAS]
+    problems = {t: Problem.read(kept["problems"][t]) for t in titles if t in kept["problems"]}
     parts = kept["parts"]
     page = [
         "# Results",
@@ -213,19 +198,19 @@ def main() -> None:
         "Figures of the same code differ by up to a quarter here, and so do ratios: see",
         "`NumPy alone` on iris and wine, which are too small for compiled kernels.",
         "",
-        "A dash: not tried, or not within 1e-6 of the optimum at any `tol`, or not in ten times",
-        "our time (three times, where that is more than ten seconds) and five seconds. Means, and",
-        "what stands behind a >, then have a solver's longest run that was not good enough, over",
-        "ours, both in one thread: they are lower bounds.",
-        *not_measured(results),
+        "A dash: not tried, or not within 1e-6 of the optimum at any `tol`, or not in a run of a",
+        "minute, and of ten times our time in one thread. Means, and what stands behind a >, then",
+        "have a solver's longest run that was not good enough, over ours, both in one thread: they",
+        "are lower bounds.",
+        *not_measured(problems),
         "",
-        *summary(results),
+        *summary(problems),
         "",
         "![Excess loss against seconds, by data set](excess.png)",
         "",
         "## Time to an excess of 1e-6",
         "",
-        *time_table(results),
+        *time_table(problems),
         "",
         "## One pass",
         "",
@@ -250,7 +235,7 @@ def main() -> None:
         "",
     ]
     (HERE / "results.md").write_text("\n".join(page))
-    draw(results).savefig(HERE / "excess.png", dpi=110)
+    draw(problems).savefig(HERE / "excess.png", dpi=110)
 
 
 if __name__ == "__main__":
