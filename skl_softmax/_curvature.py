@@ -68,8 +68,7 @@ class Curvature:
 class Sample:
     """The rows that models are measured on: few of very many at first, then four times as many.
 
-    They are chosen at random. Only models are sampled: the gradient, and what the descent
-    converges to, is always that of all rows.
+    They are chosen at random. Only the model is sampled: the gradients are those of all rows.
     """
 
     def __init__(self, objective: Objective) -> None:

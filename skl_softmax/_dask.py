@@ -216,6 +216,9 @@ class ClusterSums:
             )
             if len(place)
         ]
+        # Kept, since it is small: each pass over the sample would otherwise take it from all anew.
+        taken = dask.persist(*(chunk for chunk, _ in parts))
+        parts = [(chunk, length) for chunk, (_, length) in zip(taken, parts, strict=True)]
         weights = [dask.delayed(lambda chunk: chunk.weights.sum())(chunk) for chunk, _ in parts]
         total = sum(dask.compute(*weights))
         if total == 0.0:

@@ -103,6 +103,7 @@ def matrix_descent(
     params: Array,
     kinds: Sequence[Curvature],
     size: Size | None = None,
+    head_start: Callable[[Any, Array], State | None] | None = None,
 ) -> Iterator[State]:
     """Descend by a curvature model, corrected by L-BFGS and renewed when that pays.
 
@@ -111,10 +112,20 @@ def matrix_descent(
     once as much has been spent on steps under the old one: so whichever kind suits the data, the
     descent costs a small multiple of what it would have cost with that kind from the start.
 
+    The first step leads to where ``head_start(objective, params)`` says, if it says anything and
+    the loss is lower there; and the model that comes with it is the first.
+
     The loss never rises. Ends when it can fall no further at the precision of its values.
     """
     state = start(objective, params, size)
     yield state
+    ahead = head_start(objective, params) if head_start else None
+    if ahead is not None:
+        there = start(objective, ahead.params, size)
+        state = replace(state, n_passes=2)
+        if there.loss < state.loss:
+            state = replace(there, iteration=1, n_passes=2, model=ahead.model)
+            yield state
     yield from descend(objective, state, kinds, partial(take_step, size=size))
 
 

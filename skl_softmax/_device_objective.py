@@ -84,6 +84,9 @@ class DeviceObjective:
         """The same function of a random sample of the rows."""
         sample = copy(self)
         sample._smooth = self._smooth.sample(n_samples)
+        sums = sample._smooth.sums
+        assert isinstance(sums, DeviceSums)
+        sample.sums = sample._sums = sums
         return sample
 
     def shared_hessian(self, params: DeviceArray) -> Array:

@@ -15,6 +15,7 @@ from skl_softmax._array_api import DeviceSums, OnDevice
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, constant_descent, matrix_descent
 from skl_softmax._device_objective import DeviceObjective
+from skl_softmax._head_start import head_start
 from skl_softmax._l1_curvature import l1_curvature_kinds
 from skl_softmax._l1_descent import l1_descent, proximal_descent
 from skl_softmax._l1_objective import L1Objective
@@ -61,8 +62,9 @@ def _plan_auto(estimator: Any, task: Task, workers: Workers, coef: Array, interc
     objective = problem.objective
     if isinstance(objective, L1Objective):
         return problem, l1_descent(objective, params, l1_curvature_kinds)
+    ahead = None if params.any() else head_start  # or earlier weights are one
     if isinstance(objective.sums, DeviceSums):  # not so in the row space, which is at hand
         there = DeviceObjective(objective, problem.center, problem.scale)
         params, kinds = there.place(params), curvature_kinds(there)
-        return problem, matrix_descent(there, params, kinds, there.size)
-    return problem, matrix_descent(objective, params, curvature_kinds(objective))
+        return problem, matrix_descent(there, params, kinds, there.size, ahead)
+    return problem, matrix_descent(objective, params, curvature_kinds(objective), None, ahead)

@@ -126,6 +126,36 @@ def test_the_next_model_is_the_best_that_costs_no_more_than_was_spent():
     assert measured == [("cheap", 1), ("better", 11), ("best", 24)]
 
 
+def leading_to(params, model=None):
+    """A head start, at these params."""
+    state = State(iteration=5, params=params, loss=0.0, gradient=params, n_passes=9, model=model)
+    return lambda *_: state
+
+
+def test_the_descent_goes_on_from_a_head_start_with_its_model():
+    quadratic = Quadratic(condition=1e2)
+    near = quadratic.minimizer + 1e-3
+    inverse = np.linalg.inv(quadratic.A)
+    never = Curvature(None, whole_cost=1e9)  # measuring it would fail
+    ahead = leading_to(near, lambda gradient: gradient @ inverse)
+    descent = matrix_descent(quadratic, np.zeros((1, 6)), [never], head_start=ahead)
+    states = list(itertools.islice(descent, 3))
+    assert [state.iteration for state in states] == [0, 1, 2]
+    assert [state.n_passes for state in states] == [1, 2, 3]
+    np.testing.assert_array_equal(states[1].params, near)
+    np.testing.assert_allclose(states[2].params, quadratic.minimizer, atol=1e-12)
+
+
+def test_a_head_start_is_left_aside_where_the_loss_is_higher():
+    quadratic = Quadratic(condition=1e2)
+    ahead = leading_to(np.full((1, 6), 1e3))
+    kinds = [Curvature(Counting(quadratic).measure, whole_cost=1e9)]
+    plain = list(matrix_descent(quadratic, np.zeros((1, 6)), kinds))
+    with_it = list(matrix_descent(quadratic, np.zeros((1, 6)), kinds, head_start=ahead))
+    assert [state.loss for state in with_it] == [state.loss for state in plain]
+    assert [state.n_passes - 1 for state in with_it[1:]] == [s.n_passes for s in plain[1:]]
+
+
 @pytest.mark.parametrize("exact", [True, False])
 def test_corrections_outlive_a_renewal_unless_the_model_is_the_hessian(exact):
     quadratic = Quadratic(condition=1e3)

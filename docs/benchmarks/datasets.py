@@ -82,9 +82,9 @@ def pixels(n_samples: int, dtype: type = np.float64) -> Callable[[], tuple[Any, 
 
 
 def tfidf() -> tuple[Any, Any]:
-    """20000 documents of about 80 different words of 30000, rows of length one, 20 topics."""
+    """20000 documents of 80 different words of 30000 on average, rows of length one, 20 topics."""
     rng = np.random.default_rng(0)
-    n_samples, n_features, n_words = 20_000, 30_000, 80
+    n_samples, n_features, n_words = 20_000, 30_000, 116
     y = rng.integers(20, size=n_samples)
     popularity = 1.0 / np.arange(1.0, n_features + 1.0)
     topics = [popularity * rng.gamma(0.3, size=n_features) for _ in range(20)]
@@ -170,6 +170,8 @@ DATASETS = [
     Dataset("wide", gaussian(200, 20_000, 4), "wide"),
     Dataset("TF-IDF", tfidf, "sparse"),
     Dataset("tall, float32", gaussian(1_000_000, 20, 5, dtype=np.float32)),
-    Dataset("pixels, float32", pixels(60_000, np.float32)),
+    Dataset("well-conditioned, float32", gaussian(100_000, 50, 10, dtype=np.float32)),
     Dataset("ill-conditioned, float32", gaussian(100_000, 50, 10, condition=1e4, dtype=np.float32)),
+    Dataset("20000×100×100, float32", gaussian(20_000, 100, 100, dtype=np.float32)),
+    Dataset("pixels, float32", pixels(60_000, np.float32)),
 ]

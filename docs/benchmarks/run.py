@@ -2,7 +2,7 @@
 
 For each data set and alpha, every solver's median time to an excess of 1e-6 nats over the optimum,
 as a multiple of ours. A solver that is not installed is left out, and named. Without --quick the
-results are kept, for `report.py` to make the page and the picture of.
+results are kept, and the page and the picture made of all that are.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from datasets import ALPHAS, DATASETS, QUICK
 from measure import Result, compare
 from numpy._core._multiarray_umath import __cpu_features__
 from passes import memory, passes, predictions, small_fits
+from report import write_report
 from solvers import NUMPY_ALONE, SAGA, Penalty, solvers
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -32,8 +33,10 @@ def main() -> None:
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small data sets, alpha 1e-4")
-    parser.add_argument("--datasets", nargs="+", metavar="NAME", help="these data sets only")
-    parser.add_argument("--alphas", nargs="+", type=float, help="these alphas only")
+    parser.add_argument(
+        "--datasets", nargs="+", choices=[d.name for d in DATASETS], help="these data sets only"
+    )
+    parser.add_argument("--alphas", nargs="+", type=float, choices=ALPHAS, help="these alphas only")
     parser.add_argument("--parts", action="store_true", help="passes, predictions, memory only")
     arguments = parser.parse_args()
     if not arguments.parts:
@@ -51,6 +54,8 @@ def main() -> None:
                 "small_fits": small_fits(),
             },
         )
+    if not arguments.quick:
+        write_report()
 
 
 def compare_all(names: Sequence[str], alphas: Sequence[float], *, quick: bool) -> None:
@@ -86,7 +91,9 @@ def keep(part: str, content: dict[str, Any]) -> None:
     """Add to what is kept for the report."""
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     simd = "with" if __cpu_features__["AVX512F"] else "without"
-    kept["machine"] = f"{os.cpu_count()} cores ({platform.machine()}, {simd} AVX-512), shared"
+    machine = f"{os.cpu_count()} cores ({platform.machine()}, {simd} AVX-512), shared"
+    if kept.setdefault("machine", machine) != machine:
+        raise SystemExit(f"{RESULTS} is of {kept['machine']}: move it away, and measure all.")
     kept.setdefault(part, {}).update(content)
     RESULTS.write_text(json.dumps(kept))
 
@@ -96,7 +103,7 @@ def row(title: str, results: list[Result]) -> str:
     ours, *others = results
     others.sort(key=lambda result: result.time)
     cells = [f"{result.solver} {shown(result.time / ours.time)}" for result in others]
-    return f"{title}: ours {ours.time * 1e3:.1f} ms (tol {ours.tol}); {'; '.join(cells)}"
+    return f"{title}: ours {ours.time * 1e3:.1f} ms (tol {ours.tol:.0e}); {'; '.join(cells)}"
 
 
 def shown(ratio: Any) -> str:

@@ -1,0 +1,112 @@
+"""The head start: fewer passes over many samples, and the same minimum."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from skl_softmax import SoftmaxGDClassifier, _plan
+from skl_softmax._head_start import head_start
+from skl_softmax._problem import StandardizedProblem, Task
+from skl_softmax._threads import Workers
+
+
+def many(n_samples=40_000, n_features=8, n_classes=3):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_samples, n_features)) * np.geomspace(1e-2, 1e2, n_features)
+    logits = (X / X.std(axis=0)) @ rng.standard_normal((n_features, n_classes))
+    return X, (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+
+
+def objective_of(X, y, *, alpha=1e-4, weights=None):
+    n_classes = int(y.max()) + 1
+    weights = np.full(len(y), 1.0 / len(y)) if weights is None else weights
+    task = Task(X, y, weights, 1 if n_classes == 2 else n_classes, alpha, True)
+    with Workers() as workers:
+        return StandardizedProblem(task, workers).objective
+
+
+def passes(model, X, y, excess=1e-6):
+    model.fit(X, y)
+    least = SoftmaxGDClassifier(alpha=model.alpha, tol=1e-10).fit(X, y).loss_
+    return model.passes_history_[np.argmax(model.loss_history_ <= least + excess)]
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
+def test_it_saves_passes_and_changes_no_minimum(n_classes, layout, monkeypatch):
+    X, y = many(n_classes=n_classes)
+    given = layout(X)
+    model = SoftmaxGDClassifier(tol=1e-8)
+    with_it = passes(model, given, y)
+    coef = model.coef_
+    monkeypatch.setattr(_plan, "head_start", None)
+    assert with_it < passes(model, given, y)
+    exact = LogisticRegression(C=1.0 / (1e-4 * len(y)), solver="newton-cholesky", tol=1e-12)
+    np.testing.assert_allclose(
+        coef * X.std(axis=0), exact.fit(X, y).coef_ * X.std(axis=0), atol=1e-6
+    )
+
+
+def test_the_first_loss_is_that_of_zero_weights_and_none_rises():
+    losses = SoftmaxGDClassifier().fit(*many()).loss_history_
+    assert losses[0] == pytest.approx(np.log(3), abs=1e-14)
+    assert (np.diff(losses) <= 0.0).all()
+
+
+def test_it_leads_as_near_as_statistics_say():
+    """Twice the excess times the number of samples is distributed as chi-squared."""
+    X, y = many()
+    objective = objective_of(X, y)
+    state = head_start(objective, np.zeros(objective.shape))
+    loss, _ = objective.value_and_gradient(state.params)
+    least = SoftmaxGDClassifier(tol=1e-10).fit(X, y).loss_
+    n_free = (3 - 1) * (8 + 1)  # of three rows of parameters, two
+    assert 0.2 * n_free < 2 * (len(y) // 16) * (loss - least) < 5.0 * n_free
+
+
+@pytest.mark.parametrize(
+    "shape", [(27_000, 8, 3), (10_000, 4, 2)], ids=["few for the parameters", "few"]
+)
+def test_few_samples_have_none(shape):
+    objective = objective_of(*many(*shape))
+    assert head_start(objective, np.zeros(objective.shape)) is None
+
+
+def test_without_a_penalty_there_is_none():
+    objective = objective_of(*many(), alpha=0.0)
+    assert head_start(objective, np.zeros(objective.shape)) is None
+
+
+def test_few_without_weight_lead_nowhere():
+    X, y = many()
+    weights = np.zeros(len(y))
+    few = np.random.default_rng(0).choice(len(y), len(y) // 16, replace=False)
+    weights[np.setdiff1d(np.arange(len(y)), few)[:30_000]] = 1 / 30_000
+    objective = objective_of(X, y, weights=weights)
+    assert head_start(objective, np.zeros(objective.shape)) is None
+
+
+def test_files_are_not_read_for_it():
+    objective = objective_of(*many())
+    objective.sums.may_copy = False
+    assert head_start(objective, np.zeros(objective.shape)) is None
+
+
+def test_earlier_weights_are_a_start_of_their_own(monkeypatch):
+    X, y = many()
+    model = SoftmaxGDClassifier(warm_start=True).fit(X, y)
+    monkeypatch.setattr(_plan, "head_start", pytest.fail)
+    assert model.set_params(tol=1e-6).fit(X, y).converged_
+
+
+def test_equal_bits_for_any_number_of_threads(monkeypatch):
+    X, y = many()
+    coefs = []
+    for n_threads in (1, 2, 4):
+        monkeypatch.setattr(
+            "skl_softmax._threads._single_threaded_blas._available", lambda n=n_threads: n
+        )
+        coefs.append(SoftmaxGDClassifier().fit(X, y).coef_)
+    np.testing.assert_array_equal(coefs[0], coefs[1])
+    np.testing.assert_array_equal(coefs[0], coefs[2])
