@@ -20,6 +20,7 @@ from skl_softmax import (
     SoftmaxGDClassifierCV,
     _array_api,
     _arrays,
+    _head_start,
     _on_device,
 )
 from skl_softmax._compat import HAS_DEVICES, move_to
@@ -129,6 +130,17 @@ def test_near_separation_too(few, n_classes, library, rng, monkeypatch):
     found = SoftmaxGDClassifier(alpha=1e-7).fit(put(X), put(y))
     assert (found.n_iter_, found.n_passes_) == (expected.n_iter_, expected.n_passes_)
     np.testing.assert_allclose(fetch(found.coef_), expected.coef_, rtol=1e-7)
+
+
+def test_a_head_start(library, rng, monkeypatch):
+    monkeypatch.setattr(_head_start, "WORTHWHILE", 0)
+    put, fetch = library
+    X = rng.normal(size=(12_000, 3))
+    y = (X[:, 0] + rng.logistic(size=len(X)) > 0.0).astype(int)
+    there, here = (SoftmaxGDClassifier().fit(put(X), put(y)), SoftmaxGDClassifier().fit(X, y))
+    assert here.loss_history_[1] < here.loss_ + 0.01
+    np.testing.assert_allclose(fetch(there.loss_history_), here.loss_history_, rtol=1e-12)
+    np.testing.assert_array_equal(fetch(there.passes_history_), here.passes_history_)
 
 
 @pytest.mark.parametrize("params", [{}, {"fit_intercept": False}], ids=str)

@@ -295,6 +295,21 @@ def test_a_model_of_a_sample_is_the_same_one(problem, monkeypatch):
     np.testing.assert_allclose(found.loss_history_, expected.loss_history_, rtol=1e-10)
 
 
+def test_a_head_start(problem, monkeypatch):
+    """From the same rows; they are taken from the chunks once, and not for every pass."""
+    X, y = problem
+    monkeypatch.setattr("skl_softmax._head_start.WORTHWHILE", 0)
+    monkeypatch.setattr("skl_softmax._head_start.ENOUGH", 1)
+    n_taken = []
+    take = _dask.take
+    monkeypatch.setattr(_dask, "take", lambda *chosen: n_taken.append(1) or take(*chosen))
+    expected = SoftmaxGDClassifier().fit(X, y)
+    found = DaskSoftmaxGDClassifier().fit(*cut(X, y))
+    np.testing.assert_allclose(found.loss_history_, expected.loss_history_, rtol=1e-10)
+    np.testing.assert_array_equal(found.passes_history_, expected.passes_history_)
+    assert len(n_taken) <= 6  # chunks
+
+
 def test_a_sample_without_weight(problem):
     X, y = problem
     weights = np.zeros(N)

@@ -5,7 +5,9 @@ import pytest
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from skl_softmax import SoftmaxGDClassifier, _plan
+from skl_softmax import SoftmaxGDClassifier, _head_start, _plan
+from skl_softmax._curvature import curvature_kinds
+from skl_softmax._descent import matrix_descent
 from skl_softmax._head_start import head_start
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._threads import Workers
@@ -63,6 +65,25 @@ def test_it_leads_as_near_as_statistics_say():
     least = SoftmaxGDClassifier(tol=1e-10).fit(X, y).loss_
     n_free = (3 - 1) * (8 + 1)  # of three rows of parameters, two
     assert 0.2 * n_free < 2 * (len(y) // 16) * (loss - least) < 5.0 * n_free
+
+
+def test_it_goes_no_further_than_that():
+    objective = objective_of(*many())
+    zeros = np.zeros(objective.shape)
+    few = objective.sample(40_000 // 16)
+    *_, last = matrix_descent(few, zeros, curvature_kinds(few))
+    state = head_start(objective, zeros)
+    assert state.n_passes < last.n_passes
+    assert 0.0 < state.loss - last.loss < 0.1 * 27 / (2 * 2500)
+
+
+def test_the_copy_is_small(monkeypatch):
+    monkeypatch.setattr(_head_start, "LARGEST", 2000 * 9)
+    objective = objective_of(*many())
+    sizes, sample = [], objective.sample
+    objective.sample = lambda n_samples: sizes.append(n_samples) or sample(n_samples)
+    head_start(objective, np.zeros(objective.shape))
+    assert sizes == [2000]
 
 
 @pytest.mark.parametrize(
