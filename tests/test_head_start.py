@@ -83,7 +83,7 @@ def test_the_copy_is_small(monkeypatch):
     sizes, sample = [], objective.sample
     objective.sample = lambda n_samples: sizes.append(n_samples) or sample(n_samples)
     head_start(objective, np.zeros(objective.shape))
-    assert sizes == [2000]
+    assert sizes[0] == 2000  # the others are for models
 
 
 @pytest.mark.parametrize(
