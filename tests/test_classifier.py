@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.dtypes import StringDType
 from scipy import sparse
-from sklearn.datasets import load_digits, load_iris, load_wine, make_blobs
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
 from skl_softmax import SoftmaxGDClassifier, __all__, _rows, textbook
@@ -406,11 +406,33 @@ def test_passes_count_gradients_curvature_and_scale(wine, monkeypatch):
         assert len(rows_read) == model.n_passes_, params
 
 
-@pytest.mark.parametrize(("load", "passes"), [(load_iris, 25), (load_wine, 40), (load_digits, 70)])
-def test_default_fits_take_few_passes(load, passes):
-    model = SoftmaxGDClassifier().fit(*load(return_X_y=True))
-    assert model.converged_
-    assert model.n_passes_ <= passes
+def gaussian(n_samples, n_features, n_classes, condition):
+    """Raw columns of very different scales, and classes that overlap."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_samples, n_features))
+    logits = X @ rng.normal(size=(n_features, n_classes))
+    X *= np.geomspace(1.0, 1.0 / condition, n_features)
+    mixed = X @ np.linalg.qr(rng.normal(size=(n_features, n_features)))[0]
+    return mixed, (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+
+
+@pytest.mark.parametrize(
+    ("data", "most"),
+    [
+        (load_iris(return_X_y=True), 17),
+        (load_wine(return_X_y=True), 20),
+        (load_digits(return_X_y=True), 38),
+        (load_breast_cancer(return_X_y=True), 18),
+        (gaussian(5000, 20, 5, condition=1e4), 10),
+        (gaussian(60_000, 5, 3, condition=1e2), 6),
+    ],
+    ids=["iris", "wine", "digits", "breast cancer", "ill-conditioned", "tall"],
+)
+def test_few_passes_lead_within_a_millionth_of_the_optimum(data, most):
+    least = SoftmaxGDClassifier(alpha=1e-4, tol=1e-9).fit(*data).loss_
+    model = SoftmaxGDClassifier(alpha=1e-4, tol=1e-7).fit(*data)
+    passes = model.passes_history_[np.argmax(model.loss_history_ <= least + 1e-6)]
+    assert 0 < passes <= most
 
 
 def test_fitting_forgets_the_data(wine):
