@@ -11,6 +11,7 @@ Knows nothing of X, of coefficients or of what a block is part of.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -42,6 +43,8 @@ def kernels(n_logits: int) -> Any:
 @cache
 def _compiled() -> Any:
     """The module `_compiled`, or None without Numba, or with its compiler switched off."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):  # seen without loading Numba
+        return None
     try:
         from numba import config
     except ImportError:

@@ -423,7 +423,7 @@ def gaussian(n_samples, n_features, n_classes, condition):
         (load_wine(return_X_y=True), 20),
         (load_digits(return_X_y=True), 38),
         (load_breast_cancer(return_X_y=True), 18),
-        (gaussian(5000, 20, 5, condition=1e4), 10),
+        (gaussian(5000, 20, 5, condition=1e4), 8),
         (gaussian(60_000, 5, 3, condition=1e2), 6),
     ],
     ids=["iris", "wine", "digits", "breast cancer", "ill-conditioned", "tall"],
