@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from datasets import ALPHAS, DATASETS
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 from measure import Result
 
 HERE = Path(__file__).parent
@@ -139,8 +139,11 @@ def draw(problems: dict[str, Problem]) -> Figure:
             )
         ax.axhline(1e-6, color="0.6", linewidth=0.8, linestyle="--")
         ax.set_title(title.split("|")[0], fontsize=9)
-        ax.tick_params(labelsize=7)
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.tick_params(which="both", labelsize=7)
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        first, last = ax.get_xlim()
+        ax.xaxis.set_minor_formatter("{x:g}" if last < 50 * first else NullFormatter())
         ax.set_ylim(3e-10, 10.0)
         ax.spines[["top", "right"]].set_visible(False)
     for ax in axes.flat[len(chosen) :]:
