@@ -18,11 +18,12 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from skl_softmax._curvature import LARGEST, curvature_kinds
+from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, matrix_descent
 
 SHARE = 16  # one sample in so many is looked at
 ENOUGH = 64  # of those, for each parameter
+LARGEST = 2**21  # entries of the copy: 16 MB
 WORTHWHILE = 2**17  # entries of X: a pass over fewer takes no longer than its calls
 SETTLED = 0.03  # a fall, in terms of p / (2 m), that tells nothing about all samples
 
