@@ -62,7 +62,7 @@ def _plan_auto(estimator: Any, task: Task, workers: Workers, coef: Array, interc
     objective = problem.objective
     if isinstance(objective, L1Objective):
         return problem, l1_descent(objective, params, l1_curvature_kinds)
-    ahead = None if params.any() else head_start  # or earlier weights are one
+    ahead = None if params.any() else head_start  # earlier weights are one themselves
     if isinstance(objective.sums, DeviceSums):  # not so in the row space, which is at hand
         there = DeviceObjective(objective, problem.center, problem.scale)
         params, kinds = there.place(params), curvature_kinds(there)
