@@ -66,5 +66,6 @@ def _plan_auto(estimator: Any, task: Task, workers: Workers, coef: Array, interc
     if isinstance(objective.sums, DeviceSums):  # not so in the row space, which is at hand
         there = DeviceObjective(objective, problem.center, problem.scale)
         params, kinds = there.place(params), curvature_kinds(there)
-        return problem, matrix_descent(there, params, kinds, there.size, ahead)
-    return problem, matrix_descent(objective, params, curvature_kinds(objective), None, ahead)
+        return problem, matrix_descent(there, params, kinds, there.size, head_start=ahead)
+    kinds = curvature_kinds(objective)
+    return problem, matrix_descent(objective, params, kinds, head_start=ahead)
