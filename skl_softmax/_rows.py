@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import groupby
 from math import isqrt
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -28,6 +28,7 @@ Matrix: TypeAlias = Any
 BLOCK_BYTES = 2**21  # a block of X and its logits: two L2 caches, for fewer of NumPy's calls
 BLOCK_ROWS = 512, 16384  # fewer rows leave BLAS idle, more fall out of the cache
 FEW_BYTES = 2**25  # that a copy may take, or the results of all runs
+FEW_FEATURES = 16  # of fewer, rows are so short that NumPy is faster along columns
 MANY_ROWS = 2**20  # to look at together
 RUN_OPERATIONS = 2**21  # multiply-adds in a run: enough to pay for handing it to a thread
 RUN_ROWS = 1024  # in a run for a matrix: enough to pay for merging it
@@ -231,14 +232,14 @@ class Rows:
                 X = block.X.astype(np.float64, copy=False)
                 mean, variance = mean_variance_axis(X, axis=0, weights=np.array(weight))
                 return Moments(total, mean, total * variance)
-            shifted = block.X.T - origin[:, np.newaxis]
+            order: Literal["C", "K"] = "C" if n_features < FEW_FEATURES else "K"
+            shifted = np.subtract(block.X.T, origin[:, np.newaxis], order=order)
             mean = shifted @ (weight / total)
             shifted -= mean[:, np.newaxis]
             shifted *= np.sqrt(weight)
             if together:
                 return Moments(total, mean, shifted @ shifted.T)
-            shifted *= shifted
-            return Moments(total, mean, shifted.sum(axis=1))
+            return Moments(total, mean, np.einsum("ij,ij->i", shifted, shifted))
 
         scatter = np.zeros((n_features, n_features) if together else n_features)
         nothing = Moments(0.0, np.zeros(n_features), scatter)
