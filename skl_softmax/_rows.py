@@ -28,8 +28,8 @@ Matrix: TypeAlias = Any
 BLOCK_BYTES = 2**21  # a block of X and its logits: two L2 caches, for fewer of NumPy's calls
 BLOCK_ROWS = 512, 16384  # fewer rows leave BLAS idle, more fall out of the cache
 FEW_BYTES = 2**25  # that a copy may take, or the results of all runs
-FEW_FEATURES = 16  # of fewer, rows are so short that NumPy is faster along columns
 MANY_ROWS = 2**20  # to look at together
+SHORT_ROW = 16  # features: along fewer, NumPy is slower than along columns of a copy
 RUN_OPERATIONS = 2**21  # multiply-adds in a run: enough to pay for handing it to a thread
 RUN_ROWS = 1024  # in a run for a matrix: enough to pay for merging it
 
@@ -232,7 +232,7 @@ class Rows:
                 X = block.X.astype(np.float64, copy=False)
                 mean, variance = mean_variance_axis(X, axis=0, weights=np.array(weight))
                 return Moments(total, mean, total * variance)
-            order: Literal["C", "K"] = "C" if n_features < FEW_FEATURES else "K"
+            order: Literal["C", "K"] = "C" if n_features < SHORT_ROW else "K"
             shifted = np.subtract(block.X.T, origin[:, np.newaxis], order=order)
             mean = shifted @ (weight / total)
             shifted -= mean[:, np.newaxis]

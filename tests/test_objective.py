@@ -348,12 +348,13 @@ def test_runs_are_all_rows_in_order_and_long_enough_for_their_results(
 @given(
     seed=st.integers(0, 1000),
     n_samples=st.integers(1, 40),
+    n_features=st.sampled_from([4, 20]),  # computed along columns, and along rows
     layout=st.sampled_from(list(LAYOUTS)),
     block_rows=st.integers(1, 50),
     offset=st.sampled_from([0.0, 1e6]),
 )
-def test_column_moments_equal_numpy(seed, n_samples, layout, block_rows, offset):
-    X, _, weights, _ = make_problem(seed, n_samples, 4, 2)
+def test_column_moments_equal_numpy(seed, n_samples, n_features, layout, block_rows, offset):
+    X, _, weights, _ = make_problem(seed, n_samples, n_features, 2)
     X += offset
     X[:, 0] = 0.1  # a constant that binary fractions cannot hold
     rows_of = LAYOUTS[layout](X)
