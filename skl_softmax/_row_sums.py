@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from skl_softmax._kernels import block_loss, kernels
+from skl_softmax._kernels import block_loss, block_pass, kernels
 from skl_softmax._rows import Array, Block, Moments, Rows
 from skl_softmax._sums import Frame, choose
 
@@ -41,6 +41,7 @@ class RowSums:
         self._has_labels = y.ndim == 1
         self._few: RowSums | None = None
         self._block_loss, self._targets = block_loss(y, rows.n_outputs, rows.dtype)
+        self._block_pass = None if rows.is_sparse else block_pass(y, rows.n_outputs)
         fastest = kernels(rows.n_samples * rows.n_outputs)
         self._to_proba = fastest.sigmoid_block if self.n_outputs == 1 else fastest.softmax_block
 
@@ -78,14 +79,27 @@ class RowSums:
         def run_pass(run: list[Block]) -> tuple[float, Array, Array]:
             loss = 0.0
             gradient, sums = np.zeros(coef.shape), np.zeros(self.n_outputs)
-            for block, logits in self.rows.linear(run, coef, intercept):
-                loss += self._loss_of(block, logits)  # logits: now residuals
-                gradient += logits @ block.X
-                sums += logits.sum(axis=1, dtype=np.float64)
+            for of_block in self._passes(run, coef, intercept):
+                loss += of_block[0]
+                gradient += of_block[1]
+                sums += of_block[2]
             return loss, gradient, sums
 
         loss, gradient, sums = self.rows.sum(run_pass)
         return loss, gradient, sums
+
+    def _passes(
+        self, run: list[Block], coef: Array, intercept: Array
+    ) -> Iterator[tuple[float, Array, Array]]:
+        """Yield each block's part of the loss, and of what its gradient consists of."""
+        if self._block_pass is not None and coef.dtype == self.rows.X.dtype:
+            for block in self.rows.read(run):
+                targets, weights = self._targets[block.rows], self.weights[block.rows]
+                yield self._block_pass(block.X, targets, weights, coef, intercept)
+        else:
+            for block, logits in self.rows.linear(run, coef, intercept):
+                loss = self._loss_of(block, logits)  # logits: now residuals
+                yield loss, logits @ block.X, logits.sum(axis=1, dtype=np.float64)
 
     def cross_entropy(self, coef: Array, intercept: Array) -> float:
         """As `Sums` says."""
