@@ -29,8 +29,6 @@ WORTH_COMPILING = 2**12  # logits; loading Numba takes longer than hundreds of s
 
 # (logits, targets, weights) -> the block's loss; logits are residuals, s (p - y), afterwards.
 BlockLoss: TypeAlias = Callable[[Array, Array, Array], float]
-# (X, targets, weights, coef, intercept) -> the same loss, and its sums of residuals times X and alone.
-BlockPass: TypeAlias = Callable[[Array, Array, Array, Array, Array], tuple[float, Array, Array]]
 
 
 def kernels(n_logits: int) -> Any:
@@ -54,16 +52,11 @@ def _compiled() -> Any:
     return None if config.DISABLE_JIT else import_module("skl_softmax._compiled")
 
 
-def block_pass(y: Array, n_outputs: int) -> BlockPass | None:
-    """Return what does a dense block's whole pass, given the targets of `block_loss`, in one call.
-
-    None if that takes many calls: without Numba, and for probabilities in place of labels.
-    """
-    if y.ndim > 1 or kernels(len(y) * n_outputs) is not _compiled():
+def fused_kernels(n_logits: int) -> Any:
+    """The module of what is done with a block of dense rows in one call, or None: as `kernels`."""
+    if kernels(n_logits) is sys.modules[__name__]:
         return None
-    passes = import_module("skl_softmax._compiled_pass")
-    fused: BlockPass = passes.two_class_pass if n_outputs == 1 else passes.softmax_pass
-    return fused
+    return import_module("skl_softmax._compiled_rows")
 
 
 def softmax_block(logits: Array) -> None:

@@ -11,12 +11,13 @@ from typing import Self
 
 import numpy as np
 
-from skl_softmax._kernels import block_loss, block_pass, kernels
+from skl_softmax._kernels import block_loss, fused_kernels, kernels
 from skl_softmax._rows import Array, Block, Moments, Rows
 from skl_softmax._sums import Frame, choose
 
 FEW_SAMPLES, FEWER_SAMPLES = 2**14, 2**8  # all of which tell the mean, or some of more
 NEGLIGIBLE = 1e-3  # share of the mean curvature below which a row is left out of a model
+FEW_FEATURES = 64  # whose Gram matrix takes less than NumPy's calls around it
 WORTH_COPYING = 0.6  # share of the rows: copying more takes longer than leaving out others saves
 
 
@@ -41,8 +42,9 @@ class RowSums:
         self._has_labels = y.ndim == 1
         self._few: RowSums | None = None
         self._block_loss, self._targets = block_loss(y, rows.n_outputs, rows.dtype)
-        self._block_pass = None if rows.is_sparse else block_pass(y, rows.n_outputs)
-        fastest = kernels(rows.n_samples * rows.n_outputs)
+        n_logits = rows.n_samples * rows.n_outputs
+        self._fused = None if rows.is_sparse else fused_kernels(n_logits)
+        fastest = kernels(n_logits)
         self._to_proba = fastest.sigmoid_block if self.n_outputs == 1 else fastest.softmax_block
 
     @property
@@ -92,10 +94,11 @@ class RowSums:
         self, run: list[Block], coef: Array, intercept: Array
     ) -> Iterator[tuple[float, Array, Array]]:
         """Yield each block's part of the loss, and of what its gradient consists of."""
-        if self._block_pass is not None and coef.dtype == self.rows.X.dtype:
+        if self._fused and self._has_labels and coef.dtype == self.rows.X.dtype:
+            of_block = self._fused.two_class_pass if len(coef) == 1 else self._fused.softmax_pass
             for block in self.rows.read(run):
                 targets, weights = self._targets[block.rows], self.weights[block.rows]
-                yield self._block_pass(block.X, targets, weights, coef, intercept)
+                yield of_block(block.X, targets, weights, coef, intercept)
         else:
             for block, logits in self.rows.linear(run, coef, intercept):
                 loss = self._loss_of(block, logits)  # logits: now residuals
@@ -116,7 +119,10 @@ class RowSums:
 
     def moments(self, together: bool) -> Moments:
         """As `Sums` says."""
-        return self.rows.column_moments(self.weights, together=together)
+        of_block = None
+        if self._fused and together and self.n_features <= FEW_FEATURES:
+            of_block = self._fused.moments
+        return self.rows.column_moments(self.weights, together=together, of_block=of_block)
 
     def separates(self, coef: Array, intercept: Array) -> bool:
         """As `Sums` says."""

@@ -31,6 +31,8 @@ FEW_BYTES = 2**25  # that a copy may take, or the results of all runs
 MANY_ROWS = 2**20  # to look at together
 SHORT_ROW = 16  # features: along fewer, NumPy is slower than along columns of a copy
 RUN_OPERATIONS = 2**21  # multiply-adds in a run: enough to pay for handing it to a thread
+FEW_RUNS, MANY_RUNS = 8, 32  # enough for all threads of most machines, and of any if runs are long
+RUN_PRODUCTS = 2**27  # the same of a product of matrices, which threads compute at full speed
 RUN_ROWS = 1024  # in a run for a matrix: enough to pay for merging it
 
 
@@ -67,7 +69,8 @@ class Rows:
         # A run's sums have n_outputs * n_features entries of their own: on sparse data, short
         # runs would spend their time adding those up.
         n_runs = n_entries // max(RUN_OPERATIONS // n_outputs, 8 * self.n_features)
-        n_runs = int(np.clip(n_runs, 1, min(32, self.n_samples)))
+        n_runs = max(min(n_runs, FEW_RUNS), min(n_runs // 4, MANY_RUNS))
+        n_runs = int(np.clip(n_runs, 1, self.n_samples))
         if self.is_sparse:
             block_rows = -(-self.n_samples // n_runs)
         else:
@@ -130,7 +133,9 @@ class Rows:
             return self.runs
         n_at_once = FEW_BYTES // (8 * size) or 1
         enough = max(RUN_ROWS, self.n_samples // n_at_once)
-        run_rows = max(self.run_rows, min(size // self.n_features, enough))
+        heavy = min(self.run_rows, RUN_PRODUCTS // size)
+        run_rows = max(heavy, min(size // self.n_features, enough))
+        run_rows = -(-self.n_samples // max(1, self.n_samples // run_rows))  # all as long
         block_rows = max(self.block_rows, isqrt(size) // 2)
         if (block_rows, run_rows) == (self.block_rows, self.run_rows):
             return self.runs
@@ -197,7 +202,13 @@ class Rows:
             logits += intercept[:, np.newaxis]
             yield block, logits
 
-    def column_moments(self, weights: Array, *, together: bool = False) -> Moments:
+    def column_moments(
+        self,
+        weights: Array,
+        *,
+        together: bool = False,
+        of_block: Callable[..., tuple[float, Array, Array]] | None = None,
+    ) -> Moments:
         """Weighted means of the columns, (n_features,), and their variances or covariances.
 
         Blocks are merged by Chan's rule; dense ones from values that have a row of the data
@@ -211,6 +222,8 @@ class Rows:
         together : bool, default=False
             Whether to return covariances (n_features, n_features), of dense rows only, in place
             of variances (n_features,).
+        of_block : callable, default=None
+            What computes a dense block's, together, of X, weights and an origin of it; None: NumPy.
 
         References
         ----------
@@ -232,6 +245,8 @@ class Rows:
                 X = block.X.astype(np.float64, copy=False)
                 mean, variance = mean_variance_axis(X, axis=0, weights=np.array(weight))
                 return Moments(total, mean, total * variance)
+            if of_block is not None:
+                return Moments(*of_block(block.X, weight, origin))
             order: Literal["C", "K"] = "C" if n_features < SHORT_ROW else "K"
             shifted = np.subtract(block.X.T, origin[:, np.newaxis], order=order)
             mean = shifted @ (weight / total)

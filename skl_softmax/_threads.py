@@ -127,7 +127,7 @@ class Workers:
             return map(function, tasks)
         if self._pool is None:
             self._pool = ThreadPoolExecutor(
-                self.n_threads, "skl_softmax", initializer=_single_threaded_blas.limit
+                self.n_threads - 1, "skl_softmax", initializer=_single_threaded_blas.limit
             )
         return self._in_order(self._pool, function, tasks)
 
@@ -144,8 +144,14 @@ class Workers:
         def submit(task: Item) -> Future[Result]:
             return pool.submit(copy_context().run, function, task)  # for NumPy's errstate
 
-        pending = deque(submit(task) for task in tasks[:ahead])
+        pending = deque(map(submit, tasks[:ahead]))
         for i in range(len(tasks)):
+            while not pending[0].done():  # this thread need not wait: it takes what none has begun
+                mine = (k for k, future in enumerate(pending) if future.cancel())
+                if (k := next(mine, None)) is None:
+                    break
+                pending[k] = Future()
+                pending[k].set_result(function(tasks[i + k]))
             result = pending.popleft().result()
             if i + ahead < len(tasks):
                 pending.append(submit(tasks[i + ahead]))

@@ -10,11 +10,13 @@ from importlib import import_module
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 
 from skl_softmax import SoftmaxGDClassifier, _kernels
 
 numba = pytest.importorskip("numba", reason="the extra 'fast' is not installed")
 _compiled = import_module("skl_softmax._compiled")
+_compiled_rows = import_module("skl_softmax._compiled_rows")
 
 N = 1003  # no multiple of what a processor takes at once
 EXTREMES = [0.0, 1e-300, 1e-17, 1.0, 36.0, 700.0, 709.0, 750.0, 1e5, 1e300]
@@ -126,9 +128,90 @@ def test_two_class_loss_of_what_is_no_number():
     assert np.isnan(_compiled.two_class_loss(np.array([[np.nan]]), np.ones(1), np.ones(1)))
 
 
+def read_only(X):
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
+ORDERS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "strided": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "read-only": read_only,
+}
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3, 10])
+@pytest.mark.parametrize("n_rows", [1, 95, 96, 97, 1024, 2500])
+def test_pass_over_a_block(n_outputs, n_rows, dtype):
+    rng = np.random.default_rng(n_rows)
+    X = rng.standard_normal((n_rows, 7)).astype(dtype)
+    coef, intercept = rng.standard_normal((2, n_outputs, 7)).astype(dtype)
+    intercept, weights = intercept[:, 0], rng.random(n_rows) / n_rows
+    y = rng.integers(0, n_outputs, n_rows).astype("uint8")
+    compiled_pass, numpy_loss = _compiled_rows.softmax_pass, _kernels.softmax_loss
+    if n_outputs == 1:
+        y = rng.choice([1, -1], n_rows).astype(dtype)
+        compiled_pass, numpy_loss = _compiled_rows.two_class_pass, _kernels.two_class_loss
+    found = [compiled_pass(order(X), y, weights, coef, intercept) for order in ORDERS.values()]
+    residuals = coef.astype(float) @ X.T.astype(float) + intercept[:, np.newaxis]
+    loss = numpy_loss(residuals, y, weights)  # logits until here
+    rounding = {"float64": 1e-12, "float32": 2e-5}[dtype]
+    assert found[0][0] == pytest.approx(loss, rel=rounding)
+    assert_allclose(found[0][1], residuals @ X, rtol=rounding, atol=rounding)
+    assert_allclose(found[0][2], residuals.sum(axis=1), rtol=rounding, atol=rounding)
+    for other in found[1:]:
+        for ours, theirs in zip(found[0], other, strict=True):
+            assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("n_rows", [1, 96, 97, 500])
+def test_moments_of_a_block(order, n_rows, dtype):
+    rng = np.random.default_rng(n_rows)
+    X = (1000.0 + rng.standard_normal((n_rows, 5))).astype(dtype)
+    X[:, 2] = 0.1  # a constant that binary fractions cannot hold
+    weights = rng.integers(0, 3, n_rows) / n_rows
+    weights[0] = 1.0
+    origin = X[0].astype(float)
+    total, mean, scatter = _compiled_rows.moments(ORDERS[order](X), weights, origin)
+    X = X.astype(float)
+    expected = np.average(X, axis=0, weights=weights)
+    assert total == pytest.approx(weights.sum(), rel=1e-14)
+    assert_allclose(origin + mean, expected, rtol=1e-13)
+    assert not scatter[2].any()
+    centered = (X - expected) * np.sqrt(weights)[:, np.newaxis]
+    assert_allclose(scatter, centered.T @ centered, rtol=1e-10, atol=1e-10)
+
+
+def test_what_fits_use_of_a_block(data, monkeypatch):
+    """Whole passes, but for labels that are probabilities, and for mixed dtypes."""
+    calls = []
+    for name in ("softmax_pass", "two_class_pass", "moments"):
+        function = getattr(_compiled_rows, name)
+        monkeypatch.setattr(
+            _compiled_rows,
+            name,
+            lambda *a, name=name, function=function: calls.append(name) or function(*a),
+        )
+    X, y = data
+    one_pass = "two_class_pass" if y.max() == 1 else "softmax_pass"
+    SoftmaxGDClassifier().fit(X, y)
+    assert set(calls) == {one_pass, "moments"}
+    calls.clear()
+    SoftmaxGDClassifier().fit_proba(X, 0.2 / (y.max() + 1) + 0.8 * np.eye(y.max() + 1)[y])
+    assert set(calls) == {"moments"}
+    calls.clear()
+    SoftmaxGDClassifier(learning_rate=0.1, max_iter=2, tol=0.0).fit(sparse.csr_array(X), y)
+    assert not calls
+
+
 def test_small_data_do_not_load_numba():
     assert _kernels.kernels(_kernels.WORTH_COMPILING - 1) is _kernels
+    assert _kernels.fused_kernels(_kernels.WORTH_COMPILING - 1) is None
     assert _kernels.kernels(_kernels.WORTH_COMPILING) is _compiled
+    assert _kernels.fused_kernels(_kernels.WORTH_COMPILING) is _compiled_rows
 
 
 @pytest.fixture(params=[2, 3], ids="n_classes={}".format)
@@ -179,8 +262,9 @@ def test_numba_switched_off():
     """Then it is not even loaded."""
     code = (
         "import sys; from skl_softmax import _kernels;"
-        " print(_kernels.kernels(10**6).__name__, 'numba' in sys.modules)"
+        " print(_kernels.kernels(10**6).__name__, _kernels.fused_kernels(10**6),"
+        " 'numba' in sys.modules)"
     )
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     used = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
-    assert used.split() == ["skl_softmax._kernels", "False"]
+    assert used.split() == ["skl_softmax._kernels", "None", "False"]

@@ -100,10 +100,41 @@ def _fail(_):
     raise RuntimeError("inside")
 
 
-def test_results_come_in_the_order_of_the_tasks():
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_results_come_in_the_order_of_the_tasks(n_threads):
+    """Whichever thread computes them: this one is among as many as are allowed."""
+    barrier, threads = threading.Barrier(n_threads), set()
+
+    def square(x):
+        if x < n_threads:  # nobody takes the next one before all have one
+            barrier.wait(timeout=60)
+        threads.add(threading.get_ident())
+        return x * x
+
     with Workers() as workers:
-        workers.n_threads = 3
-        assert list(workers.map(lambda x: x * x, range(50))) == [x * x for x in range(50)]
+        workers.n_threads = n_threads
+        assert list(workers.map(square, range(50))) == [x * x for x in range(50)]
+    assert len(threads) == n_threads
+    assert threading.get_ident() in threads
+
+
+def test_few_results_are_kept():
+    """However slow the first task is."""
+    others, begun = threading.Event(), []
+
+    def task(x):
+        begun.append(x)
+        if x == 0:
+            others.wait(timeout=0.5)
+        return x
+
+    with Workers() as workers:
+        workers.n_threads = 2
+        results = iter(workers.map(task, range(100)))
+        assert next(results) == 0
+        assert max(begun) <= 4
+        others.set()
+        assert list(results) == list(range(1, 100))
 
 
 def test_numpy_error_states_reach_the_threads():

@@ -1,8 +1,7 @@
-"""What a block of rows adds to the loss and its gradient, in one call compiled by Numba.
+"""What is computed of a block of dense rows, in one call compiled by Numba.
 
-The interpreter's lock is not held meanwhile: threads need not wait for it between one small call of
-NumPy and the next. And rows are multiplied for the gradient while they are in the cache for their
-logits.
+The interpreter's lock is not held meanwhile, so threads need not wait for it between one small call
+of NumPy and the next; and rows are still in the cache when they are multiplied for the second time.
 
 Knows rows, labels and weights; not what they are part of. Needs Numba, so nothing but `_kernels`
 may import it.
@@ -10,19 +9,21 @@ may import it.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from skl_softmax._compiled import _softmax_losses, _two_class_losses, compiled
 from skl_softmax._rows import Array
 
-FEW_ROWS = 96  # at a time: beyond some hundred, OpenBLAS multiplies by few columns more slowly
-MORE_ROWS = 1024  # of two classes, for fewer calls: a single column has no such step
+FEW_ROWS = 96  # at a time: from some hundred on, OpenBLAS multiplies by few columns more slowly
+MORE_ROWS = 1024  # by a single column it does not, and fewer calls are better
 
 
 def softmax_pass(
     X: Array, y: Array, weights: Array, coef: Array, intercept: Array
 ) -> tuple[float, Array, Array]:
-    """Return the loss of rows, and the sums of their residuals times X, and of those alone.
+    """Return the rows' loss, their residuals s (p - y) times X, and the sums of those.
 
     X : ndarray (rows, n_features), in any order, of the dtype of coef and intercept
     y : ndarray of int (rows,)
@@ -45,7 +46,7 @@ def _softmax_pass(
     part, buffer = np.empty(coef.shape, X.dtype), np.empty(n_classes * FEW_ROWS, X.dtype)
     for start in range(0, len(X), FEW_ROWS):
         few = slice(start, start + FEW_ROWS)
-        rows = np.ascontiguousarray(X[few])
+        rows = np.ascontiguousarray(X[few])  # a copy only of what is in another order
         n = len(rows)
         logits = buffer[: n_classes * n].reshape(n_classes, n)
         np.dot(coef, rows.T, logits)
@@ -89,3 +90,38 @@ def _two_class_pass(
         for i in range(len(rows)):
             total += z[i]
     return loss, gradient, total
+
+
+def moments(X: Array, weights: Array, origin: Array) -> tuple[float, Array, Array]:
+    """Return the rows' weight, their mean less an origin, and their scatter about the mean.
+
+    X : ndarray (rows, n_features), in any order
+    weights : ndarray of float64 (rows,)
+        Non-negative; one is positive.
+    origin : ndarray of float64 (n_features,)
+    """
+    total, mean, scatter = _moments(X, np.ascontiguousarray(weights), origin)
+    return total, mean, scatter
+
+
+@compiled
+def _moments(X: Array, weights: Array, origin: Array) -> tuple[float, Array, Array]:
+    """The same, of weights side by side in memory."""
+    n_rows, n_features = X.shape
+    total, mean = weights.sum(), np.zeros(n_features)
+    for i in range(n_rows):
+        for j in range(n_features):
+            mean[j] += weights[i] * (X[i, j] - origin[j])
+    mean /= total
+    scatter = np.zeros((n_features, n_features))
+    part, buffer = np.empty_like(scatter), np.empty(n_features * FEW_ROWS)
+    for start in range(0, n_rows, FEW_ROWS):
+        n = min(FEW_ROWS, n_rows - start)
+        deviations = buffer[: n * n_features].reshape(n, n_features)
+        for i in range(n):
+            root = math.sqrt(weights[start + i])
+            for j in range(n_features):
+                deviations[i, j] = ((X[start + i, j] - origin[j]) - mean[j]) * root
+        np.dot(deviations.T, deviations, part)
+        scatter += part
+    return total, mean, scatter
