@@ -9,14 +9,13 @@ may import it.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from skl_softmax._compiled import _softmax_losses, _two_class_losses, compiled
 from skl_softmax._rows import Array
 
-FEW_ROWS = 96  # at a time: from some hundred on, OpenBLAS multiplies by few columns more slowly
+FEW_ROWS = 16, 96  # at a time: beyond a hundred, OpenBLAS multiplies by few columns more slowly
+FEW_BYTES = 2**19  # of X, to be in the cache for the second product
 MORE_ROWS = 1024  # by a single column it does not, and fewer calls are better
 
 
@@ -41,11 +40,12 @@ def _softmax_pass(
     X: Array, y: Array, weights: Array, coef: Array, intercept: Array
 ) -> tuple[float, Array, Array]:
     """The same, of labels and weights side by side in memory."""
-    n_classes = len(coef)
+    n_classes, n_features = coef.shape
+    step = max(FEW_ROWS[0], min(FEW_BYTES // (n_features * X.itemsize), FEW_ROWS[1]))
     loss, gradient, sums = 0.0, np.zeros(coef.shape), np.zeros(n_classes)
-    part, buffer = np.empty(coef.shape, X.dtype), np.empty(n_classes * FEW_ROWS, X.dtype)
-    for start in range(0, len(X), FEW_ROWS):
-        few = slice(start, start + FEW_ROWS)
+    part, buffer = np.empty(coef.shape, X.dtype), np.empty(n_classes * step, X.dtype)
+    for start in range(0, len(X), step):
+        few = slice(start, start + step)
         rows = np.ascontiguousarray(X[few])  # a copy only of what is in another order
         n = len(rows)
         logits = buffer[: n_classes * n].reshape(n_classes, n)
@@ -100,28 +100,56 @@ def moments(X: Array, weights: Array, origin: Array) -> tuple[float, Array, Arra
         Non-negative; one is positive.
     origin : ndarray of float64 (n_features,)
     """
-    total, mean, scatter = _moments(X, np.ascontiguousarray(weights), origin)
+    weights, n_features = np.ascontiguousarray(weights), X.shape[1]
+    total, mean = _mean(X, weights, origin)
+    scatter = _gram(X, np.sqrt(weights), origin, mean, np.ones(n_features), n_features)
     return total, mean, scatter
+
+
+def gram(X: Array, weights: Array, center: Array, inverse_scale: Array, n_dof: int) -> Array:
+    """Return the weighted sum of x~ x~ᵀ over rows, (n_dof, n_dof).
+
+    X : ndarray (rows, n_features), in any order
+    weights : ndarray of float64 (rows,)
+        Non-negative: what has none costs nothing.
+    center, inverse_scale : ndarray of float64 (n_features,)
+        x~ is what they make of a row, and a one if n_dof is larger than n_features.
+    """
+    nothing = np.zeros(X.shape[1])
+    return np.asarray(_gram(X, np.sqrt(weights), center, nothing, inverse_scale, n_dof))
 
 
 @compiled
-def _moments(X: Array, weights: Array, origin: Array) -> tuple[float, Array, Array]:
-    """The same, of weights side by side in memory."""
+def _mean(X: Array, weights: Array, origin: Array) -> tuple[float, Array]:
+    """The rows' weight, and their mean less an origin."""
     n_rows, n_features = X.shape
-    total, mean = weights.sum(), np.zeros(n_features)
+    mean = np.zeros(n_features)
     for i in range(n_rows):
         for j in range(n_features):
             mean[j] += weights[i] * (X[i, j] - origin[j])
-    mean /= total
-    scatter = np.zeros((n_features, n_features))
-    part, buffer = np.empty_like(scatter), np.empty(n_features * FEW_ROWS)
-    for start in range(0, n_rows, FEW_ROWS):
-        n = min(FEW_ROWS, n_rows - start)
-        deviations = buffer[: n * n_features].reshape(n, n_features)
-        for i in range(n):
-            root = math.sqrt(weights[start + i])
+    total = weights.sum()
+    return total, mean / total
+
+
+@compiled
+def _gram(
+    X: Array, roots: Array, origin: Array, mean: Array, inverse_scale: Array, n_dof: int
+) -> Array:
+    """As `gram`, given the roots of weights; the center in two parts, subtracted one by one."""
+    n_rows, n_features = X.shape
+    total, part = np.zeros((n_dof, n_dof)), np.empty((n_dof, n_dof))
+    buffer, n = np.empty((FEW_ROWS[1], n_dof)), 0
+    for i in range(n_rows):
+        if roots[i] != 0.0:
             for j in range(n_features):
-                deviations[i, j] = ((X[start + i, j] - origin[j]) - mean[j]) * root
-        np.dot(deviations.T, deviations, part)
-        scatter += part
-    return total, mean, scatter
+                deviation = (X[i, j] - origin[j]) - mean[j]
+                buffer[n, j] = deviation * inverse_scale[j] * roots[i]
+            for j in range(n_features, n_dof):
+                buffer[n, j] = roots[i]
+            n += 1
+        if n == len(buffer) or (i == n_rows - 1 and n > 0):
+            rows = buffer[:n]
+            np.dot(rows.T, rows, part)
+            total += part
+            n = 0
+    return total

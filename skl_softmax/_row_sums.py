@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -46,6 +46,11 @@ class RowSums:
         self._fused = None if rows.is_sparse else fused_kernels(n_logits)
         fastest = kernels(n_logits)
         self._to_proba = fastest.sigmoid_block if self.n_outputs == 1 else fastest.softmax_block
+
+    @property
+    def _fused_grams(self) -> Any:
+        """What is fused, if there are so few features that it is faster."""
+        return self._fused if self.n_features <= FEW_FEATURES else None
 
     @property
     def n_passes(self) -> int:
@@ -119,9 +124,7 @@ class RowSums:
 
     def moments(self, together: bool) -> Moments:
         """As `Sums` says."""
-        of_block = None
-        if self._fused and together and self.n_features <= FEW_FEATURES:
-            of_block = self._fused.moments
+        of_block = self._fused_grams.moments if self._fused_grams and together else None
         return self.rows.column_moments(self.weights, together=together, of_block=of_block)
 
     def separates(self, coef: Array, intercept: Array) -> bool:
@@ -197,11 +200,7 @@ class RowSums:
                     curvature = (proba * (1.0 - proba))[0]
                 else:
                     curvature = curvature_of_softmax(proba) / (self.n_outputs - 1)
-                weights = self.weights[block.rows]
-                kept, weights = essential(curvature, weights, floor)
-                rows = standardized(block.X, kept, frame)
-                rows *= np.sqrt(curvature.take(kept) * weights)
-                gram += rows @ rows.T
+                gram += self._gram(block, curvature, floor, frame)
             return (gram,)
 
         (gram,) = self.rows.sum(run_gram, size=n_dof**2)
@@ -217,24 +216,52 @@ class RowSums:
 
         def run_grams(run: list[Block]) -> tuple[Array]:
             grams = np.zeros((self.n_outputs, n_dof, n_dof))
-            buffer = np.empty(n_dof * max(block.rows.stop - block.rows.start for block in run))
             for block, proba in self._proba(run, coef, intercept):
-                rows = standardized(block.X, np.arange(len(block.X)), frame)
-                weights = self.weights[block.rows]
                 proba *= 1.0 - proba
-                for gram, curvature, floor in zip(grams, proba, floors, strict=True):
-                    kept, kept_weights = essential(curvature, weights, floor)
-                    weighted = buffer[: n_dof * len(kept)].reshape(n_dof, -1)
-                    if len(kept) == len(weights):
-                        np.multiply(rows, np.sqrt(curvature * kept_weights), out=weighted)
-                    else:
-                        rows.take(kept, axis=1, out=weighted, mode="clip")
-                        weighted *= np.sqrt(curvature.take(kept) * kept_weights)
-                    gram += weighted @ weighted.T
+                if self._fused_grams:
+                    for gram, curvature, floor in zip(grams, proba, floors, strict=True):
+                        gram += self._gram(block, curvature, floor, frame)
+                else:
+                    self._add_class_grams(grams, block, proba, floors, frame)
             return (grams,)
 
         (grams,) = self.rows.sum(run_grams, size=self.n_outputs * n_dof**2)
         return np.asarray(grams)
+
+    def _gram(self, block: Block, curvature: Array, floor: float | None, frame: Frame) -> Array:
+        """A block's part of a weighted sum of x~ x~ᵀ, (n_dof, n_dof), given curvature (rows,)."""
+        weights = self.weights[block.rows]
+        if self._fused_grams:
+            weights = weights * curvature * has_part(curvature, weights, floor)
+            gram = self._fused_grams.gram(
+                block.X, weights, frame.center, frame.inverse_scale, frame.n_dof
+            )
+            return np.asarray(gram)
+        kept, weights = essential(curvature, weights, floor)
+        rows = standardized(block.X, kept, frame)
+        rows *= np.sqrt(curvature.take(kept) * weights)
+        return np.asarray(rows @ rows.T)
+
+    def _add_class_grams(
+        self,
+        grams: Array,
+        block: Block,
+        curvatures: Array,
+        floors: Sequence[float | None],
+        frame: Frame,
+    ) -> None:
+        """Add such a sum for each class to grams (n_outputs, n_dof, n_dof)."""
+        rows = standardized(block.X, np.arange(len(block.X)), frame)
+        weights, buffer = self.weights[block.rows], np.empty(rows.size)
+        for gram, curvature, floor in zip(grams, curvatures, floors, strict=True):
+            kept, kept_weights = essential(curvature, weights, floor)
+            weighted = buffer[: len(rows) * len(kept)].reshape(len(rows), -1)
+            if len(kept) == len(weights):
+                np.multiply(rows, np.sqrt(curvature * kept_weights), out=weighted)
+            else:
+                rows.take(kept, axis=1, out=weighted, mode="clip")
+                weighted *= np.sqrt(curvature.take(kept) * kept_weights)
+            gram += weighted @ weighted.T
 
     def full_gram(
         self, coef: Array, intercept: Array, frame: Frame, mean: Array | None = None
@@ -384,12 +411,17 @@ def essential(curvature: Array, weights: Array, mean: float | None = None) -> tu
     mean : float, default=None
         That of the curvature of all samples; None: it is the block's.
     """
+    chosen = has_part(curvature, weights, mean)
+    n_kept = np.count_nonzero(chosen)
+    if n_kept > WORTH_COPYING * len(chosen):
+        every = np.arange(len(chosen))
+        return every, weights if n_kept == len(chosen) else weights * chosen
+    kept = np.flatnonzero(chosen)
+    return kept, weights.take(kept)
+
+
+def has_part(curvature: Array, weights: Array, mean: float | None = None) -> Array:
+    """Which rows are essential, (rows,) of bool; as there."""
     if mean is None:
         mean = weights @ curvature / weights.sum()
-    has_part = curvature > NEGLIGIBLE * mean
-    n_kept = np.count_nonzero(has_part)
-    if n_kept > WORTH_COPYING * len(has_part):
-        every = np.arange(len(has_part))
-        return every, weights if n_kept == len(has_part) else weights * has_part
-    kept = np.flatnonzero(has_part)
-    return kept, weights.take(kept)
+    return np.asarray(curvature > NEGLIGIBLE * mean)

@@ -13,6 +13,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from skl_softmax import SoftmaxGDClassifier, _kernels
+from skl_softmax._row_sums import RowSums
+from skl_softmax._rows import Rows
+from skl_softmax._sums import Frame
+from skl_softmax._threads import Workers
 
 numba = pytest.importorskip("numba", reason="the extra 'fast' is not installed")
 _compiled = import_module("skl_softmax._compiled")
@@ -185,10 +189,45 @@ def test_moments_of_a_block(order, n_rows, dtype):
     assert_allclose(scatter, centered.T @ centered, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("n_rows", [1, 96, 97, 500])
+def test_gram_of_a_block(n_rows, fit_intercept, order, dtype):
+    rng = np.random.default_rng(n_rows)
+    X = (1000.0 + rng.standard_normal((n_rows, 5))).astype(dtype)
+    weights = rng.random(n_rows) * rng.integers(0, 2, n_rows)
+    center, scale = X[0].astype(float), rng.random(5)
+    n_dof = 5 + fit_intercept
+    found = _compiled_rows.gram(ORDERS[order](X), weights, center, scale, n_dof)
+    rows = np.column_stack([(X - center) * scale, np.ones(n_rows)])[:, :n_dof]
+    assert_allclose(found, (rows.T * weights) @ rows, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("size", [1.0, 40.0])  # with curvature everywhere, and almost nowhere
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_models_agree(data, size, fit_intercept, dtype, monkeypatch):
+    X, y = data[0].astype(dtype), data[1]
+    n_outputs = 1 if y.max() == 1 else 3
+    params = size * np.random.default_rng(1).standard_normal((n_outputs, 9)).astype(dtype)
+    frame = Frame(X.mean(axis=0, dtype=float), np.full(8, 0.5), fit_intercept)
+    models = []
+    for least in (0, np.inf):
+        monkeypatch.setattr(_kernels, "WORTH_COMPILING", least)
+        with Workers() as workers:
+            sums = RowSums(Rows(X, n_outputs, workers), y, np.broadcast_to(1.0 / len(y), len(y)))
+            at = params[:, :-1], params[:, -1]
+            models.append((sums.shared_gram(*at, frame), *sums.class_grams(*at, frame)))
+    bound = {"float64": 1e-12, "float32": 1e-5}[dtype]
+    for ours, theirs in zip(*models, strict=True):
+        assert_allclose(ours, theirs, rtol=0.0, atol=bound * theirs.max())
+    assert not all(map(np.array_equal, *models))
+
+
 def test_what_fits_use_of_a_block(data, monkeypatch):
     """Whole passes, but for labels that are probabilities, and for mixed dtypes."""
     calls = []
-    for name in ("softmax_pass", "two_class_pass", "moments"):
+    for name in ("softmax_pass", "two_class_pass", "moments", "gram"):
         function = getattr(_compiled_rows, name)
         monkeypatch.setattr(
             _compiled_rows,
@@ -198,10 +237,10 @@ def test_what_fits_use_of_a_block(data, monkeypatch):
     X, y = data
     one_pass = "two_class_pass" if y.max() == 1 else "softmax_pass"
     SoftmaxGDClassifier().fit(X, y)
-    assert set(calls) == {one_pass, "moments"}
+    assert {one_pass, "moments"} <= set(calls) <= {one_pass, "moments", "gram"}
     calls.clear()
     SoftmaxGDClassifier().fit_proba(X, 0.2 / (y.max() + 1) + 0.8 * np.eye(y.max() + 1)[y])
-    assert set(calls) == {"moments"}
+    assert {"moments"} <= set(calls) <= {"moments", "gram"}
     calls.clear()
     SoftmaxGDClassifier(learning_rate=0.1, max_iter=2, tol=0.0).fit(sparse.csr_array(X), y)
     assert not calls
