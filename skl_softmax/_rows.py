@@ -32,7 +32,7 @@ MANY_ROWS = 2**20  # to look at together
 SHORT_ROW = 16  # features: along fewer, NumPy is slower than along columns of a copy
 RUN_OPERATIONS = 2**21  # multiply-adds in a run: enough to pay for handing it to a thread
 FEW_RUNS, MANY_RUNS = 8, 32  # enough for all threads of most machines, and of any if runs are long
-RUN_PRODUCTS = 2**27  # the same of a product of matrices, which threads compute at full speed
+RUN_PRODUCTS = 2**25  # the same of a product of matrices, which threads compute at full speed
 RUN_ROWS = 1024  # in a run for a matrix: enough to pay for merging it
 
 
