@@ -53,10 +53,9 @@ def _compiled() -> Any:
 
 
 def fused_kernels(n_logits: int) -> Any:
-    """The module of what is done with a block of dense rows in one call, or None: as `kernels`."""
-    if kernels(n_logits) is sys.modules[__name__]:
-        return None
-    return import_module("skl_softmax._compiled_rows")
+    """The module of what is done with a block of dense rows in one call; None without Numba."""
+    fastest = kernels(n_logits)
+    return None if fastest is sys.modules[__name__] else fastest
 
 
 def softmax_block(logits: Array) -> None:

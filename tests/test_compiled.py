@@ -20,7 +20,6 @@ from skl_softmax._threads import Workers
 
 numba = pytest.importorskip("numba", reason="the extra 'fast' is not installed")
 _compiled = import_module("skl_softmax._compiled")
-_compiled_rows = import_module("skl_softmax._compiled_rows")
 
 N = 1003  # no multiple of what a processor takes at once
 EXTREMES = [0.0, 1e-300, 1e-17, 1.0, 36.0, 700.0, 709.0, 750.0, 1e5, 1e300]
@@ -154,10 +153,10 @@ def test_pass_over_a_block(n_outputs, n_rows, dtype):
     coef, intercept = rng.standard_normal((2, n_outputs, 7)).astype(dtype)
     intercept, weights = intercept[:, 0], rng.random(n_rows) / n_rows
     y = rng.integers(0, n_outputs, n_rows).astype("uint8")
-    compiled_pass, numpy_loss = _compiled_rows.softmax_pass, _kernels.softmax_loss
+    compiled_pass, numpy_loss = _compiled.softmax_pass, _kernels.softmax_loss
     if n_outputs == 1:
         y = rng.choice([1, -1], n_rows).astype(dtype)
-        compiled_pass, numpy_loss = _compiled_rows.two_class_pass, _kernels.two_class_loss
+        compiled_pass, numpy_loss = _compiled.two_class_pass, _kernels.two_class_loss
     found = [compiled_pass(order(X), y, weights, coef, intercept) for order in ORDERS.values()]
     residuals = coef.astype(float) @ X.T.astype(float) + intercept[:, np.newaxis]
     loss = numpy_loss(residuals, y, weights)  # logits until here
@@ -179,7 +178,7 @@ def test_moments_of_a_block(order, n_rows, dtype):
     weights = rng.integers(0, 3, n_rows) / n_rows
     weights[0] = 1.0
     origin = X[0].astype(float)
-    total, mean, scatter = _compiled_rows.moments(ORDERS[order](X), weights, origin)
+    total, mean, scatter = _compiled.moments(ORDERS[order](X), weights, origin)
     X = X.astype(float)
     expected = np.average(X, axis=0, weights=weights)
     assert total == pytest.approx(weights.sum(), rel=1e-14)
@@ -198,7 +197,7 @@ def test_gram_of_a_block(n_rows, fit_intercept, order, dtype):
     weights = rng.random(n_rows) * rng.integers(0, 2, n_rows)
     center, scale = X[0].astype(float), rng.random(5)
     n_dof = 5 + fit_intercept
-    found = _compiled_rows.gram(ORDERS[order](X), weights, center, scale, n_dof)
+    found = _compiled.gram(ORDERS[order](X), weights, center, scale, n_dof)
     rows = np.column_stack([(X - center) * scale, np.ones(n_rows)])[:, :n_dof]
     assert_allclose(found, (rows.T * weights) @ rows, rtol=1e-12, atol=1e-12)
 
@@ -228,9 +227,9 @@ def test_what_fits_use_of_a_block(data, monkeypatch):
     """Whole passes, but for labels that are probabilities, and for mixed dtypes."""
     calls = []
     for name in ("softmax_pass", "two_class_pass", "moments", "gram"):
-        function = getattr(_compiled_rows, name)
+        function = getattr(_compiled, name)
         monkeypatch.setattr(
-            _compiled_rows,
+            _compiled,
             name,
             lambda *a, name=name, function=function: calls.append(name) or function(*a),
         )
@@ -250,7 +249,7 @@ def test_small_data_do_not_load_numba():
     assert _kernels.kernels(_kernels.WORTH_COMPILING - 1) is _kernels
     assert _kernels.fused_kernels(_kernels.WORTH_COMPILING - 1) is None
     assert _kernels.kernels(_kernels.WORTH_COMPILING) is _compiled
-    assert _kernels.fused_kernels(_kernels.WORTH_COMPILING) is _compiled_rows
+    assert _kernels.fused_kernels(_kernels.WORTH_COMPILING) is _compiled
 
 
 @pytest.fixture(params=[2, 3], ids="n_classes={}".format)
