@@ -223,8 +223,22 @@ def test_models_agree(data, size, fit_intercept, dtype, monkeypatch):
     assert not all(map(np.array_equal, *models))
 
 
+def test_data_of_less_precision_than_weights(data):
+    """As for a certificate in float64: NumPy multiplies mixed dtypes, Numba does not."""
+    X, y = data[0].astype("float32"), data[1]
+    coef, intercept = np.random.default_rng(1).standard_normal((2, 3 if y.max() == 2 else 1, 8))
+    found = []
+    with Workers() as workers:
+        for samples in (X, X.astype(float)):
+            rows = Rows(samples, len(coef), workers, dtype=np.float64)
+            sums = RowSums(rows, y, np.broadcast_to(1.0 / len(y), len(y)))
+            found.append(sums.loss_and_gradient(coef, intercept[:, 0]))
+    for ours, theirs in zip(*found, strict=True):
+        assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
 def test_what_fits_use_of_a_block(data, monkeypatch):
-    """Whole passes, but for labels that are probabilities, and for mixed dtypes."""
+    """Whole passes, but for labels that are probabilities."""
     calls = []
     for name in ("softmax_pass", "two_class_pass", "moments", "gram"):
         function = getattr(_compiled, name)
