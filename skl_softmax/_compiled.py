@@ -8,7 +8,9 @@ And what is computed of a block of dense rows, in one call for a dozen: the inte
 not held meanwhile, so threads need not wait for it between small calls of NumPy; and rows are still
 in the cache when they are multiplied for the second time.
 
-All in one file: Numba does not see when what a function calls has changed in another.
+All in one file: Numba does not see when what a function calls has changed in another. What Python
+calls returns no array, but fills given ones: to make one Numba runs some Python, and Ctrl-C at that
+moment would be a SystemError.
 
 Knows a block's rows, labels and weights; not what they are part of. Needs Numba, so nothing but
 `_kernels` may import it.
@@ -155,15 +157,15 @@ def sigmoid_block(logits: Array) -> None:
 
 def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
     """As in `_kernels`."""
-    labels = y.astype(np.intp, copy=False)
-    return float(_softmax_losses(logits, labels, np.ascontiguousarray(weights)).sum())
+    losses, labels = np.empty(len(y)), y.astype(np.intp, copy=False)
+    _softmax_losses(logits, labels, np.ascontiguousarray(weights), losses)
+    return float(losses.sum())
 
 
 @compiled
-def _softmax_losses(logits: Array, y: Array, weights: Array) -> Array:
+def _softmax_losses(logits: Array, y: Array, weights: Array, losses: Array) -> None:
     """The same, of each row."""
     n = len(y)
-    losses = np.empty(n)
     for i in range(n):
         losses[i] = -logits[y[i], i]
     largest, total = _exponentials(logits)
@@ -173,23 +175,23 @@ def _softmax_losses(logits: Array, y: Array, weights: Array) -> Array:
     _scale(logits, total)
     for i in range(n):
         logits[y[i], i] -= weights[i]
-    return losses
 
 
 def two_class_loss(logits: Array, signs: Array, weights: Array) -> float:
     """As in `_kernels`."""
-    return float(_two_class_losses(logits, signs, np.ascontiguousarray(weights)).sum())
+    losses = np.empty(len(signs))
+    _two_class_losses(logits, signs, np.ascontiguousarray(weights), losses)
+    return float(losses.sum())
 
 
 @compiled
-def _two_class_losses(logits: Array, signs: Array, weights: Array) -> Array:
+def _two_class_losses(logits: Array, signs: Array, weights: Array, losses: Array) -> None:
     """The same, of each row."""
-    z, losses = logits[0], np.empty(len(signs))
+    z = logits[0]
     for i in range(len(signs)):
         m = np.float64(z[i] * signs[i])
         losses[i] = weights[i] * ((m if m > 0.0 else 0.0) + _log1p(_exp(-abs(m))))
         z[i] = weights[i] * signs[i] * _sigmoid(m)
-    return losses
 
 
 def softmax_pass(
@@ -204,19 +206,27 @@ def softmax_pass(
     intercept : ndarray (n_classes,)
     """
     labels, weights = y.astype(np.intp, copy=False), np.ascontiguousarray(weights)
-    loss, gradient, sums = _softmax_pass(X, labels, weights, np.asfortranarray(coef), intercept)
+    gradient, sums = np.zeros(coef.shape), np.zeros(len(coef))
+    coef = np.asfortranarray(coef)
+    loss = _softmax_pass(X, labels, weights, coef, intercept, gradient, sums)
     return loss, gradient, sums
 
 
 @compiled
 def _softmax_pass(
-    X: Array, y: Array, weights: Array, coef: Array, intercept: Array
-) -> tuple[float, Array, Array]:
-    """The same, of labels and weights side by side in memory."""
+    X: Array,
+    y: Array,
+    weights: Array,
+    coef: Array,
+    intercept: Array,
+    gradient: Array,
+    sums: Array,
+) -> float:
+    """The same, of labels and weights side by side in memory; adds to gradient and sums."""
     n_classes, n_features = coef.shape
     step = max(FEW_ROWS[0], min(FEW_BYTES // (n_features * X.itemsize), FEW_ROWS[1]))
-    loss, gradient, sums = 0.0, np.zeros(coef.shape), np.zeros(n_classes)
     part, buffer = np.empty(coef.shape, X.dtype), np.empty(n_classes * step, X.dtype)
+    loss, losses = 0.0, np.empty(step)
     for start in range(0, len(X), step):
         few = slice(start, start + step)
         rows = np.ascontiguousarray(X[few])  # a copy only of what is in another order
@@ -225,44 +235,53 @@ def _softmax_pass(
         np.dot(coef, rows.T, logits)
         for k in range(n_classes):
             logits[k] += intercept[k]
-        loss += _softmax_losses(logits, y[few], weights[few]).sum()  # logits: now residuals
+        _softmax_losses(logits, y[few], weights[few], losses)  # logits: now residuals
+        loss += losses[:n].sum()
         np.dot(logits, rows, part)
         gradient += part
         for k in range(n_classes):
             for i in range(n):
                 sums[k] += logits[k, i]
-    return loss, gradient, sums
+    return loss
 
 
 def two_class_pass(
     X: Array, signs: Array, weights: Array, coef: Array, intercept: Array
 ) -> tuple[float, Array, Array]:
     """The same of two classes: signs for labels, 1 or -1, and one row of coef (1, n_features)."""
-    weights, (row,) = np.ascontiguousarray(weights), np.ascontiguousarray(coef)
-    loss, gradient, total = _two_class_pass(X, signs, weights, row, intercept[0])
-    return loss, gradient[np.newaxis], np.array([total])
+    weights, coef = np.ascontiguousarray(weights), np.ascontiguousarray(coef)
+    gradient, sums = np.zeros(coef.shape), np.zeros(1)
+    loss = _two_class_pass(X, signs, weights, coef, intercept, gradient, sums)
+    return loss, gradient, sums
 
 
 @compiled
 def _two_class_pass(
-    X: Array, signs: Array, weights: Array, coef: Array, intercept: float
-) -> tuple[float, Array, float]:
-    """The same, of that row (n_features,)."""
-    loss, gradient, total = 0.0, np.zeros(len(coef)), 0.0
-    part, buffer = np.empty(len(coef), X.dtype), np.empty(MORE_ROWS, X.dtype)
+    X: Array,
+    signs: Array,
+    weights: Array,
+    coef: Array,
+    intercept: Array,
+    gradient: Array,
+    sums: Array,
+) -> float:
+    """The same, of weights and coef side by side in memory; adds to gradient and sums."""
+    part, buffer = np.empty(coef.shape[1], X.dtype), np.empty(MORE_ROWS, X.dtype)
+    loss, losses = 0.0, np.empty(MORE_ROWS)
     for start in range(0, len(X), MORE_ROWS):
         few = slice(start, start + MORE_ROWS)
         rows = np.ascontiguousarray(X[few])
-        z = buffer[: len(rows)]
-        np.dot(rows, coef, z)
-        z += intercept
-        logits = z.reshape(1, len(z))
-        loss += _two_class_losses(logits, signs[few], weights[few]).sum()  # z: now residuals
+        n = len(rows)
+        z = buffer[:n]
+        np.dot(rows, coef[0], z)
+        z += intercept[0]
+        _two_class_losses(z.reshape(1, n), signs[few], weights[few], losses)  # z: now residuals
+        loss += losses[:n].sum()
         np.dot(z, rows, part)
-        gradient += part
-        for i in range(len(rows)):
-            total += z[i]
-    return loss, gradient, total
+        gradient[0] += part
+        for i in range(n):
+            sums[0] += z[i]
+    return loss
 
 
 def moments(X: Array, weights: Array, origin: Array) -> tuple[float, Array, Array]:
@@ -274,8 +293,10 @@ def moments(X: Array, weights: Array, origin: Array) -> tuple[float, Array, Arra
     origin : ndarray of float64 (n_features,)
     """
     weights, n_features = np.ascontiguousarray(weights), X.shape[1]
-    total, mean = _mean(X, weights, origin)
-    scatter = _gram(X, np.sqrt(weights), origin, mean, np.ones(n_features), n_features)
+    mean, scatter = np.zeros(n_features), np.zeros((n_features, n_features))
+    total = float(weights.sum())
+    _add_to_mean(X, weights / total, origin, mean)
+    _add_to_gram(X, np.sqrt(weights), origin, mean, np.ones(n_features), scatter)
     return total, mean, scatter
 
 
@@ -288,30 +309,31 @@ def gram(X: Array, weights: Array, center: Array, inverse_scale: Array, n_dof: i
     center, inverse_scale : ndarray of float64 (n_features,)
         x~ is what they make of a row, and a one if n_dof is larger than n_features.
     """
-    nothing = np.zeros(X.shape[1])
-    return np.asarray(_gram(X, np.sqrt(weights), center, nothing, inverse_scale, n_dof))
+    total = np.zeros((n_dof, n_dof))
+    _add_to_gram(X, np.sqrt(weights), center, np.zeros_like(center), inverse_scale, total)
+    return total
 
 
 @compiled
-def _mean(X: Array, weights: Array, origin: Array) -> tuple[float, Array]:
-    """The rows' weight, and their mean less an origin."""
+def _add_to_mean(X: Array, weights: Array, origin: Array, mean: Array) -> None:
+    """Add the rows' weighted sum, less an origin, to their mean (n_features,)."""
     n_rows, n_features = X.shape
-    mean = np.zeros(n_features)
     for i in range(n_rows):
         for j in range(n_features):
             mean[j] += weights[i] * (X[i, j] - origin[j])
-    total = weights.sum()
-    return total, mean / total
 
 
 @compiled
-def _gram(
-    X: Array, roots: Array, origin: Array, mean: Array, inverse_scale: Array, n_dof: int
-) -> Array:
-    """As `gram`, given the roots of weights; the center in two parts, subtracted one by one."""
+def _add_to_gram(
+    X: Array, roots: Array, origin: Array, mean: Array, inverse_scale: Array, total: Array
+) -> None:
+    """Add to what `gram` returns; the center is in two parts, subtracted one by one.
+
+    roots : ndarray (rows,), of the weights
+    """
     n_rows, n_features = X.shape
-    total, part = np.zeros((n_dof, n_dof)), np.empty((n_dof, n_dof))
-    buffer, n = np.empty((FEW_ROWS[1], n_dof)), 0
+    n_dof = len(total)
+    part, buffer, n = np.empty((n_dof, n_dof)), np.empty((FEW_ROWS[1], n_dof)), 0
     for i in range(n_rows):
         if roots[i] != 0.0:
             for j in range(n_features):
@@ -325,4 +347,3 @@ def _gram(
             np.dot(rows.T, rows, part)
             total += part
             n = 0
-    return total
