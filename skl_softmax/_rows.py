@@ -31,8 +31,8 @@ FEW_BYTES = 2**25  # that a copy may take, or the results of all runs
 MANY_ROWS = 2**20  # to look at together
 SHORT_ROW = 16  # features: along fewer, NumPy is slower than along columns of a copy
 RUN_OPERATIONS = 2**21  # multiply-adds in a run: enough to pay for handing it to a thread
-FEW_RUNS, MANY_RUNS = 8, 32  # enough for all threads of most machines, and of any if runs are long
-RUN_PRODUCTS = 2**25  # the same of a product of matrices, which threads compute at full speed
+RUN_PRODUCTS = 2**25  # the same for a matrix: multiply-adds of its own, which are faster
+FEW_RUNS, MANY_RUNS = 8, 32  # at most; so many if they are four times as long
 RUN_ROWS = 1024  # in a run for a matrix: enough to pay for merging it
 
 
