@@ -1,20 +1,24 @@
-"""Who computes: BLAS keeps to one thread, and our own threads share out runs of rows.
+"""Who computes: BLAS keeps to one thread, and runs of rows are shared out among this and our own.
 
 NumPy and SciPy each bring a BLAS with a thread pool of its own; on few cores the pools spin
 against each other, and what they return can depend on how many threads they had. Inside a
 `Workers` block every BLAS runs single-threaded, so a run of rows gives the same bits on any
 thread; results come back in the order of the tasks, so their sum does too.
 
+Tasks and results go through queues that are written in C. Ctrl-C may come anywhere in what is
+written in Python, and there leave a lock closed for good: of a `Future` or of an executor, whose
+threads then never end.
+
 Knows nothing of rows, losses or estimators.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from threading import Lock
+from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -43,17 +47,19 @@ class _SingleThreadedBlas:
         self._controller: ThreadpoolController | None = None
         self._limiter: Any = None
 
-    def acquire(self) -> int:
-        """Lower the limit; return the number of threads that BLAS was allowed before."""
+    def acquire(self) -> tuple[int, Any]:
+        """Lower the limit; return the number of threads that BLAS was allowed, and a limiter."""
         with self._lock:
             if self._n_users == 0:
                 if self._controller is None:  # looks through every loaded library: once
                     self._controller = ThreadpoolController().select(user_api="blas")
                 self._n_threads = self._available()
                 _release_openblas()
-                self._limiter = self.limit()
+                limiter = self._limiter = self.limit()
+            else:
+                limiter = self.limit()  # of this thread, which computes too
             self._n_users += 1
-            return self._n_threads
+            return self._n_threads, limiter
 
     def limit(self) -> Any:
         """Set the limit; of a BLAS that keeps one for each thread, this thread's."""
@@ -64,10 +70,12 @@ class _SingleThreadedBlas:
         assert self._controller is not None
         return max((lib.num_threads for lib in self._controller.lib_controllers), default=1)
 
-    def release(self) -> None:
-        """Restore the limit, if no other fit needs it lowered."""
+    def release(self, limiter: Any) -> None:
+        """Restore the limit, if no other fit needs it lowered; given what `acquire` returned."""
         with self._lock:
             self._n_users -= 1
+            if limiter is not self._limiter:
+                limiter.restore_original_limits()
             if self._n_users == 0:
                 _release_openblas()
                 self._limiter.restore_original_limits()
@@ -104,8 +112,10 @@ class Workers:
         self._at_most = at_most
 
     def __enter__(self) -> Workers:
-        self._pool: ThreadPoolExecutor | None = None
-        n_allowed = _single_threaded_blas.acquire()
+        self._threads: list[Thread] = []
+        self._n_begun = 0  # of threads: one more than are known, if starting one was interrupted
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        n_allowed, self._limiter = _single_threaded_blas.acquire()
         self.n_threads = n_allowed if self._at_most is None else min(n_allowed, self._at_most)
         return self
 
@@ -116,43 +126,72 @@ class Workers:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if self._pool is not None:
-                self._pool.shutdown(cancel_futures=True)
+            while _next(self._tasks) is not None:
+                pass  # of what failed, or was interrupted
+            for _ in range(self._n_begun):
+                self._tasks.put(None)
+            for thread in self._threads:
+                thread.join()
         finally:
-            _single_threaded_blas.release()
+            _single_threaded_blas.release(self._limiter)
 
     def map(self, function: Callable[[Item], Result], tasks: Sequence[Item]) -> Iterable[Result]:
         """Yield ``function(task)`` for each task, in the order of the tasks."""
-        if self.n_threads == 1 or len(tasks) == 1:
+        n_threads = min(self.n_threads, len(tasks))
+        if n_threads <= 1:
             return map(function, tasks)
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(
-                self.n_threads - 1, "skl_softmax", initializer=_single_threaded_blas.limit
-            )
-        return self._in_order(self._pool, function, tasks)
+        while len(self._threads) < n_threads - 1:
+            thread = Thread(target=_work, args=(self._tasks,), name="skl_softmax", daemon=True)
+            self._n_begun += 1
+            thread.start()
+            self._threads.append(thread)
+        return self._in_order(function, tasks)
 
     def _in_order(
-        self,
-        pool: ThreadPoolExecutor,
-        function: Callable[[Item], Result],
-        tasks: Sequence[Item],
+        self, function: Callable[[Item], Result], tasks: Sequence[Item]
     ) -> Iterator[Result]:
-        # Not pool.map: it would start every task at once, and an early one that is slow would
-        # keep all later results in memory.
-        ahead = 2 * self.n_threads
-
-        def submit(task: Item) -> Future[Result]:
-            return pool.submit(copy_context().run, function, task)  # for NumPy's errstate
-
-        pending = deque(map(submit, tasks[:ahead]))
+        # Few at a time: were all handed out, one slow task would keep all later results in memory.
+        ahead, n_given = 2 * self.n_threads, 0
+        outcomes: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
+        known: dict[int, tuple[Any, BaseException | None]] = {}
         for i in range(len(tasks)):
-            while not pending[0].done():  # this thread need not wait: it takes what none has begun
-                mine = (k for k, future in enumerate(pending) if future.cancel())
-                if (k := next(mine, None)) is None:
-                    break
-                pending[k] = Future()
-                pending[k].set_result(function(tasks[i + k]))
-            result = pending.popleft().result()
-            if i + ahead < len(tasks):
-                pending.append(submit(tasks[i + ahead]))
+            for k in range(n_given, min(i + ahead, len(tasks))):
+                call = partial(copy_context().run, function, tasks[k])  # for NumPy's errstate
+                self._tasks.put(partial(_report, outcomes, k, call))
+                n_given = k + 1
+            while i not in known:
+                # To wake a thread takes as long as a small task: this one does not sleep if it can
+                # compute.
+                if outcomes.empty() and (task := _next(self._tasks)) is not None:
+                    task()
+                k, result, error = outcomes.get()
+                if error is not None and not isinstance(error, Exception):
+                    raise error  # Ctrl-C does not wait for its turn
+                known[k] = result, error
+            result, error = known.pop(i)
+            if error is not None:
+                raise error
             yield result
+
+
+def _report(outcomes: SimpleQueue[Any], k: int, call: Callable[[], Any]) -> None:
+    """Put what became of the k-th call into a queue: its number, its result, its exception."""
+    try:
+        outcomes.put((k, call(), None))
+    except BaseException as error:
+        outcomes.put((k, None, error))
+
+
+def _work(tasks: SimpleQueue[Callable[[], None] | None]) -> None:
+    """Compute tasks until there is a None."""
+    _single_threaded_blas.limit()
+    while (task := tasks.get()) is not None:
+        task()
+
+
+def _next(tasks: SimpleQueue[Callable[[], None] | None]) -> Callable[[], None] | None:
+    """The next task, or None if there is none."""
+    try:
+        return tasks.get_nowait()
+    except Empty:
+        return None

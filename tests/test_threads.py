@@ -79,7 +79,7 @@ def _limit_in_a_fit():
 
 def test_one_thread_starts_no_other(large):
     with threadpool_limits(1), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skl_softmax._threads.ThreadPoolExecutor", None)  # calling it would fail
+        patch.setattr("skl_softmax._threads.Thread", None)  # calling it would fail
         SoftmaxGDClassifier(max_iter=2, tol=0).fit(*large)
 
 
