@@ -8,12 +8,12 @@ And what is computed of a block of dense rows, in one call for a dozen: the inte
 not held meanwhile, so threads need not wait for it between small calls of NumPy; and rows are still
 in the cache when they are multiplied for the second time.
 
-All in one file: Numba does not see when what a function calls has changed in another. What Python
-calls returns no array, but fills given ones: to make one Numba runs some Python, and Ctrl-C at that
-moment would be a SystemError.
+All in one file: Numba does not see when what a function calls has changed in another. No compiled
+function that Python calls returns an array, but fills given ones: to make one Numba runs some
+Python, and Ctrl-C at that moment would be a SystemError.
 
-Knows a block's rows, labels and weights; not what they are part of. Needs Numba, so nothing but
-`_kernels` may import it.
+Knows a block: its rows, labels, weights and coordinates; not what it is part of. Needs Numba, so
+nothing but `_kernels` may import it.
 """
 
 from __future__ import annotations
@@ -41,9 +41,11 @@ LEAST = -708.0  # below it, exp(x) has fewer digits, and slows down what it is m
 EXP_TERMS = tuple(1.0 / math.factorial(k) for k in range(12, -1, -1))
 ATANH_TERMS = tuple(1.0 / (2 * k + 1) for k in range(9, -1, -1))
 
-FEW_ROWS = 16, 96  # at a time: beyond a hundred, OpenBLAS multiplies by few columns more slowly
-FEW_BYTES = 2**19  # of X, to be in the cache for the second product
-MORE_ROWS = 1024  # by a single column it does not, and fewer calls are better
+# Rows to multiply at a time: beyond a hundred OpenBLAS is slower for few classes, below sixteen for
+# any; of a size to be in the cache still for the second product. By the one column of two classes
+# it multiplies any number as fast, and fewer calls are better.
+FEW_ROWS, FEW_BYTES = (16, 96), 2**19
+FEW_ROWS_OF_TWO = 1024
 
 
 def compiled(function: Function) -> Function:
@@ -197,7 +199,7 @@ def _two_class_losses(logits: Array, signs: Array, weights: Array, losses: Array
 def softmax_pass(
     X: Array, y: Array, weights: Array, coef: Array, intercept: Array
 ) -> tuple[float, Array, Array]:
-    """Return the rows' loss, their residuals s (p - y) times X, and the sums of those.
+    """Return the rows' loss, and their residuals s (p - y) times X, and summed.
 
     X : ndarray (rows, n_features), in any order, of the dtype of coef and intercept
     y : ndarray of int (rows,)
@@ -266,10 +268,10 @@ def _two_class_pass(
     sums: Array,
 ) -> float:
     """The same, of weights and coef side by side in memory; adds to gradient and sums."""
-    part, buffer = np.empty(coef.shape[1], X.dtype), np.empty(MORE_ROWS, X.dtype)
-    loss, losses = 0.0, np.empty(MORE_ROWS)
-    for start in range(0, len(X), MORE_ROWS):
-        few = slice(start, start + MORE_ROWS)
+    part, buffer = np.empty(coef.shape[1], X.dtype), np.empty(FEW_ROWS_OF_TWO, X.dtype)
+    loss, losses = 0.0, np.empty(FEW_ROWS_OF_TWO)
+    for start in range(0, len(X), FEW_ROWS_OF_TWO):
+        few = slice(start, start + FEW_ROWS_OF_TWO)
         rows = np.ascontiguousarray(X[few])
         n = len(rows)
         z = buffer[:n]
@@ -327,9 +329,11 @@ def _add_to_mean(X: Array, weights: Array, origin: Array, mean: Array) -> None:
 def _add_to_gram(
     X: Array, roots: Array, origin: Array, mean: Array, inverse_scale: Array, total: Array
 ) -> None:
-    """Add to what `gram` returns; the center is in two parts, subtracted one by one.
+    """Add what `gram` returns to a total (n_dof, n_dof).
 
     roots : ndarray (rows,), of the weights
+    origin, mean : ndarray (n_features,)
+        The center's parts: subtracted one by one, a constant column is exactly zero.
     """
     n_rows, n_features = X.shape
     n_dof = len(total)

@@ -4,7 +4,8 @@ Logits are (n_outputs, rows), one row of them for two classes: NumPy adds up alo
 with SIMD; sums along short rows of a (rows, n_outputs) array take two to three times as long.
 
 There are two modules of kernels, this one and `_compiled`, which has those that time is spent on,
-for who has Numba; `kernels` tells which to use. They agree as far as rounding goes.
+for who has Numba; `kernels` tells which to use. They agree as far as rounding goes. The other has
+whole passes over a block besides, for which here is no like (`fused_kernels`).
 
 Knows nothing of X, of coefficients or of what a block is part of.
 """
@@ -36,8 +37,7 @@ def kernels(n_logits: int) -> Any:
 
     Theirs, not a block's: neither the number of threads nor what came before may decide.
     """
-    compiled = _compiled() if n_logits >= WORTH_COMPILING else None
-    return compiled or sys.modules[__name__]
+    return fused_kernels(n_logits) or sys.modules[__name__]
 
 
 @cache
@@ -53,9 +53,8 @@ def _compiled() -> Any:
 
 
 def fused_kernels(n_logits: int) -> Any:
-    """The module of what is done with a block of dense rows in one call; None without Numba."""
-    fastest = kernels(n_logits)
-    return None if fastest is sys.modules[__name__] else fastest
+    """The module of what is computed of a block of dense rows in one call, if it is to be used."""
+    return _compiled() if n_logits >= WORTH_COMPILING else None
 
 
 def softmax_block(logits: Array) -> None:

@@ -17,7 +17,8 @@ from skl_softmax._sums import Frame, choose
 
 FEW_SAMPLES, FEWER_SAMPLES = 2**14, 2**8  # all of which tell the mean, or some of more
 NEGLIGIBLE = 1e-3  # share of the mean curvature below which a row is left out of a model
-FEW_FEATURES = 64  # whose Gram matrix takes less than NumPy's calls around it
+FEW_FEATURES = 64  # whose rows cost little to copy, and to multiply without BLAS's symmetry
+FUSED_ENTRIES = 2**14  # of coef, beyond which adding up gradients is too much of a fused pass
 WORTH_COPYING = 0.6  # share of the rows: copying more takes longer than leaving out others saves
 
 
@@ -43,14 +44,26 @@ class RowSums:
         self._few: RowSums | None = None
         self._block_loss, self._targets = block_loss(y, rows.n_outputs, rows.dtype)
         n_logits = rows.n_samples * rows.n_outputs
-        self._fused = None if rows.is_sparse else fused_kernels(n_logits)
+        self._fused: Any = None if rows.is_sparse else fused_kernels(n_logits)
         fastest = kernels(n_logits)
         self._to_proba = fastest.sigmoid_block if self.n_outputs == 1 else fastest.softmax_block
 
     @property
     def _fused_grams(self) -> Any:
-        """What is fused, if there are so few features that it is faster."""
-        return self._fused if self.n_features <= FEW_FEATURES else None
+        """What is fused, where that is the faster for Gram matrices; of one feature it is not."""
+        return self._fused if 1 < self.n_features <= FEW_FEATURES else None
+
+    def _fuses_passes(self, coef: Array) -> bool:
+        """Whether a block's pass is one call: it can be, and is the faster."""
+        X = self.rows.X
+        is_copied = isinstance(X, np.ndarray) and not X.flags.c_contiguous
+        return bool(
+            self._fused
+            and self._has_labels
+            and coef.dtype == X.dtype
+            and coef.size <= FUSED_ENTRIES
+            and not (is_copied and self.n_features > FEW_FEATURES)
+        )
 
     @property
     def n_passes(self) -> int:
@@ -99,7 +112,7 @@ class RowSums:
         self, run: list[Block], coef: Array, intercept: Array
     ) -> Iterator[tuple[float, Array, Array]]:
         """Yield each block's part of the loss, and of what its gradient consists of."""
-        if self._fused and self._has_labels and coef.dtype == self.rows.X.dtype:
+        if self._fuses_passes(coef):
             of_block = self._fused.two_class_pass if len(coef) == 1 else self._fused.softmax_pass
             for block in self.rows.read(run):
                 targets, weights = self._targets[block.rows], self.weights[block.rows]
@@ -421,7 +434,7 @@ def essential(curvature: Array, weights: Array, mean: float | None = None) -> tu
 
 
 def has_part(curvature: Array, weights: Array, mean: float | None = None) -> Array:
-    """Which rows are essential, (rows,) of bool; as there."""
+    """Which rows are essential, (rows,) of bool; parameters as there."""
     if mean is None:
         mean = weights @ curvature / weights.sum()
     return np.asarray(curvature > NEGLIGIBLE * mean)

@@ -31,8 +31,9 @@ FEW_BYTES = 2**25  # that a copy may take, or the results of all runs
 MANY_ROWS = 2**20  # to look at together
 SHORT_ROW = 16  # features: along fewer, NumPy is slower than along columns of a copy
 RUN_OPERATIONS = 2**21  # multiply-adds in a run: enough to pay for handing it to a thread
-RUN_PRODUCTS = 2**25  # the same for a matrix: multiply-adds of its own, which are faster
-FEW_RUNS, MANY_RUNS = 8, 32  # at most; so many if they are four times as long
+RUN_PRODUCTS = 2**25  # the same in a product of matrices, where they are faster
+FEW_RUNS, MANY_RUNS = 8, 32  # more than the few only if all are
+LONG = 4  # times as long as they must be: handing over takes less of the time then
 RUN_ROWS = 1024  # in a run for a matrix: enough to pay for merging it
 
 
@@ -69,7 +70,7 @@ class Rows:
         # A run's sums have n_outputs * n_features entries of their own: on sparse data, short
         # runs would spend their time adding those up.
         n_runs = n_entries // max(RUN_OPERATIONS // n_outputs, 8 * self.n_features)
-        n_runs = max(min(n_runs, FEW_RUNS), min(n_runs // 4, MANY_RUNS))
+        n_runs = max(min(n_runs, FEW_RUNS), min(n_runs // LONG, MANY_RUNS))
         n_runs = int(np.clip(n_runs, 1, self.n_samples))
         if self.is_sparse:
             block_rows = -(-self.n_samples // n_runs)
@@ -128,14 +129,19 @@ class Rows:
                 yield block._replace(X=X[block.rows.start - first : block.rows.stop - first])
 
     def _runs(self, size: int) -> list[list[Block]]:
-        """The runs for results of `size` entries: all results together small, or the runs long."""
+        """The runs for results of `size` entries: all results together small, or the runs long.
+
+        For a matrix they may be shorter than for a pass: it is the dearer, the larger it is.
+        """
         if size == 0:
             return self.runs
         n_at_once = FEW_BYTES // (8 * size) or 1
         enough = max(RUN_ROWS, self.n_samples // n_at_once)
-        heavy = min(self.run_rows, RUN_PRODUCTS // size)
-        run_rows = max(heavy, min(size // self.n_features, enough))
-        run_rows = -(-self.n_samples // max(1, self.n_samples // run_rows))  # all as long
+        run_rows = self.run_rows
+        if size > self.n_features:
+            n_runs = min(FEW_RUNS, self.n_samples * size // RUN_PRODUCTS)
+            run_rows = min(run_rows, -(-self.n_samples // max(1, n_runs)))
+        run_rows = max(run_rows, min(size // self.n_features, enough))
         block_rows = max(self.block_rows, isqrt(size) // 2)
         if (block_rows, run_rows) == (self.block_rows, self.run_rows):
             return self.runs
@@ -166,8 +172,8 @@ class Rows:
     ) -> Any:
         """Merge the results ``function(run)`` of every run into one, in order.
 
-        `size` is how many entries a result has: for large ones, runs and blocks are longer, so
-        that merging costs little beside computing.
+        `size` is how many entries a result has: for large ones, merging must cost little beside
+        computing.
         """
         self.n_passes += 1
         return reduce(merge, self._workers.map(function, self._runs(size)))

@@ -337,6 +337,7 @@ def test_runs_are_all_rows_in_order_and_long_enough_for_their_results(
         rows = Rows(np.empty((n_samples, n_features)), 3, workers)
         runs = rows._runs(size)
     assert rows._runs(0) is rows.runs
+    assert len(rows._runs(n_features)) <= len(rows.runs)
     found = np.concatenate([np.arange(n_samples)[block.rows] for run in runs for block in run])
     np.testing.assert_array_equal(found, np.arange(n_samples))
     for run in runs:
@@ -347,6 +348,27 @@ def test_runs_are_all_rows_in_order_and_long_enough_for_their_results(
             is_long = n_rows * n_features > size - n_features
             assert is_long or (n_rows >= _rows.RUN_ROWS and n_bytes <= _rows.FEW_BYTES)
             assert min(lengths[:-1], default=lengths[0]) >= np.sqrt(size) // 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "n_runs"),
+    [
+        ((140_001, 8), 9**2, (2, 2)),
+        ((3264, 50), 459**2, (1, 4)),  # a whole Hessian takes as long as many passes
+        ((1797, 64), 10 * 65**2, (1, 2)),
+        ((1_000_000, 300), 301**2, (32, 32)),
+    ],
+)
+def test_how_many_runs(shape, size, n_runs):
+    with Workers() as workers:
+        rows = Rows(np.broadcast_to(0.0, shape), 4, workers)
+        assert (len(rows.runs), len(rows._runs(size))) == n_runs
+
+
+def test_moments_of_sparse_data_are_not_merged_more_often_than_need_be():
+    with Workers() as workers:
+        rows = Rows(sparse.csr_array((20_000, 2**20)), 4, workers)
+        assert len(rows._runs(2**20)) == len(rows.runs) == 1
 
 
 @given(
