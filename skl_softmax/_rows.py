@@ -32,8 +32,8 @@ MANY_ROWS = 2**20  # to look at together
 SHORT_ROW = 16  # features: along fewer, NumPy is slower than along columns of a copy
 RUN_OPERATIONS = 2**21  # multiply-adds in a run: enough to pay for handing it to a thread
 RUN_PRODUCTS = 2**25  # the same in a product of matrices, where they are faster
-FEW_RUNS, MANY_RUNS = 8, 32  # more than the few only if all are
-LONG = 4  # times as long as they must be: handing over takes less of the time then
+LONG = 4  # times as many operations: to hand over such a run takes hardly any of its time
+FEW_RUNS, MANY_RUNS = 8, 32  # at most: the many only if they are long
 RUN_ROWS = 1024  # in a run for a matrix: enough to pay for merging it
 
 
