@@ -41,9 +41,9 @@ LEAST = -708.0  # below it, exp(x) has fewer digits, and slows down what it is m
 EXP_TERMS = tuple(1.0 / math.factorial(k) for k in range(12, -1, -1))
 ATANH_TERMS = tuple(1.0 / (2 * k + 1) for k in range(9, -1, -1))
 
-# Rows to multiply at a time: beyond a hundred OpenBLAS is slower for few classes, below sixteen for
-# any; of a size to be in the cache still for the second product. By the one column of two classes
-# it multiplies any number as fast, and fewer calls are better.
+# Rows to multiply at a time: beyond a hundred OpenBLAS is slower for few classes, with AVX-512, and
+# below sixteen for any; of a size to be in the cache still for the second product. By the one
+# column of two classes it multiplies any number as fast, and fewer calls are better.
 FEW_ROWS, FEW_BYTES = (16, 96), 2**19
 FEW_ROWS_OF_TWO = 1024
 
