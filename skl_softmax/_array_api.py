@@ -23,7 +23,7 @@ from numpy.typing import DTypeLike
 from sklearn.utils import assert_all_finite
 
 from skl_softmax._compat import move_to, namespace_and_device
-from skl_softmax._row_sums import NEGLIGIBLE, few_of
+from skl_softmax._essential import NEGLIGIBLE, few_of
 from skl_softmax._rows import Array, Moments
 from skl_softmax._sums import Frame, choose
 

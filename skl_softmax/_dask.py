@@ -21,8 +21,9 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array, column_or_1d
 
+from skl_softmax._essential import few_of
 from skl_softmax._labels import encode, find_classes, plain
-from skl_softmax._row_sums import RowSums, few_of
+from skl_softmax._row_sums import RowSums
 from skl_softmax._rows import Array, Matrix, Moments, Rows, add
 from skl_softmax._sums import Frame, choose
 from skl_softmax._threads import Workers

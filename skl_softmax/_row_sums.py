@@ -11,15 +11,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from skl_softmax._essential import curvature_of_softmax, essential, few_of, has_part
 from skl_softmax._kernels import block_loss, fused_kernels, kernels
 from skl_softmax._rows import Array, Block, Moments, Rows
 from skl_softmax._sums import Frame, choose
 
-FEW_SAMPLES, FEWER_SAMPLES = 2**14, 2**8  # all of which tell the mean, or some of more
-NEGLIGIBLE = 1e-3  # share of the mean curvature below which a row is left out of a model
 FEW_FEATURES = 64  # whose rows cost little to copy, and to multiply without BLAS's symmetry
 FUSED_ENTRIES = 2**14  # of coef, beyond which adding up gradients is too much of a fused pass
-WORTH_COPYING = 0.6  # share of the rows: copying more takes longer than leaving out others saves
 
 
 class RowSums:
@@ -383,13 +381,6 @@ class RowSums:
         return np.concatenate([product, total])[: frame.n_dof]
 
 
-def few_of(n_samples: int) -> Array | None:
-    """Which samples tell the mean curvature, at equal distances; None: all, since they are few."""
-    if n_samples <= FEW_SAMPLES:
-        return None
-    return np.arange(0, n_samples, n_samples // FEWER_SAMPLES)
-
-
 def standardized(X: Array, kept: Array, frame: Frame) -> Array:
     """Some rows of X in the coordinates of params, x~, as columns: (n_dof, rows), float64.
 
@@ -403,38 +394,3 @@ def standardized(X: Array, kept: Array, frame: Frame) -> Array:
     rows[:n_features] *= frame.inverse_scale[:, np.newaxis]
     rows[n_features:] = 1.0
     return rows
-
-
-def curvature_of_softmax(proba: Array) -> Array:
-    """The trace of diag(p) - p pᵀ for each row, of probabilities (n_classes, rows).
-
-    Never negative, whatever rounding does to the squares.
-    """
-    return np.asarray(np.maximum(1.0 - np.einsum("ki,ki->i", proba, proba), 0.0))
-
-
-def essential(curvature: Array, weights: Array, mean: float | None = None) -> tuple[Array, Array]:
-    """Which rows of a block to multiply for its curvature sums, and with which weights.
-
-    Near separation few have a part. The others have less than a thousandth of the mean curvature
-    each, and so of the sum together: less than a model is off by after the next step. Where so many
-    rows have a part that leaving out the others does not pay, those have a weight of zero.
-
-    curvature, weights : ndarray (rows,)
-    mean : float, default=None
-        That of the curvature of all samples; None: it is the block's.
-    """
-    chosen = has_part(curvature, weights, mean)
-    n_kept = np.count_nonzero(chosen)
-    if n_kept > WORTH_COPYING * len(chosen):
-        every = np.arange(len(chosen))
-        return every, weights if n_kept == len(chosen) else weights * chosen
-    kept = np.flatnonzero(chosen)
-    return kept, weights.take(kept)
-
-
-def has_part(curvature: Array, weights: Array, mean: float | None = None) -> Array:
-    """Which rows are essential, (rows,) of bool; parameters as there."""
-    if mean is None:
-        mean = weights @ curvature / weights.sum()
-    return np.asarray(curvature > NEGLIGIBLE * mean)

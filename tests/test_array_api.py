@@ -121,7 +121,7 @@ def test_equal_to_numpy(params, library, problem, rng):
 def test_near_separation_too(few, n_classes, library, rng, monkeypatch):
     """Where rows are left out of models: the same ones as in memory."""
     put, fetch = library
-    monkeypatch.setattr("skl_softmax._row_sums.FEW_SAMPLES", few)
+    monkeypatch.setattr("skl_softmax._essential.FEW_SAMPLES", few)
     monkeypatch.setattr("skl_softmax._rows.BLOCK_ROWS", (700, 700))
     X = rng.normal(size=(4000, 6))
     logits = 30.0 * X @ rng.normal(size=(6, n_classes))

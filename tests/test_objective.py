@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from skl_softmax import _kernels, _row_sums, _rows, _sums, textbook
+from skl_softmax import _essential, _kernels, _row_sums, _rows, _sums, textbook
 from skl_softmax._objective import SoftmaxObjective
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._row_sums import RowSums
@@ -237,7 +237,7 @@ def test_rows_without_curvature_are_left_out_of_models(n_classes, kind, monkeypa
         monkeypatch.setattr(_row_sums, "standardized", counting)
         params = 40.0 * np.random.default_rng(2).normal(size=objective.shape)
         approximate = np.atleast_3d(np.moveaxis(measure(params), 0, -1))
-        monkeypatch.setattr(_row_sums, "NEGLIGIBLE", -1.0)
+        monkeypatch.setattr(_essential, "NEGLIGIBLE", -1.0)
         exact = np.atleast_3d(np.moveaxis(measure(params), 0, -1))
     for missing, whole in zip((exact - approximate).T, exact.T, strict=True):
         eigenvalues = np.linalg.eigvalsh(missing)

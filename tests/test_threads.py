@@ -1,6 +1,7 @@
 """Threads: the same bits with any number, the user's limits obeyed and restored."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -135,6 +136,69 @@ def test_few_results_are_kept():
         assert max(begun) <= 4
         others.set()
         assert list(results) == list(range(1, 100))
+
+
+def test_exceptions_come_in_the_order_of_the_tasks():
+    """After all results before them; what was handed out by then does not disturb the next call."""
+
+    def task(x):
+        if x in (3, 4, 9):
+            raise ValueError(x)
+        time.sleep(0.002 * (3 - x % 4))
+        return x
+
+    with Workers() as workers:
+        workers.n_threads = 2
+        for _ in range(20):
+            found = []
+            with pytest.raises(ValueError, match="3"):
+                found.extend(workers.map(task, range(20)))
+            assert found == [0, 1, 2]
+            assert list(workers.map(abs, range(-8, 0))) == list(range(8, 0, -1))
+
+
+def test_an_interruption_does_not_wait_for_its_turn():
+    """An earlier task is with the other thread, and lasts until this one has been interrupted."""
+    interrupted, theirs, in_time = threading.Event(), [], []
+    begun = threading.Event()
+
+    def task(x):
+        if threading.current_thread() is not threading.main_thread():
+            theirs.append(x)
+            begun.set()
+            in_time.append(interrupted.wait(timeout=5))
+        elif begun.wait(timeout=60) and x > theirs[0]:
+            raise KeyboardInterrupt
+
+    with Workers() as workers:
+        workers.n_threads = 2
+        with pytest.raises(KeyboardInterrupt):
+            list(workers.map(task, range(20)))
+        interrupted.set()
+    assert all(in_time)
+
+
+def test_every_thread_that_computes_has_the_limit(monkeypatch):
+    """Of a BLAS that keeps one for each; also the one in which a second fit begins."""
+    limited, computing, limit = set(), set(), _threads._single_threaded_blas.limit
+
+    def limit_here():
+        limited.add(threading.get_ident())
+        return limit()
+
+    def fit():
+        with Workers() as workers:
+            workers.n_threads = 2
+            both.wait(timeout=60)
+            list(workers.map(lambda _: computing.add(threading.get_ident()), range(50)))
+            both.wait(timeout=60)
+
+    monkeypatch.setattr(_threads._single_threaded_blas, "limit", limit_here)
+    both = threading.Barrier(2)
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(fit), pool.submit(fit)]:
+            future.result()
+    assert computing <= limited
 
 
 def test_numpy_error_states_reach_the_threads():
