@@ -343,7 +343,7 @@ def test_mixed_engines(problem):
 @pytest.mark.parametrize("few", [2**14, 1000])
 def test_near_separation_too(few, rng, monkeypatch):
     """Where rows are left out of models: the same ones, however data are cut."""
-    monkeypatch.setattr("skl_softmax._row_sums.FEW_SAMPLES", few)
+    monkeypatch.setattr("skl_softmax._essential.FEW_SAMPLES", few)
     monkeypatch.setattr("skl_softmax._rows.BLOCK_ROWS", (700, 700))
     X = rng.normal(size=(4000, 6))
     for n_classes in (2, 5):
