@@ -108,11 +108,12 @@ class SoftmaxObjective:
 
         The intercept makes up for what rounding `coef` to float32 moves the features' means by.
         """
-        coef = (params[:, : self.sums.n_features] / self.scale).astype(self.sums.dtype)
+        coef = params[:, : self.sums.n_features] / self.scale
+        coef = coef.astype(self.sums.dtype, copy=False)
         if not self.fit_intercept:
             return coef, np.zeros(self.n_outputs, dtype=coef.dtype)
-        intercept = params[:, -1] - coef.astype(np.float64) @ self.center
-        return coef, intercept.astype(coef.dtype)
+        intercept = params[:, -1] - coef.astype(np.float64, copy=False) @ self.center
+        return coef, intercept.astype(coef.dtype, copy=False)
 
     def params(self, coef: Array, intercept: Array) -> Array:
         """Return the params of given weights: the inverse of `coef`, up to rounding."""

@@ -10,6 +10,7 @@ Knows nothing of labels or losses.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,7 @@ class RowSpace:
     scale: Array
     _combinations: Array  # (n_samples, rank): Q = X_cᵀ combinations
     _X: Matrix
+    _workers: Workers
 
     def expand(self, coef: Array) -> Array:
         """Turn coefficients of the coordinates (n_outputs, rank) into (n_outputs, n_features)."""
@@ -53,8 +55,11 @@ class RowSpace:
         if hasattr(self._X, "combine"):
             return np.asarray(self._X.combine(of_rows), dtype=self._X.dtype)
         expanded = np.empty((len(coef), self._X.shape[1]), dtype=self._X.dtype)
-        for columns in _slices(self._X):
+
+        def fill(columns: slice) -> None:
             expanded[:, columns] = of_rows @ self._X[:, columns]
+
+        deque(self._workers.map(fill, _slices(self._X)), maxlen=0)
         return expanded
 
     def reduce(self, coef: Array) -> Array:
@@ -102,8 +107,8 @@ def row_space(
             rows -= mean
             center += mean
         gram = rows @ rows.T
-        rows *= rows
-        return np.broadcast_to(center, rows.shape[1]), weights @ rows, gram
+        variances = np.einsum("i,ij,ij->j", weights, rows, rows)
+        return np.broadcast_to(center, rows.shape[1]), variances, gram
 
     if isinstance(X, OnDevice):
         parts = iter([X.row_products(weights, fit_intercept=fit_intercept)])
@@ -131,4 +136,5 @@ def row_space(
         scale=scale,
         _combinations=vectors / scale * root,
         _X=X,
+        _workers=workers,
     )

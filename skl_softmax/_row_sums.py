@@ -95,9 +95,9 @@ class RowSums:
         """As `Sums` says."""
 
         def run_pass(run: list[Block]) -> tuple[float, Array, Array]:
-            loss = 0.0
-            gradient, sums = np.zeros(coef.shape), np.zeros(self.n_outputs)
-            for of_block in self._passes(run, coef, intercept):
+            loss, gradient, sums = next(blocks := self._passes(run, coef, intercept))
+            gradient = gradient.astype(np.float64, copy=False)
+            for of_block in blocks:
                 loss += of_block[0]
                 gradient += of_block[1]
                 sums += of_block[2]

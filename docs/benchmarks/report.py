@@ -191,11 +191,12 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 def write_report() -> None:
     """Write results.md and excess.png beside this file, if there is all that they need."""
     kept = json.loads((HERE / "results.json").read_text())
+    missing = {"parts", "problems"} - kept.keys()
+    if missing:
+        print(f"no page yet: no {missing.pop()} were measured")
+        return
     titles = [f"{dataset.name}|{alpha:g}" for dataset in DATASETS for alpha in ALPHAS]
     problems = {t: Problem.read(kept["problems"][t]) for t in titles if t in kept["problems"]}
-    if "parts" not in kept:
-        print("no page yet: run.py --parts has not run")
-        return
     parts = kept["parts"]
     ours, *peers = parts["small_fits"].values()
     best = min(peers)
