@@ -245,16 +245,20 @@ def _diagonal_model(diagonal: Array, place: Place = None) -> Solve:
 def _cholesky(matrix: Array) -> Array:
     """Factor a positive semi-definite matrix, overwritten; collinear columns get a small ridge.
 
-    Relative to each diagonal entry: penalties on badly scaled columns lie powers of ten apart.
+    Relative to each diagonal entry: penalties on badly scaled columns lie powers of ten apart. What
+    is above the diagonal of the factor is not to be read.
     """
     diagonal = matrix.diagonal().copy()
-    diagonal[diagonal <= 0.0] = diagonal.max()
+    least = np.where(diagonal > 0.0, diagonal, diagonal.max())
     n = np.arange(len(matrix))
     for ridge in (1e-12, 1e-9, 1e-6):  # one on top of the other
-        matrix[n, n] += ridge * diagonal
-        factor, info = dpotrf(matrix, lower=1)
+        diagonal += ridge * least
+        matrix[n, n] = diagonal
+        # In place, if it is in C order, and then it is the half below the diagonal that stays.
+        factor, info = dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
         if info == 0:
             return np.asarray(factor)
+        matrix[...] = np.tril(matrix) + np.tril(matrix, -1).T
     return np.eye(len(matrix))  # no curvature to be had: plain descent
 
 

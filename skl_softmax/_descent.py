@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -36,8 +35,7 @@ class Objective(Protocol):
     def value_and_gradient(self, params: Array) -> tuple[Scalar, Array]: ...
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """Where the descent stands after `iteration` steps.
 
     Attributes
@@ -122,9 +120,9 @@ def matrix_descent(
     ahead = head_start(objective, params) if head_start else None
     if ahead is not None:
         there = start(objective, ahead.params, size)
-        state = replace(state, n_passes=2)
+        state = state._replace(n_passes=2)
         if there.loss < state.loss:
-            state = replace(there, iteration=1, n_passes=2, model=ahead.model)
+            state = there._replace(iteration=1, n_passes=2, model=ahead.model)
             yield state
     yield from descend(objective, state, kinds, partial(take_step, size=size))
 
@@ -142,7 +140,7 @@ def descend(
     while True:
         if is_fresh:
             model = kind.measure(state.params)
-            state = replace(state, n_passes=state.n_passes + 1, model=model)
+            state = state._replace(n_passes=state.n_passes + 1, model=model)
             if kind.is_hessian:
                 pairs.clear()
         for age in itertools.count(1):
@@ -251,7 +249,7 @@ def _line_search(
         if promised <= rounding:
             break
         t *= _cubic_minimizer(state.loss, slope * t, loss, trial_slope * t)
-    return replace(state, n_passes=n_passes)
+    return state._replace(n_passes=n_passes)
 
 
 def _is_upwards(slope: Scalar) -> bool:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -98,14 +97,13 @@ def l1_descend(
             return
         state = _of_all(reached, dofs)
         _, gradient = objective.value_and_gradient(state.params)
-        state = replace(state, gradient=gradient)
+        state = state._replace(gradient=gradient)
         yield state
 
 
 def _of_part(state: State, dofs: Array) -> State:
     """The state of some degrees of freedom, (n_dof,) of bool."""
-    return replace(
-        state,
+    return state._replace(
         params=state.params[:, dofs],
         gradient=state.gradient[:, dofs],
         n_passes=1,
@@ -118,7 +116,7 @@ def _of_all(state: State, dofs: Array) -> State:
     shape = len(state.params), len(dofs)
     params, gradient = np.zeros(shape), np.full(shape, np.nan)
     params[:, dofs], gradient[:, dofs] = state.params, state.gradient
-    return replace(state, params=params, gradient=gradient, model=None)
+    return state._replace(params=params, gradient=gradient, model=None)
 
 
 def take_orthant_step(objective: L1Objective, state: State, pairs: deque[Pair]) -> State:
@@ -194,4 +192,4 @@ def _search(
             if promised <= rounding:
                 break
         t *= SHORTER
-    return replace(state, n_passes=n_passes)
+    return state._replace(n_passes=n_passes)

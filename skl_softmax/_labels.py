@@ -38,6 +38,11 @@ def plain(y: Any) -> Any:
     return y.to_numpy(dtype=numpy_dtype) if numpy_dtype is not None and kind in "biu" else y
 
 
+def is_flat(y: Any) -> bool:
+    """Whether these are labels (n_samples,) of which nothing can be wrong: integers, or bool."""
+    return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biu"
+
+
 def encode_labels(y: Any) -> tuple[Array, Array]:
     """Return the sorted classes (n_classes,) and each label's place among them (n_samples,).
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -245,11 +244,10 @@ def _moved(state: State, before: StandardizedProblem, after: StandardizedProblem
     """The state of the same params where the penalty is another: without a pass, if it can be."""
     params = state.params
     if np.isnan(state.gradient).any():  # the last steps were on some of the features
-        return replace(start(after.objective, params), n_passes=state.n_passes)
+        return start(after.objective, params)._replace(n_passes=state.n_passes)
     penalties = [problem.objective.penalty_on(params) for problem in (before, after)]
     change = after.smooth.penalty - before.smooth.penalty
-    return replace(
-        state,
+    return state._replace(
         iteration=0,
         loss=state.loss - penalties[0] + penalties[1],
         gradient=state.gradient + change * params,

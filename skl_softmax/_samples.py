@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import assert_all_finite
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_consistent_length, validate_data
 
 from skl_softmax._array_api import OnDevice
 from skl_softmax._compat import is_on_device
 from skl_softmax._given import Given, Samples
-from skl_softmax._labels import check_proba, encode_known_labels, encode_labels, plain
+from skl_softmax._labels import check_proba, encode_known_labels, encode_labels, is_flat, plain
 from skl_softmax._on_device import encode_device_labels, open_on_device, to_numpy
 from skl_softmax._on_disk import OnDisk, derived, is_on_disk, parts_of
 from skl_softmax._out_of_core import open_matrix, read_known, read_samples
@@ -60,16 +60,18 @@ def _check_in_memory(estimator: Any, given: Given, *, all_finite: bool) -> tuple
     """Return the sorted classes and the samples, whose largest weight is one."""
     check_columns(given.X)
     options = {**X_OPTIONS, "ensure_all_finite": all_finite}
-    labels = {} if given.is_proba else {"y": plain(to_numpy(given.y))}
+    y = to_numpy(given.y) if given.is_proba else plain(to_numpy(given.y))
     try:
-        found = validate_data(estimator, given.X, **labels, **options)
+        if given.is_proba or is_flat(y):  # to look twice takes as long as a step of a small fit
+            X = validate_data(estimator, given.X, **options)
+        else:
+            X, y = validate_data(estimator, given.X, y=y, **options)
     except OverflowError as error:
         raise ValueError(f"Input X holds numbers out of the range of float64: {error}.") from error
     if given.is_proba:
-        X = found
-        classes, y = check_proba(to_numpy(given.y), X, given.classes, "P")
+        classes, y = check_proba(y, X, given.classes, "P")
     else:
-        X, y = found
+        check_consistent_length(X, y)
         classes, y = encode_labels(y)
     weights = check_sample_weight(to_numpy(given.sample_weight), len(y), "sample_weight")
     return classes, Samples(X, y, weights)

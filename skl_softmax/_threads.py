@@ -53,9 +53,11 @@ class _SingleThreadedBlas:
             if self._n_users == 0:
                 if self._controller is None:  # looks through every loaded library: once
                     self._controller = ThreadpoolController().select(user_api="blas")
-                self._n_threads = self._available()
-                _release_openblas()
-                limiter = self._limiter = self.limit()
+                self._n_threads, limiter = self._available(), None
+                if self._n_threads > 1:  # else there is nothing to lower, and that takes time
+                    _release_openblas()
+                    limiter = self.limit()
+                self._limiter = limiter
             else:
                 limiter = self.limit()  # of this thread, which computes too
             self._n_users += 1
@@ -76,7 +78,7 @@ class _SingleThreadedBlas:
             self._n_users -= 1
             if limiter is not self._limiter:
                 limiter.restore_original_limits()
-            if self._n_users == 0:
+            if self._n_users == 0 and self._limiter is not None:
                 _release_openblas()
                 self._limiter.restore_original_limits()
                 _release_openblas()

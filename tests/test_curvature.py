@@ -93,11 +93,15 @@ def test_collinear_columns_get_a_ridge_that_changes_nothing_else(scale, rng):
     assert step[0] == pytest.approx(step[3], rel=1e-2)
 
 
-def test_an_indefinite_matrix_gets_a_ridge_of_its_size():
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_indefinite_matrix_gets_a_ridge_of_its_size(order):
     """Rounding leaves such matrices: the smallest ridge that is enough is taken."""
     for size, ridge in ((1e-13, 1e-12), (1e-10, 1e-9), (1e-7, 1e-6)):
-        factor = _cholesky(np.array([[1.0, 1.0 + size], [1.0 + size, 1.0]]))
-        assert (factor @ factor.T)[0, 0] - 1.0 == pytest.approx(ridge, rel=0.01)
+        matrix = np.array([[4.0, 4.0 + size], [4.0 + size, 4.0]], order=order)
+        factor = np.tril(_cholesky(matrix.copy(order)))
+        change = factor @ factor.T - matrix
+        np.testing.assert_allclose(change.diagonal(), 4.0 * ridge, rtol=0.01)
+        assert abs(change[1, 0]) < 1e-14
 
 
 def test_without_curvature_the_model_is_plain_descent():

@@ -1,7 +1,6 @@
 """The L1 penalty: the optimum, exact zeros, and what the descent is made of."""
 
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -498,7 +497,7 @@ def test_the_intercept_may_change_its_sign(objective):
     params[:, -1] = 1e-3 * np.sign(gradient[:, -1])
     state = start(objective, params)
     (kind,) = l1_curvature_kinds(objective)[-1:]
-    after = take_orthant_step(objective, replace(state, model=kind.measure(params)), [])
+    after = take_orthant_step(objective, state._replace(model=kind.measure(params)), [])
     if objective.shape[0] == 1:
         np.testing.assert_array_equal(np.sign(after.params[:, -1]), -np.sign(state.gradient[:, -1]))
     else:

@@ -1,7 +1,6 @@
 """Paths over alpha: each fit is the one that would be had alone."""
 
 import re
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -154,7 +153,7 @@ def test_a_state_with_unknown_derivatives_is_looked_at_again():
         model = SoftmaxGDClassifier(l1_ratio=1.0)
         model.classes_ = np.arange(3)
         problem, state = prepare(model, Samples(X, y, np.full(150, 1 / 150)), workers)
-        unknown = replace(state, gradient=np.full_like(state.gradient, np.nan), n_passes=7)
+        unknown = state._replace(gradient=np.full_like(state.gradient, np.nan), n_passes=7)
         moved = _moved(unknown, problem, problem.with_alpha(0.1))
     np.testing.assert_allclose(moved.gradient, state.gradient, atol=1e-15)
     assert moved.n_passes == 7
@@ -183,7 +182,7 @@ def test_a_model_of_before_is_used_first():
         state = start(problem.objective, np.zeros(problem.objective.shape))
         next(descend(problem.objective, state, [Kind()], take_step))
         assert len(measured) == 1
-        known = replace(state, model=lambda gradient: gradient)
+        known = state._replace(model=lambda gradient: gradient)
         next(descend(problem.objective, known, [Kind()], take_step))
         assert len(measured) == 1
 

@@ -38,7 +38,8 @@ def test_equal_bits_for_any_number_of_threads(large, layout, params, n_classes, 
     fits = []
     for n_threads in (1, 2, 4):
         monkeypatch.setattr(_threads._single_threaded_blas, "_available", lambda n=n_threads: n)
-        fits.append((model.fit(X, y).coef_, model.loss_history_, model.predict_proba(X)))
+        with threadpool_limits(n_threads):
+            fits.append((model.fit(X, y).coef_, model.loss_history_, model.predict_proba(X)))
     for other in fits[1:]:
         for a, b in zip(fits[0], other, strict=True):
             np.testing.assert_array_equal(a, b)
@@ -50,13 +51,21 @@ def test_as_many_threads_as_blas_may_use():
             assert workers.n_threads == limit
 
 
-def test_the_last_one_out_restores_the_limit():
-    with threadpool_limits(2):
+@pytest.mark.parametrize("limit", [1, 2])
+def test_the_last_one_out_restores_the_limit(limit):
+    with threadpool_limits(limit):
         with Workers() as outer:
             with Workers() as inner:
-                assert inner.n_threads == outer.n_threads == 2
+                assert inner.n_threads == outer.n_threads == limit
             assert set(blas_threads()) == {1}
-        assert set(blas_threads()) == {2}
+        assert set(blas_threads()) == {limit}
+
+
+def test_what_had_one_thread_is_left_alone(monkeypatch):
+    with threadpool_limits(1):
+        monkeypatch.setattr(_threads._single_threaded_blas, "limit", None)  # calling it would fail
+        with Workers():
+            assert set(blas_threads()) == {1}
 
 
 def test_a_fit_in_another_thread_while_this_one_sets_a_limit(large):
