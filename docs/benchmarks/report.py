@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from math import floor, log10
 from pathlib import Path
-from statistics import geometric_mean
+from statistics import geometric_mean, mode
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,9 @@ COLORS = ["#D55E00", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#00
 
 @dataclass(frozen=True)
 class Problem:
-    """A data set and alpha: the least loss, and what became of each solver, ours first."""
+    """A data set and alpha: where, the least loss, and what became of each solver, ours first."""
 
+    machine: str
     optimum: float
     results: dict[str, Result]
 
@@ -33,7 +34,7 @@ class Problem:
     def read(cls, kept: dict[str, Any]) -> Problem:
         """From what `run.py` keeps."""
         results = {result["solver"]: Result(**result) for result in kept["results"]}
-        return cls(kept["optimum"], results)
+        return cls(kept["machine"], kept["optimum"], results)
 
     def peers(self) -> list[Result]:
         """Those that got there, or all if none did."""
@@ -57,8 +58,11 @@ def shown(ratio: float) -> str:
     return f"{floor(ratio / digit) * digit:.3g}" if ratio < 100 else f"{floor(ratio)}"
 
 
-def time_table(problems: dict[str, Problem]) -> list[str]:
-    """A row for each data set and alpha, ours in milliseconds, the others as multiples."""
+def time_table(problems: dict[str, Problem], machine: str) -> list[str]:
+    """A row for each data set and alpha, ours in milliseconds, the others as multiples.
+
+    With an asterisk, if it is of another machine.
+    """
     solvers = dict.fromkeys(name for problem in problems.values() for name in problem.results)
     del solvers[OURS]
     lines = [
@@ -67,6 +71,7 @@ def time_table(problems: dict[str, Problem]) -> list[str]:
     ]
     for title, problem in problems.items():
         name, alpha = title.split("|")
+        name += "" if problem.machine == machine else " \\*"
         ours, bound = problem.results[OURS].time, "" if problem.peers()[0].seconds else "> "
         times = [problem.results[s].time if s in problem.results else np.inf for s in solvers]
         lines.append(
@@ -196,12 +201,16 @@ def write_report() -> None:
     titles = [f"{dataset.name}|{alpha:g}" for dataset in DATASETS for alpha in ALPHAS]
     problems = {t: Problem.read(kept["problems"][t]) for t in titles if t in kept["problems"]}
     parts = kept["parts"]
+    machines = [parts["machine"], *(problem.machine for problem in problems.values())]
+    machine = mode(machines)
+    others = [f"With an asterisk: on {other}." for other in sorted(set(machines) - {machine})]
+    of_parts = [] if parts["machine"] == machine else [f"All below: on {parts['machine']}.", ""]
     ours, *peers = parts["small_fits"].values()
     best = min(peers)
     page = [
         "# Results",
         "",
-        f"Made by `python docs/benchmarks/run.py` on {kept['machine']}; what is measured, and how,",
+        f"Made by `python docs/benchmarks/run.py` on {machine}; what is measured, and how,",
         "stands in [the overview](index.md). Times are multiples of ours: above 1, ours is faster.",
         "Ours has the extra `fast`; `NumPy alone` is ours without it.",
         "Figures of the same code differ by up to a quarter here, and so do ratios: see",
@@ -211,6 +220,7 @@ def write_report() -> None:
         "minute, and of ten times our time in one thread. Means, and what stands behind a >, then",
         "have a solver's longest run that was not good enough, over ours, both in one thread: they",
         "are lower bounds.",
+        *others,
         *not_measured(problems),
         "",
         *summary(problems),
@@ -219,8 +229,9 @@ def write_report() -> None:
         "",
         "## Time to an excess of 1e-6",
         "",
-        *time_table(problems),
+        *time_table(problems, machine),
         "",
+        *of_parts,
         "## One pass",
         "",
         "Loss and gradient, in milliseconds; `LinearModelLoss`: scikit-learn's time over ours;",

@@ -48,6 +48,7 @@ def main() -> None:
         keep(
             "parts",
             {
+                "machine": machine(),
                 "passes": passes(),
                 "predictions": predictions(),
                 "memory": memory(),
@@ -83,19 +84,25 @@ def compare_all(names: Sequence[str], alphas: Sequence[float], *, quick: bool) -
             )
             print(row(f"{dataset.name}, alpha {alpha:g}", results), flush=True)
             if not quick:
-                problem = {"optimum": best, "results": [asdict(result) for result in results]}
+                problem = {
+                    "machine": machine(),
+                    "optimum": best,
+                    "results": [asdict(result) for result in results],
+                }
                 keep("problems", {f"{dataset.name}|{alpha:g}": problem})
 
 
 def keep(part: str, content: dict[str, Any]) -> None:
     """Add to what is kept for the report."""
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    simd = "with" if __cpu_features__["AVX512F"] else "without"
-    machine = f"{os.cpu_count()} cores ({platform.machine()}, {simd} AVX-512), shared"
-    if kept.setdefault("machine", machine) != machine:
-        raise SystemExit(f"{RESULTS} is of {kept['machine']}: move it away, and measure all.")
     kept.setdefault(part, {}).update(content)
     RESULTS.write_text(json.dumps(kept))
+
+
+def machine() -> str:
+    """Its kind."""
+    simd = "with" if __cpu_features__["AVX512F"] else "without"
+    return f"{os.cpu_count()} cores ({platform.machine()}, {simd} AVX-512), shared"
 
 
 def row(title: str, results: list[Result]) -> str:
