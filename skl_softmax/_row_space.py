@@ -10,7 +10,6 @@ Knows nothing of labels or losses.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +58,8 @@ class RowSpace:
         def fill(columns: slice) -> None:
             expanded[:, columns] = of_rows @ self._X[:, columns]
 
-        deque(self._workers.map(fill, _slices(self._X)), maxlen=0)
+        for _ in self._workers.map(fill, _slices(self._X)):
+            pass
         return expanded
 
     def reduce(self, coef: Array) -> Array:

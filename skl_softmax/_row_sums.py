@@ -95,7 +95,8 @@ class RowSums:
         """As `Sums` says."""
 
         def run_pass(run: list[Block]) -> tuple[float, Array, Array]:
-            loss, gradient, sums = next(blocks := self._passes(run, coef, intercept))
+            blocks = self._passes(run, coef, intercept)
+            loss, gradient, sums = next(blocks)
             gradient = gradient.astype(np.float64, copy=False)
             for of_block in blocks:
                 loss += of_block[0]
