@@ -421,3 +421,21 @@ def test_of_very_many_samples_no_permutation_is_made(monkeypatch):
     assert (np.diff(chosen) > 0).all()
     assert len(chosen) == 500
     assert 4e11 < np.median(chosen) < 6e11
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_blocks_of_float32_are_added_in_float64(n_classes, monkeypatch):
+    """What fifteen blocks bring would be lost beside the first one's gradient in float32."""
+    monkeypatch.setattr(_rows, "BLOCK_ROWS", (4, 4))
+    X = np.ones((64, 1), dtype=np.float32)
+    X[:4] = 2.0**30
+    n_outputs = 1 if n_classes == 2 else n_classes
+    with Workers(at_most=1) as workers:
+        rows = Rows(X, n_outputs, workers)
+        assert [len(run) for run in rows.runs] == [16]
+        sums = RowSums(rows, np.zeros(64, dtype=int), np.broadcast_to(1.0 / 64, 64))
+        coef, intercept = np.zeros((n_outputs, 1), np.float32), np.zeros(n_outputs, np.float32)
+        _, gradient, _ = sums.loss_and_gradient(coef, intercept)
+    assert gradient.dtype == np.float64
+    proba = 1.0 / n_classes
+    assert gradient[-1, 0] == proba * (4 * 2.0**30 + 60) / 64
