@@ -27,7 +27,7 @@ from skl_softmax._essential import NEGLIGIBLE, few_of
 from skl_softmax._rows import Array, Moments
 from skl_softmax._sums import Frame, choose
 
-BLOCK_BYTES = 2**28  # of X and its logits: for few calls, and without using up the device's memory
+BLOCK_BYTES = 2**28  # beside X: for few calls, and without using up the device's memory
 DeviceArray: TypeAlias = Any
 
 
@@ -141,14 +141,17 @@ class DeviceSums:
         self.float_type = rows.X.dtype
         self._few: DeviceSums | None = None
         self.n_passes = 0
-        row_bytes = (self.n_features + 4 * n_outputs) * rows.dtype.itemsize
-        self._block_rows = max(1, BLOCK_BYTES // row_bytes)
 
-    def _blocks(self) -> Iterator[tuple[DeviceArray, DeviceArray, DeviceArray]]:
-        """Yield some rows of X, y and the weights, which are float, at a time."""
+    def _blocks(self, n_copied: int = 0) -> Iterator[tuple[DeviceArray, DeviceArray, DeviceArray]]:
+        """Yield some rows of X, y and the weights, which are float, at a time.
+
+        As many as leave room for what a softmax takes, and for so many numbers of the widest type.
+        """
         self.n_passes += 1
-        for start in range(0, self.n_samples, self._block_rows):
-            rows = slice(start, min(start + self._block_rows, self.n_samples))
+        row_bytes = (4 * self.n_outputs + 8) * self.dtype.itemsize + 8 * n_copied
+        n_rows = max(1, BLOCK_BYTES // row_bytes)
+        for start in range(0, self.n_samples, n_rows):
+            rows = slice(start, min(start + n_rows, self.n_samples))
             yield self._rows.X[rows, :], self._y[rows, ...], self._weights[rows]
 
     def sample(self, n_samples: int) -> Self:
@@ -208,7 +211,7 @@ class DeviceSums:
                 self._loss(self._rows.linear(coef, intercept, X), y, weights)[0],
                 dtype=self._rows.widest,
             )
-            for X, y, weights in self._blocks()
+            for X, y, weights in self._blocks(self.n_features)
         ]
         return float(sum(self._rows.fetch(*losses)))
 
@@ -250,30 +253,31 @@ class DeviceSums:
         first = int(xp.argmax(xp.astype(self._weights > 0.0, xp.int8)))
         origin = xp.astype(self._rows.X[first, :], widest)
         parts = []
-        for X, _, weights in self._blocks():
+        for X, _, weights in self._blocks(2 * self.n_features):
             weights = xp.astype(weights, widest)
-            shifted = xp.astype(X, widest) - origin
-            total = xp.sum(weights)
-            mean = weights @ shifted / xp.where(total > 0.0, total, xp.ones_like(total))
+            shifted = xp.astype(X, widest)
+            shifted -= origin
+            total = float(xp.sum(weights))
+            mean = weights @ shifted / (total or 1.0)
             shifted -= mean
             shifted *= xp.sqrt(weights)[:, None]
             scatter = shifted.T @ shifted if together else xp.sum(shifted * shifted, axis=0)
-            weight, *found = self._rows.fetch(total, mean, scatter)
-            parts.append(Moments(float(weight), *found))
-        merged = reduce(Moments.merge, parts)
-        return merged._replace(mean=merged.mean + self._rows.fetch(origin)[0])
+            parts.append(Moments(total, mean, scatter))
+        total, mean, scatter = reduce(Moments.merge, parts)
+        return Moments(total, *self._rows.fetch(origin + mean, scatter))
 
     def _proba(
-        self, coef: Array, intercept: Array
+        self, coef: Array, intercept: Array, n_copied: int = 0
     ) -> Iterator[tuple[DeviceArray, DeviceArray, DeviceArray]]:
         """Yield rows of X, their weights and probabilities (rows, n_outputs); of two, the second's.
 
-        All of the widest type.
+        All of the widest type. `n_copied` numbers are made of each row beside.
         """
         xp, widest = self.xp, self._rows.widest
-        for X, _, weights in self._blocks():
-            logits = xp.astype(self._rows.linear(coef, intercept, X), widest)
-            yield xp.astype(X, widest), xp.astype(weights, widest), probabilities(xp, logits)
+        there = self.put(coef, widest), self.put(intercept, widest)
+        for X, _, weights in self._blocks(n_copied + self.n_features + 4 * self.n_outputs):
+            X = xp.astype(X, widest, copy=False)
+            yield X, xp.astype(weights, widest), probabilities(xp, linear(X, *there))
 
     def _standardized(self, X: DeviceArray, frame: Frame) -> DeviceArray:
         """Rows of X in the coordinates of params, x~: (rows, n_dof)."""
@@ -287,7 +291,7 @@ class DeviceSums:
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
         total = 0.0
-        for X, weights, proba in self._proba(coef, intercept):
+        for X, weights, proba in self._proba(coef, intercept, 2 * frame.n_dof):
             curvature = proba * (1.0 - proba) * weights[:, None]
             total = total + curvature.T @ self._standardized(X, frame) ** 2
         return self._rows.fetch(total)[0]
@@ -312,7 +316,7 @@ class DeviceSums:
         """As `Sums` says."""
         total, n_others = 0.0, max(1, self.n_outputs - 1)
         mean = self._mean(coef, intercept).sum() / n_others
-        for X, weights, proba in self._proba(coef, intercept):
+        for X, weights, proba in self._proba(coef, intercept, frame.n_dof):
             if self.n_outputs == 1:
                 curvature = (proba * (1.0 - proba))[:, 0]
             else:
@@ -328,7 +332,7 @@ class DeviceSums:
         """As `Sums` says."""
         total: list[Any] = [0.0] * self.n_outputs
         means = self._mean(coef, intercept)
-        for X, weights, proba in self._proba(coef, intercept):
+        for X, weights, proba in self._proba(coef, intercept, 2 * frame.n_dof):
             rows, curvature = self._standardized(X, frame), proba * (1.0 - proba)
             for k in range(self.n_outputs):
                 of_class = self._essential(curvature[:, k], weights, means[k])
@@ -351,7 +355,8 @@ class DeviceSums:
         places = [(k, self._rows.put(of_class)) for k, of_class in enumerate(dofs) if len(of_class)]
         if not places:
             return np.empty((0, 0))
-        for X, weights, proba in self._proba(coef, intercept):
+        n_copied = frame.n_dof + 3 * sum(map(len, dofs))
+        for X, weights, proba in self._proba(coef, intercept, n_copied):
             trace = 1.0 - self.xp.sum(proba * proba, axis=1)
             weights = self._essential(trace, weights, mean)
             rows = self._standardized(X, frame)
@@ -376,7 +381,7 @@ class DeviceSums:
     def gram_times(self, vector: Array, frame: Frame) -> Array:
         """As `Sums` says."""
         total = 0.0
-        for X, _, weights in self._blocks():
+        for X, _, weights in self._blocks(2 * frame.n_dof):
             rows = self._standardized(self.xp.astype(X, self._rows.widest), frame)
             projection = rows @ self._rows.put(vector, rows.dtype)
             total = total + (self.xp.astype(weights, rows.dtype) * projection) @ rows
@@ -390,7 +395,7 @@ class DeviceSums:
         eps = 8.0 * float(np.finfo(coef.dtype).eps)
         sizes = self._rows.put(np.abs(coef).max(axis=0), self._rows.X.dtype)
         largest = float(np.abs(intercept).max())
-        for X, y, weights in self._blocks():
+        for X, y, weights in self._blocks(2 * self.n_features):
             logits = self._rows.linear(coef, intercept, X)
             rounding = eps * (xp.abs(X) @ sizes + largest)
             if self.n_outputs == 1:
@@ -405,7 +410,7 @@ class DeviceSums:
 
     def largest_logit(self, coef: Array, intercept: Array) -> float:
         """As `Sums` says."""
-        logits = (self._rows.linear(coef, intercept, X) for X, *_ in self._blocks())
+        logits = (self._rows.linear(coef, intercept, X) for X, *_ in self._blocks(self.n_features))
         return max(float(self.xp.max(self.xp.abs(some))) for some in logits)
 
 

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from skl_softmax._arrays import centered, library
 from skl_softmax._rows import Array
@@ -31,6 +31,7 @@ Model: TypeAlias = Any  # a Solve, or what one is made from for the coordinates 
 LARGEST = 2**22  # entries of a matrix: 32 MB
 DEAREST_FIRST = 10.0  # steps that a model may cost before there is any
 FIRST_SAMPLE = 64  # rows for each free coefficient of a class
+RIDGES = 1e-12, 1e-9, 1e-6  # one on top of the other, until there is a Cholesky factor
 
 
 @dataclass(frozen=True)
@@ -201,13 +202,16 @@ def _per_class_model(hessians: Array, place: Place = None) -> Solve:
 
     Scaling classes apart would let their sum drift from zero; centring the step undoes that.
     """
-    inverses = [_solver(hessian, place) for hessian in hessians]
+    if place is not None:
+        inverted = inverse_there(place(hessians))
+        return lambda gradient: centered((gradient[..., None, :] @ inverted)[..., 0, :])
+    inverses = [inverse(hessian) for hessian in hessians]
 
-    def solve(gradient: Any) -> Any:
-        step = library(gradient).zeros_like(gradient)
+    def solve(gradient: Array) -> Array:
+        step = np.empty_like(gradient)
         for k, solve_class in enumerate(inverses):
             step[..., k, :] = solve_class(gradient[..., k, :])
-        return centered(step)
+        return np.asarray(centered(step))
 
     return solve
 
@@ -251,7 +255,7 @@ def _cholesky(matrix: Array) -> Array:
     diagonal = matrix.diagonal().copy()
     least = np.where(diagonal > 0.0, diagonal, diagonal.max())
     n = np.arange(len(matrix))
-    for ridge in (1e-12, 1e-9, 1e-6):  # one on top of the other
+    for ridge in RIDGES:
         diagonal += ridge * least
         matrix[n, n] = diagonal
         # In place, if it is in C order, and then it is the half below the diagonal that stays.
@@ -269,14 +273,36 @@ def _solver(matrix: Array, place: Place) -> Solve:
     """
     if place is None:
         return inverse(matrix)
-    inverted = place(explicit_inverse(matrix))
+    inverted = inverse_there(place(matrix))
     return lambda gradient: gradient @ inverted
 
 
-def explicit_inverse(matrix: Array) -> Array:
-    """The inverse of a positive definite matrix (n, n), overwritten."""
-    inverse, _ = dpotri(_cholesky(matrix), lower=1)
-    return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
+def inverse_there(matrices: Any) -> Any:
+    """The inverses (…, n, n) of positive semi-definite matrices of another library, (…, n, n).
+
+    With ridges as in `_cholesky`: all get those that one needs.
+    """
+    xp = library(matrices)
+    n = matrices.shape[-1]
+    eye = xp.eye(n, dtype=matrices.dtype, device=matrices.device)
+    diagonal = xp.linalg.diagonal(matrices)
+    largest = xp.max(diagonal, axis=-1, keepdims=True)
+    least = xp.where(diagonal > 0.0, diagonal, xp.where(largest > 0.0, largest, xp.nan))
+    size = xp.sqrt(least)[..., None]
+    outer = size * xp.matrix_transpose(size)
+    scaled = matrices / outer
+    for ridge in RIDGES:
+        scaled += ridge * eye
+        # Where there is no factor, libraries raise one error or another, or return anything.
+        try:
+            factor = xp.linalg.cholesky(scaled)
+        except (RuntimeError, ValueError):
+            continue
+        error = xp.max(xp.abs(factor @ xp.matrix_transpose(factor) - scaled))
+        if bool((xp.min(xp.linalg.diagonal(factor)) > 0.0) & (error < 1e-9)):
+            inverted = xp.linalg.inv(factor)
+            return xp.matrix_transpose(inverted) @ inverted / outer
+    return eye + xp.zeros_like(matrices)
 
 
 def inverse(matrix: Array) -> Solve:

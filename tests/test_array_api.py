@@ -20,10 +20,11 @@ from skl_softmax import (
     SoftmaxGDClassifierCV,
     _array_api,
     _arrays,
+    _curvature,
     _head_start,
     _on_device,
 )
-from skl_softmax._compat import HAS_DEVICES, move_to
+from skl_softmax._compat import HAS_DEVICES, move_to, namespace_and_device
 from skl_softmax._given import Given
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._samples import check_samples
@@ -37,7 +38,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(params=["strict", "torch", "cuda"])
+@pytest.fixture(params=["strict", "torch", "torch on cuda", "cupy"])
 def library(request):
     """Bring arrays to a library's device, and back: ``put(array)``, ``fetch(array)``."""
     if request.param == "strict":
@@ -49,10 +50,15 @@ def library(request):
             return np.asarray(strict.asarray(array, device=here))
 
         return partial(strict.asarray, device=there), fetch
+    if request.param == "cupy":
+        cupy = pytest.importorskip("cupy")
+        if not cupy.cuda.is_available():
+            pytest.skip("there is no CUDA device")
+        return cupy.asarray, cupy.ndarray.get
     torch = pytest.importorskip("torch")
-    if request.param == "cuda" and not torch.cuda.is_available():
+    device = "cuda" if "cuda" in request.param else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("there is no CUDA device")
-    device = "cuda" if request.param == "cuda" else "cpu"
 
     def fetch_tensor(array):
         assert array.device.type == device
@@ -219,6 +225,36 @@ def test_every_sum(soft, library, problem, rng):
             here.sample(100).value_and_gradient(params)[1],
             atol=1e-12,
         )
+
+
+def test_inverses(library, rng):
+    put, fetch = library
+    rows = rng.normal(size=(3, 20, 6)) * np.logspace(-6, 6, 6)
+    matrices = np.swapaxes(rows, 1, 2) @ rows
+    size = np.sqrt(np.einsum("kii->ki", matrices))
+    outer = size[:, :, np.newaxis] * size[:, np.newaxis]
+    inverses = fetch(_curvature.inverse_there(put(matrices)))
+    np.testing.assert_allclose(inverses * outer, np.linalg.inv(matrices / outer), rtol=1e-8)
+    np.testing.assert_allclose(fetch(_curvature.inverse_there(put(matrices[0]))), inverses[0])
+
+
+def test_inverses_where_there_is_none(library, monkeypatch):
+    """Of collinear columns, something like one; of what is no Hessian, plain descent."""
+    put, fetch = library
+    twice = np.ones((2, 2))
+    inverse = fetch(_curvature.inverse_there(put(twice)))
+    assert np.linalg.eigvalsh(inverse).min() > 0.0
+    np.testing.assert_allclose(twice @ inverse @ twice, twice, atol=1e-2)
+    indefinite, zero = np.array([[1.0, 2.0], [2.0, 1.0]]), np.zeros((2, 2))
+    xp, _ = namespace_and_device(put(zero))
+    for factor in (xp.linalg.cholesky, xp.tril, lambda a: a * np.nan):
+        monkeypatch.setattr(xp.linalg, "cholesky", factor)
+        for matrix in (indefinite, zero, np.stack([np.eye(2), indefinite])):
+            found = fetch(_curvature.inverse_there(put(matrix)))
+            np.testing.assert_array_equal(found, np.broadcast_to(np.eye(2), matrix.shape))
+    singular = put(np.tril(twice) - np.diag([0.0, 1.0]))
+    monkeypatch.setattr(xp.linalg, "cholesky", lambda _: singular)
+    np.testing.assert_array_equal(fetch(_curvature.inverse_there(put(twice))), np.eye(2))
 
 
 def test_small_residuals_are_exact(library):
