@@ -163,8 +163,8 @@ def descend(
 
 def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:
     """The best kind that costs no more than the passes spent, or the first of all."""
-    spent = state.n_passes
-    return [kinds[0], *(kind for kind in kinds if kind.cost(state.params) <= spent)][-1]
+    affordable = (k for k in reversed(kinds) if k.cost(state.params) <= state.n_passes)
+    return next(affordable, kinds[0])
 
 
 def take_step(

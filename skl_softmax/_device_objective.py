@@ -1,7 +1,7 @@
 """The objective of params that live where the data do, on another device.
 
-So a descent's vectors stay there too, and all it reads is a few scalars for each pass. The sums that
-models of curvature are made of are read too, and the penalty is added to them here.
+So a descent's vectors stay there too, and all it reads is a few scalars for each pass. The sums
+that models of curvature are made of are read too, and the penalty is added to them here.
 
 Knows nothing of steps or estimators.
 """

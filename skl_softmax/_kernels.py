@@ -100,7 +100,8 @@ def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
     """Of rows with a class each, (rows,)."""
     n = len(y)
     flat = logits.reshape(-1)
-    labelled = y.astype(np.intp) * n + np.arange(n)  # where each row's own class stands
+    labelled = np.multiply(y, n, dtype=np.intp)
+    labelled += np.arange(n)  # where each row's own class stands
     logits -= logits.max(axis=0)
     own = flat.take(labelled)
     np.exp(logits, out=logits)

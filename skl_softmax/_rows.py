@@ -193,7 +193,7 @@ class Rows:
         All in one buffer, the caller's until the next block.
         """
         n_outputs = len(coef)
-        dtype = np.result_type(self.dtype, coef.dtype)
+        dtype = max(self.dtype, coef.dtype)
         if not self.is_sparse:
             coef = np.asfortranarray(coef)  # for few outputs, BLAS is up to twice as fast with it
         longest = max(block.rows.stop - block.rows.start for block in run)
