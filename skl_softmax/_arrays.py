@@ -15,15 +15,11 @@ from skl_softmax._compat import move_to, namespace_and_device
 
 Scalar = Any  # a float, or an array without dimensions
 KNOWN = float, type(None)
-LIBRARIES: dict[type, Any] = {np.ndarray: np}  # NumPy has the functions of the standard too
 
 
 def library(array: Any) -> Any:
-    """The array's library, looked up once for each type of array."""
-    kind = type(array)
-    if kind not in LIBRARIES:
-        LIBRARIES[kind] = namespace_and_device(array)[0]
-    return LIBRARIES[kind]
+    """The array's library: NumPy has the functions of the standard too."""
+    return np if isinstance(array, np.ndarray) else namespace_and_device(array)[0]
 
 
 def dot(a: Any, b: Any) -> Scalar:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
 from skl_softmax._arrays import centered, library
 from skl_softmax._rows import Array
@@ -203,7 +203,7 @@ def _per_class_model(hessians: Array, place: Place = None) -> Solve:
     Scaling classes apart would let their sum drift from zero; centring the step undoes that.
     """
     if place is not None:
-        inverted = inverse_there(place(hessians))
+        inverted = _inverses_there(hessians, place)
         return lambda gradient: centered((gradient[..., None, :] @ inverted)[..., 0, :])
     inverses = [inverse(hessian) for hessian in hessians]
 
@@ -273,14 +273,32 @@ def _solver(matrix: Array, place: Place) -> Solve:
     """
     if place is None:
         return inverse(matrix)
-    inverted = inverse_there(place(matrix))
+    inverted = _inverses_there(matrix, place)
     return lambda gradient: gradient @ inverted
+
+
+def _inverses_there(matrices: Array, place: Callable[[Array], Any]) -> Any:
+    """The inverses (…, n, n) of matrices (…, n, n), overwritten, brought to another device.
+
+    Made there, unless it has no float64.
+    """
+    there = place(matrices)
+    if there.dtype == library(there).float64:
+        return inverse_there(there)
+    stack = matrices.reshape(-1, *matrices.shape[-2:])
+    return place(np.reshape([explicit_inverse(matrix) for matrix in stack], matrices.shape))
+
+
+def explicit_inverse(matrix: Array) -> Array:
+    """The inverse of a positive semi-definite matrix (n, n), overwritten."""
+    inverse, _ = dpotri(_cholesky(matrix), lower=1)
+    return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
 
 
 def inverse_there(matrices: Any) -> Any:
     """The inverses (…, n, n) of positive semi-definite matrices of another library, (…, n, n).
 
-    With ridges as in `_cholesky`: all get those that one needs.
+    Of float64. With ridges as in `_cholesky`, for each of a stack its own.
     """
     xp = library(matrices)
     n = matrices.shape[-1]
@@ -291,7 +309,8 @@ def inverse_there(matrices: Any) -> Any:
     size = xp.sqrt(least)[..., None]
     outer = size * xp.matrix_transpose(size)
     scaled = matrices / outer
-    for ridge in RIDGES:
+    is_stack = matrices.ndim > 2
+    for ridge in RIDGES[:1] if is_stack else RIDGES:
         scaled += ridge * eye
         # Where there is no factor, libraries raise one error or another, or return anything.
         try:
@@ -302,7 +321,9 @@ def inverse_there(matrices: Any) -> Any:
         if bool((xp.min(xp.linalg.diagonal(factor)) > 0.0) & (error < 1e-9)):
             inverted = xp.linalg.inv(factor)
             return xp.matrix_transpose(inverted) @ inverted / outer
-    return eye + xp.zeros_like(matrices)
+    if is_stack:
+        return xp.stack([inverse_there(matrices[k, ...]) for k in range(matrices.shape[0])])
+    return eye
 
 
 def inverse(matrix: Array) -> Solve:
