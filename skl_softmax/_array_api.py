@@ -25,7 +25,7 @@ from sklearn.utils import assert_all_finite
 from skl_softmax._compat import move_to, namespace_and_device
 from skl_softmax._essential import NEGLIGIBLE, few_of
 from skl_softmax._rows import Array, Moments
-from skl_softmax._sums import Frame, choose
+from skl_softmax._sums import NO_FLOOR, Frame, at_equal_distances, choose
 
 BLOCK_BYTES = 2**28  # beside X: for few calls, and without using up the device's memory
 DeviceArray: TypeAlias = Any
@@ -83,9 +83,10 @@ class OnDevice:
         found = self.fetch(center + mean, weight @ (rows * rows), rows @ rows.T)
         return found[0], found[1], found[2]
 
-    def combine(self, of_rows: Array) -> Array:
-        """Combinations of the rows, (n_outputs, n_samples) times X."""
-        return self.fetch(self.put(of_rows, self.widest) @ self.xp.astype(self.X, self.widest))[0]
+    def combine(self, of_rows: Array, center: Array) -> Array:
+        """Combinations of the rows less their center, (n_outputs, n_samples) times X - center."""
+        rows = self.xp.astype(self.X, self.widest) - self.put(center, self.widest)
+        return self.fetch(self.put(of_rows, self.widest) @ rows)[0]
 
     def project(self, coef: Array) -> Array:
         """The logits (n_outputs, n_samples) of coefficients."""
@@ -101,14 +102,21 @@ class OnDevice:
         return OnDevice(self.xp.take(self.X, self.put(rows), axis=0))
 
     def sums(
-        self, y: Array, weights: Array, n_outputs: int, dtype: DTypeLike | None = None
+        self,
+        y: Array,
+        weights: Array,
+        n_outputs: int,
+        dtype: DTypeLike | None = None,
+        origin: Array | None = None,
     ) -> DeviceSums:
-        """What is summed over these samples, in that dtype at least.
+        """What is summed over these samples less an origin (n_features,), in that dtype at least.
 
         y : codes of the classes (n_samples,), or probabilities (n_samples, n_classes)
         """
         is_wider = dtype is not None and np.dtype(dtype) != self.dtype
         rows = OnDevice(self.xp.astype(self.X, self.widest)) if is_wider else self
+        if origin is not None:
+            rows = OnDevice(rows.X - self.put(origin, rows.X.dtype))
         targets = rows.put(y, self.xp.int64 if y.ndim == 1 else rows.X.dtype)
         if weights.strides == (0,):
             weight = float(weights[0])
@@ -129,6 +137,7 @@ class DeviceSums:
     """
 
     is_sparse = False
+    density = 1.0
     may_copy = True
 
     def __init__(
@@ -179,6 +188,18 @@ class DeviceSums:
         part._rows = OnDevice(self.xp.take(self._rows.X, places, axis=1))
         part.n_features = part._rows.shape[1]
         return part
+
+    def class_weights(self) -> Array:
+        """As `Sums` says."""
+        xp, widest = self.xp, self._rows.widest
+        weights = xp.astype(self._weights, widest)
+        both = xp.stack([weights, weights * weights])
+        n_classes = max(2, self.n_outputs)
+        totals = []
+        for k in range(n_classes):
+            of_class = self._y == k if self._y.ndim == 1 else self._y[:, k]
+            totals.append(both @ xp.astype(of_class, widest))
+        return self._rows.fetch(xp.stack(totals, axis=1))[0]
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """As `Sums` says."""
@@ -266,6 +287,10 @@ class DeviceSums:
         total, mean, scatter = reduce(Moments.merge, parts)
         return Moments(total, *self._rows.fetch(origin + mean, scatter))
 
+    def few_rows(self) -> Array:
+        """As `Sums` says."""
+        return self._rows.fetch(self._rows.take(at_equal_distances(self.n_samples)).X)[0]
+
     def _proba(
         self, coef: Array, intercept: Array, n_copied: int = 0
     ) -> Iterator[tuple[DeviceArray, DeviceArray, DeviceArray]]:
@@ -296,8 +321,10 @@ class DeviceSums:
             total = total + curvature.T @ self._standardized(X, frame) ** 2
         return self._rows.fetch(total)[0]
 
-    def _mean(self, coef: Array, intercept: Array) -> Array:
+    def _mean(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """The means of p (1 - p), (n_outputs,): of the samples that `RowSums` takes."""
+        if frame.has_outliers:
+            return np.full(self.n_outputs, NO_FLOOR)
         if self._few is None:
             chosen = few_of(self.n_samples)
             self._few = self if chosen is None else self._take(chosen)
@@ -315,7 +342,7 @@ class DeviceSums:
     def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
         total, n_others = 0.0, max(1, self.n_outputs - 1)
-        mean = self._mean(coef, intercept).sum() / n_others
+        mean = self._mean(coef, intercept, frame).sum() / n_others
         for X, weights, proba in self._proba(coef, intercept, frame.n_dof):
             if self.n_outputs == 1:
                 curvature = (proba * (1.0 - proba))[:, 0]
@@ -331,7 +358,7 @@ class DeviceSums:
     def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
         total: list[Any] = [0.0] * self.n_outputs
-        means = self._mean(coef, intercept)
+        means = self._mean(coef, intercept, frame)
         for X, weights, proba in self._proba(coef, intercept, 2 * frame.n_dof):
             rows, curvature = self._standardized(X, frame), proba * (1.0 - proba)
             for k in range(self.n_outputs):
@@ -351,7 +378,7 @@ class DeviceSums:
     ) -> Array:
         """As `Sums` says."""
         total: dict[Any, Any] = {}
-        mean = self._mean(coef, intercept).sum()
+        mean = self._mean(coef, intercept, frame).sum()
         places = [(k, self._rows.put(of_class)) for k, of_class in enumerate(dofs) if len(of_class)]
         if not places:
             return np.empty((0, 0))
@@ -408,10 +435,39 @@ class DeviceSums:
                 return False
         return True
 
-    def largest_logit(self, coef: Array, intercept: Array) -> float:
+    def least_sure(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array]:
         """As `Sums` says."""
-        logits = (self._rows.linear(coef, intercept, X) for X, *_ in self._blocks(self.n_features))
-        return max(float(self.xp.max(self.xp.abs(some))) for some in logits)
+        xp, leads, owns = self.xp, [], []
+        for X, y, weights in self._blocks(2 * self.n_features):
+            logits = self._rows.linear(coef, intercept, X)
+            if self.n_outputs == 1:
+                logits = xp.concat([-logits, logits], axis=1)
+            classes = xp.arange(logits.shape[1], dtype=y.dtype, device=self._rows.device)
+            own = y[:, None] == classes if y.ndim == 1 else y > 0.0
+            others = xp.max(xp.where(own, -xp.inf, logits), axis=1)
+            many = xp.sum(xp.astype(own, xp.int32), axis=1) > 1
+            others = xp.where(many, xp.max(logits, axis=1), others)
+            lead = xp.min(xp.where(own, logits, xp.inf), axis=1) - others
+            lead = xp.where(weights > 0.0, lead, xp.inf)
+            leads.append(lead)
+            owns.append(xp.astype(own, lead.dtype))
+        lead, own = self._rows.fetch(xp.concat(leads), xp.concat(owns))
+        chosen = np.argsort(lead, kind="stable")[:n_samples]
+        chosen = chosen[lead[chosen] < np.inf]
+        places = self._rows.put(chosen)
+        return self._rows.fetch(xp.take(self._rows.X, places, axis=0))[0], own[chosen] > 0.0
+
+    def largest_difference(self, coef: Array, intercept: Array) -> float:
+        """As `Sums` says."""
+        xp, found = self.xp, 0.0
+        for X, *_ in self._blocks(self.n_features):
+            logits = self._rows.linear(coef, intercept, X)
+            if self.n_outputs == 1:
+                difference = xp.max(xp.abs(logits))
+            else:
+                difference = xp.max(xp.max(logits, axis=1) - xp.min(logits, axis=1))
+            found = max(found, float(difference))
+        return found
 
 
 def linear(X: DeviceArray, coef: DeviceArray, intercept: DeviceArray) -> DeviceArray:

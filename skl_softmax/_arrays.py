@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sklearn import config_context
 
-from skl_softmax._compat import move_to, namespace_and_device
+from skl_softmax._compat import is_library_array, move_to, namespace_and_device
 
 Scalar = Any  # a float, or an array without dimensions
 KNOWN = float, type(None)
@@ -20,6 +21,14 @@ KNOWN = float, type(None)
 def library(array: Any) -> Any:
     """The array's library: NumPy has the functions of the standard too."""
     return np if isinstance(array, np.ndarray) else namespace_and_device(array)[0]
+
+
+def to_numpy(array: Any) -> Any:
+    """An array of another library as NumPy's; anything else as it is."""
+    if isinstance(array, np.ndarray) or not is_library_array(array):
+        return array
+    with config_context(array_api_dispatch=True):  # models outlive the setting
+        return move_to(array, xp=np, device="cpu")
 
 
 def dot(a: Any, b: Any) -> Scalar:

@@ -11,7 +11,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skl_softmax._callbacks import Callbacks
@@ -21,7 +20,7 @@ from skl_softmax._given import Given, Samples
 from skl_softmax._loop import follow
 from skl_softmax._model import start_weights
 from skl_softmax._on_device import labels_there
-from skl_softmax._outcome import outcome
+from skl_softmax._outcome import SeparationWarning, outcome
 from skl_softmax._plan import measures_scale, plan
 from skl_softmax._problem import Task
 from skl_softmax._rows import Array, Matrix
@@ -74,11 +73,14 @@ class SoftmaxGDClassifier(
     max_iter : int, default=1000
         The largest number of steps.
     tol : float, default=1e-4
-        Stop when no derivative of F is larger in absolute value, each taken with respect to the
-        coefficient of the standardised feature, so that the data's units do not matter. With an L1
-        penalty, of the subgradient of least norm. ``0``:
-        take all `max_iter` steps, without a warning (``"auto"`` stops before, when the loss can
-        fall no further at the precision of its numbers).
+        Stop when the loss is estimated to be within `tol` times the null loss of its minimum. The
+        null loss is that of the best constant prediction: the entropy of the classes' shares. So
+        `tol` means the same in any units and for any number and share of the classes. The estimate
+        is the Newton decrement of a curvature model measured at the last weights, whose step
+        changes no logit by much. With an L1 penalty, stop when no derivative of F with respect to
+        the coefficient of a standardised feature is larger than `tol` (of the subgradient of least
+        norm). ``0``: take all `max_iter` steps, without a warning (``"auto"``
+        stops before, when the loss can fall no further at the precision of its numbers).
     gap_tol : float, default=None
         In the place of `tol`: stop when a certificate says that the loss is at most that many nats
         per sample above its minimum (`duality_gap` tells how). Needs ``alpha > 0`` and
@@ -129,7 +131,8 @@ class SoftmaxGDClassifier(
         Number of passes over the data, for gradients, curvature and scale alike (but not those
         that look for a minimum after a fit with ``alpha=0``).
     loss_ : float
-        F at the fitted weights, in nats per sample: ``loss_history_[best_iter_]``.
+        F at the fitted weights as they are stored, in nats per sample, computed in float64:
+        ``loss_history_[best_iter_]``.
     loss_history_ : ndarray of shape (`n_iter_` + 1,)
         F after 0, 1, …, `n_iter_` steps; from zero weights, the first is log(n_classes). In
         ``"auto"`` it never rises: a rise that is within its rounding is not recorded.
@@ -143,10 +146,11 @@ class SoftmaxGDClassifier(
         How far `loss_` is above the minimum at most; only with `gap_tol`.
     converged_ : bool
         Whether `tol` or `gap_tol` was reached, or the loss could fall no further, with the weights
-        that the fit ended with.
+        that the fit ended with, as they are stored.
     stop_reason_ : str
         Why the fit stopped: ``"tol"`` or ``"gap_tol"`` (reached), ``"precision"`` (the loss can
-        fall no further at the precision of its numbers), ``"separation"`` (there is no minimum),
+        fall no further at the precision of its numbers, or of the weights that are stored),
+        ``"separation"`` (``alpha=0``, and there is no minimum),
         ``"max_iter"``, ``"early_stopping"``, ``"callback"`` (one asked for it), ``"interrupted"``
         (by Ctrl-C) or ``"diverged"``.
     coef_history_ : ndarray of shape (`n_iter_` + 1, n_classes or 1, n_features)
@@ -270,7 +274,9 @@ class SoftmaxGDClassifier(
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples. float32 and float64 are used as they are, in C or F order or as CSR; anything
-            else is converted once, to float64 or CSR. What is not in memory, memory-mapped or
+            else is converted once, to float64 or CSR. CSR is fitted as an array where that takes
+            at most 32 MB and has at most 1024 columns, or takes at most twice its memory. What is
+            not in memory, memory-mapped or
             behind the interface of Zarr or HDF5, is read a few rows at a time; arrays of other
             libraries stay on their device, with scikit-learn's ``array_api_dispatch``. A feature
             whose deviations are below 1e-154 (in float32 1e-33) counts as constant, and its
@@ -302,12 +308,13 @@ class SoftmaxGDClassifier(
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` steps did not reach `tol` > 0, or `gap_tol`; if ``alpha=0`` and further
-            steps would change the weights without end; or if a constant learning rate diverged:
-            then the last weights with a finite loss are kept.
+            If `max_iter` steps did not reach `tol` > 0, or `gap_tol`; if ``alpha=0`` and there are
+            too many weights to decide whether there is a minimum; or if a constant learning rate
+            diverged: then the last weights with a finite loss are kept.
         SeparationWarning
-            If ``alpha=0`` and the classes can be separated, so that the loss has no minimum: a
-            ConvergenceWarning too. The fit stops at the first weights seen to separate them.
+            If ``alpha=0`` and some or all samples can be told apart without an error, so that the
+            loss has no minimum: a ConvergenceWarning too, which names the features. Unless
+            ``tol=0``, the fit stops where that is found out.
         """
         callbacks = Callbacks(self, X, y, sample_weight)
         given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val)
@@ -393,9 +400,7 @@ class SoftmaxGDClassifier(
         check_parameters(self)
         # Measuring the scale of what is fitted sees the numbers in it that are not finite.
         is_measured = measures_scale(self) and not self.early_stopping
-        classes, train, held_out = self._check_samples(
-            given, all_finite=sparse.issparse(given.X) or not is_measured
-        )
+        classes, train, held_out = self._check_samples(given, all_finite=not is_measured)
         before = self._model() if self.warm_start and hasattr(self, "coef_") else None
         coef, intercept = start_weights(before, classes, train.X.shape[1])
         self._forget_fit()  # or callbacks would see what is not of this one
@@ -412,6 +417,8 @@ class SoftmaxGDClassifier(
                 warning = outcome(self, run, task, workers)
             except KeyboardInterrupt:  # what is fitted, is
                 warning, self.stop_reason_ = None, "interrupted"
+            if isinstance(warning, SeparationWarning):
+                self.converged_, self.stop_reason_ = False, "separation"
             self.n_passes_ = problem.n_passes
         callbacks.end()
         return warning

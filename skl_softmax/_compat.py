@@ -33,6 +33,7 @@ except ImportError:
 
 
 try:
+    from sklearn.externals.array_api_compat import is_array_api_obj
     from sklearn.utils._array_api import (
         check_same_namespace,
         get_namespace,
@@ -44,12 +45,14 @@ try:
 except ImportError:
     HAS_DEVICES = False
     check_same_namespace = get_namespace = get_namespace_and_device = move_to = None
+    is_array_api_obj = None
 
 __all__ = [
     "HAS_DEVICES",
     "CallbackSupportMixin",
     "check_same_namespace",
     "has_callbacks",
+    "is_library_array",
     "is_on_device",
     "move_to",
     "namespace_and_device",
@@ -57,9 +60,19 @@ __all__ = [
 ]
 
 
+def is_library_array(X: Any) -> bool:
+    """Whether X is an array of a library with the array API standard, NumPy's own included.
+
+    Others have ``__dlpack__`` too (pyarrow's, for instance): they are converted as any sequence is.
+    """
+    return HAS_DEVICES and hasattr(X, "__dlpack__") and bool(is_array_api_obj(X))
+
+
 def is_on_device(X: Any) -> bool:
     """Whether X is an array of another library than NumPy, and those are to be used as they are."""
     if not (HAS_DEVICES and get_config()["array_api_dispatch"]):
+        return False
+    if not is_library_array(X):
         return False
     xp, is_array = get_namespace(X)
     return is_array and not xp.__name__.endswith("numpy")

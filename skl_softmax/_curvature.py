@@ -31,6 +31,7 @@ Model: TypeAlias = Any  # a Solve, or what one is made from for the coordinates 
 LARGEST = 2**22  # entries of a matrix: 32 MB
 DEAREST_FIRST = 10.0  # steps that a model may cost before there is any
 FIRST_SAMPLE = 64  # rows for each free coefficient of a class
+SPARSE = 10.0  # times as long as for a dense one, a pass takes for an entry of CSR
 RIDGES = 1e-12, 1e-9, 1e-6  # one on top of the other, until there is a Cholesky factor
 
 
@@ -49,12 +50,18 @@ class Curvature:
         worthless.
     share : callable, default=all
         ``share(params)`` is the share of the whole cost that the next one at `params` takes.
+    is_coupled : bool, default=True
+        Whether it knows how features are correlated.
+    is_short_lived : bool, default=False
+        Whether each step changes the curvature by orders of magnitude, as outliers make it.
     """
 
     measure: Callable[[Array], Model]
     whole_cost: float
     is_hessian: bool = False
     share: Callable[[Array], float] = lambda _: 1.0
+    is_coupled: bool = True
+    is_short_lived: bool = False
 
     def cost(self, params: Array) -> float:
         """What measuring the next one costs, in steps."""
@@ -63,7 +70,8 @@ class Curvature:
     def patience(self, params: Array) -> int:
         """How many steps the model before it is given: enough to pay for it, and to learn from."""
         few = self.is_hessian or self.share(params) < 1.0
-        return max(4 if few else 8, round(self.cost(params)))
+        least = 1 if self.is_short_lived else 4 if few else 8
+        return max(least, round(self.cost(params)))
 
 
 class Sample:
@@ -94,12 +102,14 @@ class Sample:
 def starts_from_gram_matrix(sums: Sums) -> bool:
     """Whether the features' Gram matrix is worth having before the first step."""
     return (
-        _has_gram_matrix(sums) and costs(sums.n_outputs, sums.n_features)["shared"] <= DEAREST_FIRST
+        not sums.is_sparse
+        and _has_gram_matrix(sums)
+        and costs(sums.n_outputs, sums.n_features)["shared"] <= DEAREST_FIRST
     )
 
 
 def _has_gram_matrix(sums: Sums) -> bool:
-    return not sums.is_sparse and sums.n_features**2 <= LARGEST
+    return sums.n_features**2 <= LARGEST
 
 
 def curvature_kinds(objective: Objective) -> list[Curvature]:
@@ -110,7 +120,7 @@ def curvature_kinds(objective: Objective) -> list[Curvature]:
     have one row of parameters, for which the first of these is the last.
     """
     n_outputs, n_dof = objective.shape
-    cost = costs(n_outputs, n_dof)
+    cost = costs(n_outputs, n_dof, density=objective.sums.density)
     sample, place = Sample(objective), objective.place
 
     def diagonal(params: Array) -> Solve:
@@ -135,11 +145,15 @@ def curvature_kinds(objective: Objective) -> list[Curvature]:
         if not objective.penalty.any():
             kinds = _outside_null_space(kinds, objective)
     if objective.gram is None or objective.gram.ndim == 1:
-        kinds.insert(0, Curvature(diagonal, cost["diagonal"]))
+        kinds.insert(0, Curvature(diagonal, cost["diagonal"], is_coupled=False))
+    if objective.has_outliers:
+        kinds = [replace(kind, is_short_lived=True) for kind in kinds]
     return kinds
 
 
-def costs(n_outputs: int, n_dof: int, n_free: int | None = None) -> dict[str, float]:
+def costs(
+    n_outputs: int, n_dof: int, n_free: int | None = None, density: float = 1.0
+) -> dict[str, float]:
     """What each kind of model costs, in steps.
 
     The full one is of `n_free` coordinates; None: those of all classes but one.
@@ -151,14 +165,15 @@ def costs(n_outputs: int, n_dof: int, n_free: int | None = None) -> dict[str, fl
     n_free = (n_outputs - 1) * n_dof if n_free is None else n_free
     softmax = 8.0 + 2.0 * n_outputs
     logits = n_dof * max(0.4, 0.04 * n_outputs)  # memory's speed, or the matrix product's
+    stored = min(1.0, SPARSE * density) * logits  # of CSR
     gram = 0.011  # an entry of a large product of a matrix with its own transpose
     times = {
-        "diagonal": 2.0 * logits + n_dof,
+        "diagonal": 2.0 * stored + density * n_dof,
         "shared": logits + n_dof + gram * n_dof**2,
         "per class": logits + n_dof + n_outputs * (0.5 * n_dof + gram * n_dof**2),
         "full": logits + n_dof + 0.5 * n_free + gram * (2 * n_free * n_dof + n_free**2),
     }
-    step = 1.4 * (softmax + 2.0 * logits)  # a pass, and what it takes to make a step of it
+    step = 1.4 * (softmax + 2.0 * stored)  # a pass, and what it takes to make a step of it
     return {kind: (softmax + time) / step for kind, time in times.items()}
 
 

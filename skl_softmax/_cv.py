@@ -5,6 +5,7 @@ Every fold is a path over all strengths. Knows no formula of the loss and no rul
 
 from __future__ import annotations
 
+import warnings
 from itertools import chain
 from numbers import Integral
 from typing import Any, Self
@@ -17,9 +18,10 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._compat import is_on_device
-from skl_softmax._folds import Fold, fit_fold, mean_of_bests
+from skl_softmax._folds import Fold, FoldResult, fit_fold, mean_of_bests
 from skl_softmax._given import Samples
 from skl_softmax._path import (
+    LEAST_RATIO,
     check_alphas,
     check_grid,
     check_input,
@@ -33,6 +35,8 @@ from skl_softmax._threads import Workers
 from skl_softmax._validation import check_number
 
 SELECT = "best", "one_standard_error"
+FIRST, LAST = 0, -1  # of the alphas
+SAME = 1e-3  # relative difference of scores that tells nothing
 
 
 class SoftmaxGDClassifierCV(
@@ -208,6 +212,8 @@ class SoftmaxGDClassifierCV(
         ConvergenceWarning
             Once for all fits of the folds that did not reach `tol`, and as `SoftmaxGDClassifier`
             for the last.
+        UserWarning
+            If `alphas` is an int and the best score is at an end of those that were tried.
         """
         ratios, strengths = self._check_parameters()
         if is_on_device(X):
@@ -219,12 +225,8 @@ class SoftmaxGDClassifierCV(
         samples = check_input(model, X, y, sample_weight, all_finite=True, in_memory=True)
         alphas = _grids(model, samples, ratios, strengths, self.eps)
         folds = self._folds(model.classes_, samples, sample_weight, groups)
-        results = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_fold)(fold, self._classifier(ratio), of_ratio, self.scoring)
-            for fold in folds
-            for ratio, of_ratio in zip(ratios, alphas, strict=True)
-        )
-        shape = (len(folds), *alphas.shape)
+        results = self._fit_folds(folds, ratios, alphas)
+        shape = len(folds), *alphas.shape
         scores = np.reshape([result.scores for result in results], shape)
         found: dict[str, Any] = {"classes_": model.classes_, "scores_": scores}
         found["n_iter_"] = np.reshape([result.n_iter for result in results], shape)
@@ -243,9 +245,28 @@ class SoftmaxGDClassifierCV(
         for name in ("best_estimator_", "feature_names_in_"):  # those of an earlier fit
             self.__dict__.pop(name, None)
         self.__dict__.update(found)
+        end = _end_of(scores, ratios) if isinstance(strengths, int) and strengths > 1 else None
+        if end is not None:
+            which = "largest" if end == FIRST else "smallest"
+            warnings.warn(
+                f"The best score is at an end of the alphas that were tried, at the {which} of"
+                f" {alphas.shape[1]}, {alphas[:, end].max():.3g}: alphas beyond it may be better."
+                " Give alphas to look there.",
+                UserWarning,
+                stacklevel=2,
+            )
         found_warnings = list(chain(*(result.warnings for result in results)))
         warn_of(found_warnings, np.tile(alphas.ravel(), len(folds)).tolist())
         return self
+
+    def _fit_folds(self, folds: list[Fold], ratios: Array, alphas: Array) -> list[FoldResult]:
+        """The results of all ratios for one fold after another; alphas (n_l1_ratios, n_alphas)."""
+        found: list[FoldResult] = Parallel(n_jobs=self.n_jobs)(
+            delayed(fit_fold)(fold, self._classifier(ratio), of_ratio, self.scoring)
+            for fold in folds
+            for ratio, of_ratio in zip(ratios, alphas, strict=True)
+        )
+        return found
 
     def _classifier(self, l1_ratio: float = 0.0, alpha: float = 1.0) -> SoftmaxGDClassifier:
         """One with these parameters."""
@@ -314,8 +335,23 @@ def _grids(
         return np.tile(strengths, (len(ratios), 1))
     with Workers() as workers, np.errstate(all="ignore"):
         problem, state = prepare(model, samples, workers)
-        slope = problem.largest_slope(state.gradient)
-    return np.array([grid(slope, ratio, strengths, eps) for ratio in ratios])
+        return np.array([grid(problem, state, ratio, strengths, eps) for ratio in ratios])
+
+
+def _end_of(scores: Array, ratios: Array) -> int | None:
+    """At which end of the strengths the best score is, `FIRST` or `LAST`, if at any.
+
+    It is no end where the next strength scores nearly the same, nor, with an L1 penalty, the first:
+    all coefficients are zero there already.
+    """
+    mean = scores.mean(axis=0)
+    ratio, best = np.unravel_index(mean.argmax(), mean.shape)
+    ends = {0: (FIRST, 1), mean.shape[1] - 1: (LAST, -2)}
+    if best not in ends or (best == 0 and ratios[ratio] >= LEAST_RATIO):
+        return None
+    end, neighbour = ends[int(best)]
+    gain = mean[ratio, best] - mean[ratio, neighbour]
+    return end if gain > SAME * abs(mean[ratio, neighbour]) else None
 
 
 def _choice(scores: Array, select: str) -> tuple[int, int]:

@@ -25,8 +25,9 @@ from skl_softmax._essential import few_of
 from skl_softmax._labels import encode, find_classes, plain
 from skl_softmax._row_sums import RowSums
 from skl_softmax._rows import Array, Matrix, Moments, Rows, add
-from skl_softmax._sums import Frame, choose
+from skl_softmax._sums import NO_FLOOR, Frame, at_equal_distances, choose
 from skl_softmax._threads import Workers
+from skl_softmax._validation import one_entry_per_cell
 from skl_softmax._weights import finite_weights
 
 CHUNK_OPTIONS: dict[str, Any] = {
@@ -60,14 +61,14 @@ class Summary(NamedTuple):
 
     lengths: list[int]
     dtype: np.dtype
-    is_sparse: bool
+    n_stored: int | None  # entries of CSR; None: chunks are dense
     classes: Array
     counts: Array
     totals: Array
 
     def merge(self, other: Summary) -> Summary:
         """Of both, one after the other."""
-        if self.is_sparse != other.is_sparse:
+        if (self.n_stored is None) != (other.n_stored is None):
             raise ValueError("X has dense chunks and sparse ones: all must be of one kind.")
         classes = np.union1d(self.classes, other.classes)
         counts, totals = np.zeros(len(classes), np.intp), np.zeros(len(classes))
@@ -76,12 +77,13 @@ class Summary(NamedTuple):
             counts[places] += part.counts
             totals[places] += part.totals
         lengths, dtype = self.lengths + other.lengths, np.result_type(self.dtype, other.dtype)
-        return Summary(lengths, dtype, self.is_sparse, classes, counts, totals)
+        n_stored = None if self.n_stored is None else self.n_stored + (other.n_stored or 0)
+        return Summary(lengths, dtype, n_stored, classes, counts, totals)
 
 
 def make_chunk(number: int, X: Any, y: Any, weights: Any) -> Chunk:
     """Check a chunk, and bring it into the form that is computed with."""
-    X = check_array(X, **CHUNK_OPTIONS)
+    X = one_entry_per_cell(check_array(X, **CHUNK_OPTIONS))
     y = column_or_1d(plain(y))
     if len(y) != X.shape[0]:
         raise ValueError(f"Chunk {number} of X has {X.shape[0]} rows, that of y {len(y)}.")
@@ -99,12 +101,20 @@ def summarize(chunk: Chunk, classes: Array | None) -> Summary:
         found, codes = classes, encode(y, classes, "y")
     counts = np.bincount(codes, minlength=len(found))
     totals = np.bincount(codes, weights, len(found)).astype(np.float64)
-    return Summary([len(y)], X.dtype, sparse.issparse(X), found, counts, totals)
+    n_stored = int(X.nnz) if sparse.issparse(X) else None
+    return Summary([len(y)], X.dtype, n_stored, found, counts, totals)
 
 
-def encode_chunk(chunk: Chunk, classes: Array, factors: Array, total: float) -> Chunk:
-    """The chunk with codes for labels, and with weights that sum to one over all chunks."""
+def encode_chunk(
+    chunk: Chunk, classes: Array, factors: Array, total: float, *, dense: bool
+) -> Chunk:
+    """The chunk with codes for labels, and with weights that sum to one over all chunks.
+
+    dense : whether CSR is made dense
+    """
     codes = encode(chunk.y, classes, "y")
+    if dense and sparse.issparse(chunk.X):
+        chunk = chunk._replace(X=chunk.X.toarray())
     if chunk.weights is None and (factors == 1.0).all():
         return Chunk(chunk.X, codes, np.broadcast_to(1.0 / total, len(codes)))
     weights = factors[codes] / total
@@ -112,13 +122,23 @@ def encode_chunk(chunk: Chunk, classes: Array, factors: Array, total: float) -> 
 
 
 def call(
-    chunk: Chunk, n_outputs: int, dtype: DTypeLike, method: str, arguments: tuple[Any, ...]
+    chunk: Chunk,
+    n_outputs: int,
+    dtype: DTypeLike,
+    origin: Array | None,
+    method: str,
+    arguments: tuple[Any, ...],
 ) -> Any:
     """What a method of `RowSums` returns for a chunk, in one thread: the workers have their own."""
     with Workers(at_most=1) as workers, np.errstate(all="ignore"):
-        rows = Rows(chunk.X, n_outputs, workers, dtype=dtype)
+        rows = Rows(chunk.X, n_outputs, workers, dtype=dtype, origin=origin)
         found = getattr(RowSums(rows, chunk.y, chunk.weights), method)(*arguments)
         return found if isinstance(found, tuple) else (found,)
+
+
+def concatenate(a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The arrays of both, one after the other."""
+    return tuple(np.concatenate(both) for both in zip(a, b, strict=True))
 
 
 def reduce_tree(merge: Callable[[Any, Any], Any], tasks: Sequence[Lazy]) -> Lazy:
@@ -139,7 +159,8 @@ class OnCluster:
     lengths : list of int
     n_features : int
     dtype : dtype
-    is_sparse : bool
+    density : float or None
+        The share of entries that are stored; None if chunks are dense.
     """
 
     def __init__(
@@ -148,17 +169,24 @@ class OnCluster:
         lengths: list[int],
         n_features: int,
         dtype: np.dtype,
-        *,
-        is_sparse: bool,
+        density: float | None,
     ) -> None:
         self.chunks, self.lengths = chunks, lengths
         self.shape = sum(lengths), n_features
-        self.dtype, self.is_sparse = dtype, is_sparse
+        self.dtype, self.is_sparse = dtype, density is not None
+        self.density = 1.0 if density is None else density
 
-    def sums(self, y: Any, weights: Any, n_outputs: int, dtype: DTypeLike | None) -> ClusterSums:
-        """What is summed over these samples, in that dtype at least."""
+    def sums(
+        self,
+        y: Any,
+        weights: Any,
+        n_outputs: int,
+        dtype: DTypeLike | None,
+        origin: Array | None = None,
+    ) -> ClusterSums:
+        """What is summed over these samples less an origin, in that dtype at least."""
         del y, weights  # every chunk has its own
-        return ClusterSums(self, n_outputs, np.dtype(dtype or self.dtype))
+        return ClusterSums(self, n_outputs, np.dtype(dtype or self.dtype), origin)
 
     def assert_finite(self, **names: Any) -> None:
         """Raise a ValueError if a number of X is not finite."""
@@ -180,20 +208,23 @@ class ClusterSums:
 
     may_copy = True
 
-    def __init__(self, rows: OnCluster, n_outputs: int, dtype: np.dtype) -> None:
-        self._rows = rows
+    def __init__(
+        self, rows: OnCluster, n_outputs: int, dtype: np.dtype, origin: Array | None = None
+    ) -> None:
+        self._rows, self._origin = rows, origin
         self.n_samples, self.n_features = rows.shape
-        self.n_outputs, self.dtype, self.is_sparse = n_outputs, dtype, rows.is_sparse
+        self.n_outputs, self.dtype, self.density = n_outputs, dtype, rows.density
+        self.is_sparse = rows.is_sparse and origin is None
         self.n_passes = 0
         self._few: ClusterSums | None = None
 
     def _call(self, merge: Callable[[Any, Any], Any], method: str, *arguments: Any) -> Any:
         """Merge what a method of `RowSums` returns for every chunk."""
-        self.n_passes += method != "curvature"  # which is no pass in memory either
+        self.n_passes += method not in ("curvature", "class_weights")  # nor are they in memory
         shared = dask.delayed(arguments, traverse=False)  # once in the graph
         of_chunk = dask.delayed(call, pure=False)
         parts = [
-            of_chunk(chunk, self.n_outputs, self.dtype, method, shared)
+            of_chunk(chunk, self.n_outputs, self.dtype, self._origin, method, shared)
             for chunk in self._rows.chunks
         ]
         (found,) = dask.compute(reduce_tree(merge, parts), optimize_graph=False)
@@ -235,15 +266,22 @@ class ClusterSums:
         return self._over(list(dask.persist(*chunks)), self._rows.lengths, n_features)
 
     def _over(self, chunks: list[Lazy], lengths: list[int], n_features: int) -> Self:
-        rows = OnCluster(chunks, lengths, n_features, self._rows.dtype, is_sparse=self.is_sparse)
-        return type(self)(rows, self.n_outputs, self.dtype)
+        density = self._rows.density if self.is_sparse else None
+        rows = OnCluster(chunks, lengths, n_features, self._rows.dtype, density)
+        return type(self)(rows, self.n_outputs, self.dtype, self._origin)
 
-    def _mean(self, coef: Array, intercept: Array) -> Array:
+    def _mean(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As of `RowSums`: by the mean over a chunk, results would depend on how data are cut."""
+        if frame.has_outliers:
+            return np.full(self.n_outputs, NO_FLOOR)
         if self._few is None:
             chosen = few_of(self.n_samples)
             self._few = self if chosen is None else self._take(chosen)
         return np.asarray(self._few._sum("curvature", coef, intercept)[0])
+
+    def class_weights(self) -> Array:
+        """As `Sums` says."""
+        return np.asarray(self._sum("class_weights")[0])
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """As `Sums` says."""
@@ -258,30 +296,39 @@ class ClusterSums:
         """As `Sums` says."""
         return Moments(*self._call(Moments.merge, "moments", together))
 
+    def few_rows(self) -> Array | None:
+        """As `Sums` says."""
+        if self.is_sparse:
+            return None
+        few = self._take(at_equal_distances(self.n_samples))
+        found = dask.compute(*[dask.delayed(lambda c: c.X)(chunk) for chunk in few._rows.chunks])
+        X = np.concatenate([part.toarray() if sparse.issparse(part) else part for part in found])
+        return np.asarray(X, np.float64) - (0.0 if self._origin is None else self._origin)
+
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
         return np.asarray(self._sum("squares", coef, intercept, frame)[0])
 
     def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
-        mean = self._mean(coef, intercept)
+        mean = self._mean(coef, intercept, frame)
         return np.asarray(self._sum("shared_gram", coef, intercept, frame, mean)[0])
 
     def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
-        mean = self._mean(coef, intercept)
+        mean = self._mean(coef, intercept, frame)
         return np.asarray(self._sum("class_grams", coef, intercept, frame, mean)[0])
 
     def full_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
-        mean = self._mean(coef, intercept)
+        mean = self._mean(coef, intercept, frame)
         return np.asarray(self._sum("full_gram", coef, intercept, frame, mean)[0])
 
     def free_gram(
         self, coef: Array, intercept: Array, frame: Frame, dofs: Sequence[Array]
     ) -> Array:
         """As `Sums` says."""
-        mean = self._mean(coef, intercept)
+        mean = self._mean(coef, intercept, frame)
         return np.asarray(self._sum("free_gram", coef, intercept, frame, dofs, mean)[0])
 
     def gram_times(self, vector: Array, frame: Frame) -> Array:
@@ -292,9 +339,15 @@ class ClusterSums:
         """As `Sums` says."""
         return bool(self._call(min, "separates", coef, intercept)[0])
 
-    def largest_logit(self, coef: Array, intercept: Array) -> float:
+    def least_sure(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array]:
         """As `Sums` says."""
-        return float(self._call(max, "largest_logit", coef, intercept)[0])
+        leads, X, own = self._call(concatenate, "leads", coef, intercept, n_samples)
+        chosen = np.argsort(leads, kind="stable")[:n_samples]
+        return X[chosen], own[chosen]
+
+    def largest_difference(self, coef: Array, intercept: Array) -> float:
+        """As `Sums` says."""
+        return float(self._call(max, "largest_difference", coef, intercept)[0])
 
 
 def take(chunk: Chunk, rows: Array) -> Chunk:

@@ -26,7 +26,7 @@ from skl_softmax._given import Given, Samples
 from skl_softmax._labels import check_two_classes
 from skl_softmax._model import SoftmaxModel
 from skl_softmax._rows import Array, Matrix
-from skl_softmax._validation import check_columns
+from skl_softmax._validation import check_columns, is_small
 from skl_softmax._weights import class_factors
 
 
@@ -196,12 +196,15 @@ def _weigh(
     total = float(summary.totals @ factors)
     if not 0.0 < total < np.inf:
         raise ValueError(f"{name} and class_weight must leave a finite weight > 0, got {total:g}.")
-    coded = [dask.delayed(encode_chunk)(chunk, summary.classes, factors, total) for chunk in chunks]
+    n_samples, n_stored = sum(summary.lengths), summary.n_stored
+    dense = n_stored is None or is_small((n_samples, n_features), n_stored, summary.dtype)
+    encode = dask.delayed(encode_chunk)
+    coded = [encode(chunk, summary.classes, factors, total, dense=dense) for chunk in chunks]
     X = OnCluster(
         list(dask.persist(*coded)),
         summary.lengths,
         n_features,
         summary.dtype,
-        is_sparse=summary.is_sparse,
+        None if dense else (n_stored or 0) / (n_samples * n_features),
     )
     return Samples(X, None, None)

@@ -8,10 +8,8 @@ and what to say is the caller's business.
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -21,6 +19,10 @@ from skl_softmax._curvature import Curvature, Solve
 from skl_softmax._rows import Array
 
 N_PAIRS = 8
+# The change of a logit along which the curvature hardly changes. A step of Newton's method makes it
+# one or more for a sample that is alone in its direction, and far from where it leads.
+SHORT = 0.7
+FASTER = 4.0  # times less must be left than at a closer look, before the next
 SUFFICIENT = 1e-4  # share of the fall promised by the slope that a step must bring
 
 
@@ -51,6 +53,8 @@ class State(NamedTuple):
         The curvature model that it was made with.
     size : float or None
         That of the gradient, if there is a measure of it.
+    left : float
+        An estimate of what the loss can still fall by; infinite where there is none.
     """
 
     iteration: int
@@ -61,6 +65,7 @@ class State(NamedTuple):
     step: float = 1.0
     model: Any = None
     size: float | None = None
+    left: float = np.inf
 
 
 class Pair(NamedTuple):
@@ -71,7 +76,7 @@ class Pair(NamedTuple):
     curvature: Scalar
 
 
-TakeStep: TypeAlias = Callable[[Any, State, "deque[Pair]"], State]
+Search: TypeAlias = Callable[[Any, State, Any], State]
 Size: TypeAlias = Callable[[Any], Any]  # of a gradient; its scalar comes along with the loss
 
 
@@ -102,6 +107,10 @@ def matrix_descent(
     kinds: Sequence[Curvature],
     size: Size | None = None,
     head_start: Callable[[Any, Array], State | None] | None = None,
+    target: float = 0.0,
+    is_near: Callable[[State], bool] | None = None,
+    *,
+    looks_first: bool = False,
 ) -> Iterator[State]:
     """Descend by a curvature model, corrected by L-BFGS and renewed when that pays.
 
@@ -114,8 +123,15 @@ def matrix_descent(
     the loss is lower there; and the model that comes with it is the first.
 
     The loss never rises. Ends when it can fall no further at the precision of its values.
+
+    Every state but the first tells what is `left`. Where that would be `target` or less, it is the
+    estimate of a model measured at that very state, and ``is_near(state)``, if it is given, says
+    whether a certificate holds there that vouches for a poor model. If it ``looks_first``, the
+    first state tells as well: it may be near the minimum already.
     """
     state = start(objective, params, size)
+    if looks_first and target > 0.0:
+        state = _looked_at(objective, state, kinds, Newtonian(size), target)
     yield state
     ahead = head_start(objective, params) if head_start else None
     if ahead is not None:
@@ -124,41 +140,138 @@ def matrix_descent(
         if there.loss < state.loss:
             state = there._replace(iteration=1, n_passes=2, model=ahead.model)
             yield state
-    yield from descend(objective, state, kinds, partial(take_step, size=size))
+    yield from descend(objective, state, kinds, Newtonian(size), target, is_near)
+
+
+class Steps(Protocol):
+    """The two halves of a step: where it leads, and how far."""
+
+    def direction(self, objective: Any, state: State, pairs: deque[Pair], /) -> tuple[Any, float]:
+        """A direction from a state, by its model, and what the loss can fall by along it."""
+
+    def is_short(self, objective: Any, direction: Any) -> bool:
+        """Whether the curvature can hardly change along it; takes a pass."""
+
+    def search(self, objective: Any, state: State, direction: Any) -> State:
+        """The state after a step along it, or one of the same iteration if none will do."""
+
+
+class Newtonian:
+    """Steps of a smooth function: the direction of L-BFGS, and a line search."""
+
+    def __init__(self, size: Size | None = None) -> None:
+        self._size = size
+
+    def direction(self, _: Any, state: State, pairs: deque[Pair]) -> tuple[Any, float]:
+        """As `Steps` says; by a quadratic model, the fall is half of what the slope promises."""
+        direction = -quasi_newton_step(state.gradient, pairs, state.model)
+        (slope,) = numbers(dot(state.gradient, direction))
+        return direction, -0.5 * float(slope)
+
+    def is_short(self, objective: Any, direction: Any) -> bool:
+        """As `Steps` says."""
+        return is_short(objective, direction)
+
+    def search(self, objective: Any, state: State, direction: Any) -> State:
+        """As `Steps` says."""
+        return _line_search(objective, state, direction, self._size)
 
 
 def descend(
-    objective: Any, state: State, kinds: Sequence[Curvature], step: TakeStep
+    objective: Any,
+    state: State,
+    kinds: Sequence[Curvature],
+    steps: Steps,
+    target: float = 0.0,
+    is_near: Callable[[State], bool] | None = None,
 ) -> Iterator[State]:
-    """Go on from a state, as `matrix_descent` does: with its model, if it has one.
-
-    ``step(objective, state, pairs)`` returns the next state, with the same model, or one of
-    the same iteration if no step along the model's direction will do.
-    """
+    """Go on from a state, as `matrix_descent` does: with its model, if it has one."""
     pairs: deque[Pair] = deque(maxlen=N_PAIRS)
-    kind, is_fresh = kinds[0], state.model is None
+    age = 1  # steps since the model was measured: one at least, if it came with the state
+    look_at = target  # what may be left for a closer look to be worth it
+
+    def renewed(state: State, kind: Curvature | None = None) -> State:
+        """The state with a model measured there: the best that is affordable, if none is named."""
+        nonlocal age
+        kind = kind or (_affordable(kinds, state) if state.iteration else kinds[0])
+        age = 0
+        if kind.is_hessian:
+            pairs.clear()
+        model = kind.measure(state.params)
+        return state._replace(n_passes=state.n_passes + 1, model=model)
+
+    def confirmed(state: State, direction: Any) -> tuple[State, Any, float]:
+        """The state, a direction and what is left, by a model measured there; or infinite."""
+        witness = None
+        if steps.is_short(objective, direction):
+            witness = _witness(kinds, state, is_near)
+        if witness is None:
+            return state, direction, np.inf
+        state = renewed(state, witness)
+        direction, left = steps.direction(objective, state, pairs)
+        is_sure = left > target or steps.is_short(objective, direction)
+        return state, direction, left if is_sure else np.inf
+
+    if state.model is None:
+        state = renewed(state)
+    direction, _ = steps.direction(objective, state, pairs)
     while True:
-        if is_fresh:
-            model = kind.measure(state.params)
-            state = state._replace(n_passes=state.n_passes + 1, model=model)
-            if kind.is_hessian:
-                pairs.clear()
-        for age in itertools.count(1):
-            before, state = state, step(objective, state, pairs)
-            fell = state.iteration > before.iteration
-            if not fell and age == 1 and is_fresh and not pairs:
+        before, state = state, steps.search(objective, state, direction)
+        if state.iteration == before.iteration:
+            if age == 0 and not pairs:
                 return
-            kind = _affordable(kinds, state)
-            if not fell:
-                pairs.clear()  # once more, from a fresh model alone
-                break
-            pairs.extend(make_pairs(state.params - before.params, state.gradient - before.gradient))
-            yield state
-            # Half of it, if the old model has aged so much that full steps are too long.
-            patience = kind.patience(state.params)
-            if age >= patience or (state.step < 1.0 and 2 * age >= patience):
-                break
-        is_fresh = True
+            pairs.clear()  # once more, from a fresh model alone
+            state = renewed(state)
+            direction, _ = steps.direction(objective, state, pairs)
+            continue
+        age += 1
+        pairs.extend(make_pairs(state.params - before.params, state.gradient - before.gradient))
+        direction, left = steps.direction(objective, state, pairs)
+        # What is due anyway can wait until somebody asks for the next step.
+        patience = _affordable(kinds, state).patience(state.params)
+        is_due = age >= patience or (state.step < 1.0 and 2 * age >= patience)
+        if (
+            target > 0.0 and left <= look_at
+        ):  # by an old model, which tells no more than that it is time to look
+            look_at = left / FASTER
+            state, direction, left = confirmed(state, direction)
+            is_due = is_due and age > 0
+        elif left <= target:
+            left = np.inf
+        state = state._replace(left=left)
+        yield state
+        if is_due:
+            state = renewed(state)
+            direction, _ = steps.direction(objective, state, pairs)
+
+
+def _looked_at(
+    objective: Any, state: State, kinds: Sequence[Curvature], steps: Steps, target: float
+) -> State:
+    """A first state with a model, and with what is left if that is little and certain."""
+    kind = next((kind for kind in kinds if kind.is_coupled), kinds[0])
+    model = kind.measure(state.params)
+    state = state._replace(n_passes=state.n_passes + 1, model=model)
+    direction, left = steps.direction(objective, state, deque())
+    is_sure = kind.is_coupled and left <= target and steps.is_short(objective, direction)
+    return state._replace(left=left if is_sure else np.inf)
+
+
+def _witness(
+    kinds: Sequence[Curvature], state: State, is_near: Callable[[State], bool] | None
+) -> Curvature | None:
+    """The kind of model whose word is taken that little is left, if any.
+
+    A diagonal knows nothing of correlated features: its word is taken only where a certificate
+    says that it is not far wrong, or where none is to be had.
+    """
+    kind = _affordable(kinds, state)
+    if kind.is_coupled:
+        return kind
+    coupled = next((kind for kind in kinds if kind.is_coupled), None)
+    if is_near is None:
+        return coupled or kind
+    return kind if is_near(state) else coupled
 
 
 def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:
@@ -167,12 +280,9 @@ def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:
     return next(affordable, kinds[0])
 
 
-def take_step(
-    objective: Objective, state: State, pairs: deque[Pair], size: Size | None = None
-) -> State:
-    """Take a step along the direction of L-BFGS."""
-    direction = -quasi_newton_step(state.gradient, pairs, state.model)
-    return _line_search(objective, state, direction, size)
+def is_short(objective: Any, direction: Any) -> bool:
+    """Whether a step changes no difference between two logits of a sample by more than `SHORT`."""
+    return bool(objective.largest_difference(direction) <= SHORT)
 
 
 def make_pairs(coef_diff: Array, gradient_diff: Array) -> list[Pair]:

@@ -34,6 +34,7 @@ class DeviceObjective:
         assert isinstance(smooth.sums, DeviceSums)
         self._smooth, self._sums = smooth, smooth.sums
         self.shape, self.precision = smooth.shape, smooth.precision
+        self.has_outliers = smooth.has_outliers
         self.sums, self.gram, self.penalty = smooth.sums, smooth.gram, smooth.penalty
         self._center = self.place(smooth.center)
         self._inverse_scale = self.place(smooth.frame.inverse_scale)
@@ -104,6 +105,10 @@ class DeviceObjective:
     def hessian_diagonal(self, params: DeviceArray) -> Array:
         """See `shared_hessian`."""
         return self._smooth.hessian_diagonal(self._host(params))
+
+    def largest_difference(self, params: DeviceArray) -> float:
+        """As `SoftmaxObjective.largest_difference`."""
+        return self._smooth.largest_difference(self._host(params))
 
     def _host(self, params: Any) -> Array:
         """Params as NumPy's, if they are not: the null space is looked for at zeros."""

@@ -30,6 +30,7 @@ from scipy.special import xlogy
 
 from skl_softmax._objective import SoftmaxObjective
 from skl_softmax._rows import Array
+from skl_softmax._sums import of_all_classes
 
 TINY = 1e-300  # so that nothing divided by nothing is nothing
 
@@ -50,7 +51,7 @@ class Certificate:
         n_features = objective.sums.n_features
         self._n_features = n_features
         self._sums = -at_zero[:, :n_features]  # sum_i s_i t_i x_iᵀ
-        shares = _of_all_classes(1.0 / max(2, len(at_zero)) - at_zero[:, n_features:], 1.0)
+        shares = of_all_classes(_column(1.0 / max(2, len(at_zero)) - at_zero[:, n_features:]), 1.0)
         self._shares = np.maximum(shares, 0.0)
         penalty = objective.penalty[:n_features]
         with np.errstate(divide="ignore"):
@@ -77,7 +78,7 @@ class Certificate:
         gap = 0.5 * float(((np.abs(g) + noise) ** 2 * self._inverse).sum())
         if self._objective.fit_intercept:
             intercept, delta = params[:, self._n_features :], gradient[:, self._n_features :]
-            share, entropy = self._mixture(_of_all_classes(delta, 0.0), noise)
+            share, entropy = self._mixture(of_all_classes(_column(delta), 0.0), noise)
             penalized = self._objective.penalty[: self._n_features] * coef
             data_loss = loss - 0.5 * float(np.vdot(penalized, coef))
             moved = g - penalized + self._sums
@@ -107,7 +108,6 @@ class Certificate:
         return share, float(xlogy(constant, constant).sum())
 
 
-def _of_all_classes(column: Array, total: float) -> Array:
-    """Numbers that sum to the total, (n_classes,), from (n_outputs, 1): two classes have one."""
-    values = column[:, 0] if column.shape[1] else np.zeros(len(column))
-    return np.array([total - values[0], values[0]]) if len(values) == 1 else values
+def _column(numbers: Array) -> Array:
+    """Numbers (n_outputs, 1) as (n_outputs,); zeros where there are none, (n_outputs, 0)."""
+    return numbers[:, 0] if numbers.shape[1] else np.zeros(len(numbers))

@@ -16,12 +16,12 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
+from skl_softmax._arrays import to_numpy
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import matrix_descent
 from skl_softmax._model import dense
-from skl_softmax._on_device import to_numpy
 from skl_softmax._predictions import StagedMixin
-from skl_softmax._problem import StandardizedProblem, Task
+from skl_softmax._problem import StandardizedProblem, Task, centered_task
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._samples import check_known_samples
 from skl_softmax._threads import Workers
@@ -126,9 +126,10 @@ class FittedMixin(StagedMixin):
         coef, intercept = model.coef.astype(np.float64), model.intercept.astype(np.float64)
         task = Task(*samples, len(coef), float(self.alpha), bool(self.fit_intercept))
         with Workers() as workers, np.errstate(all="ignore"):
+            task, intercept = centered_task(task, workers, coef, intercept)
             problem = StandardizedProblem(task, workers, may_reduce=False, dtype=np.float64)
             check_measured(samples.X, problem.scale, self)
-            loss = task.cross_entropy(*samples, workers)(coef, intercept)
+            loss = task.sums(workers, dtype=np.float64).cross_entropy(coef, intercept)
             loss += 0.5 * self.alpha * float(np.vdot(coef, coef))
             at_zero = float(np.log(max(2, len(coef))))
             return _excess(problem, problem.start(coef, intercept, at_zero), loss)

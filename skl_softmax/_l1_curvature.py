@@ -131,7 +131,7 @@ def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
 
     whole_cost = costs(n_outputs, n_dof, n_outputs * n_dof)["full"]
     is_small = not smooth.sums.is_sparse and whole_cost <= SMALL
-    kinds = [] if is_small else [Curvature(diagonal, 1.0)]
+    kinds = [] if is_small else [Curvature(diagonal, 1.0, is_coupled=False)]
     if not smooth.sums.is_sparse:
         kinds.append(Curvature(coupled, whole_cost, is_hessian=True, share=share))
     return kinds

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,11 +27,12 @@ from skl_softmax._descent import (
     State,
     descend,
     falls_enough,
+    is_short,
     make_pairs,
     quasi_newton_step,
     start,
 )
-from skl_softmax._l1_curvature import FreeModel
+from skl_softmax._l1_curvature import TINY, FreeModel
 from skl_softmax._l1_objective import L1Objective
 from skl_softmax._rows import Array
 
@@ -60,7 +62,10 @@ def proximal_descent(
 
 
 def l1_descent(
-    objective: L1Objective, params: Array, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
+    objective: L1Objective,
+    params: Array,
+    kinds_of: Callable[[L1Objective], Sequence[Curvature]],
+    target: float = 0.0,
 ) -> Iterator[State]:
     """Descend over the features that matter, as `matrix_descent` does over all.
 
@@ -70,27 +75,32 @@ def l1_descent(
     """
     state = start(objective, params)
     yield state
-    yield from l1_descend(objective, state, kinds_of)
+    yield from l1_descend(objective, state, kinds_of, target)
 
 
 def l1_descend(
-    objective: L1Objective, state: State, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
+    objective: L1Objective,
+    state: State,
+    kinds_of: Callable[[L1Objective], Sequence[Curvature]],
+    target: float = 0.0,
 ) -> Iterator[State]:
     """Go on from a state, as `l1_descent` does."""
     fitted = None
     while True:
         wanted = objective.features_to_fit(state.params, state.gradient)
         if wanted.all() and not objective.smooth.sums.is_sparse:
-            yield from descend(objective, state, kinds_of(objective), take_orthant_step)
+            yield from descend(objective, state, kinds_of(objective), OrthantSteps(), target)
             return
         if fitted is None or (wanted & ~fitted).any():
             fitted, part = wanted, objective.restrict(wanted)
             dofs = objective.smooth.dof_of(fitted)
-            steps = descend(part, _of_part(state, dofs), kinds_of(part), take_orthant_step)
-        target = PROGRESS * objective.violation(state.params, state.gradient)
+            kinds = kinds_of(part)
+            steps = descend(part, _of_part(state, dofs), kinds, OrthantSteps(), target)
+        enough = PROGRESS * objective.violation(state.params, state.gradient)
         reached = None
         for reached in steps:
-            if part.violation(reached.params, reached.gradient) <= target:
+            little = part.violation(reached.params, reached.gradient) <= enough
+            if little or reached.left <= target:
                 break
             yield _of_all(reached, dofs)
         if reached is None:
@@ -98,6 +108,11 @@ def l1_descend(
         state = _of_all(reached, dofs)
         _, gradient = objective.value_and_gradient(state.params)
         state = state._replace(gradient=gradient)
+        if reached.left <= target:
+            others = np.where(dofs, 0.0, objective.pseudo_gradient(state.params, gradient))
+            diagonal = objective.smooth.hessian_diagonal(state.params)
+            fall = 0.5 * np.vdot(others, others / np.maximum(diagonal, TINY))
+            state = state._replace(left=reached.left + float(fall))
         yield state
 
 
@@ -116,24 +131,49 @@ def _of_all(state: State, dofs: Array) -> State:
     shape = len(state.params), len(dofs)
     params, gradient = np.zeros(shape), np.full(shape, np.nan)
     params[:, dofs], gradient[:, dofs] = state.params, state.gradient
-    return state._replace(params=params, gradient=gradient, model=None)
+    return state._replace(params=params, gradient=gradient, model=None, left=np.inf)
 
 
-def take_orthant_step(objective: L1Objective, state: State, pairs: deque[Pair]) -> State:
-    """Take a step in the orthant that the state's params are in, or are about to enter."""
-    params, slopes = state.params, objective.pseudo_gradient(state.params, state.gradient)
-    orthant = np.sign(np.where(params != 0.0, params, -slopes)) * objective.is_penalized
-    damping = DAMPING * float(np.abs(slopes).max())
-    free = (orthant != 0.0) | ~objective.is_penalized
-    gradient = np.where(free, slopes, 0.0)
-    solve = state.model.on(free, damping)
-    direction = -quasi_newton_step(gradient, _restricted(pairs, free), solve)
-    after = _search(objective, state, direction, orthant, FIRST)
-    if after.iteration == state.iteration:
-        # A coordinate that is cut off may be in the way of all that are coupled to it.
-        direction = _to_minimum(state.model, params, slopes, orthant, free, damping)
-        after = _search(objective, after, direction, orthant, SHORTEST)
-    return after
+class _Direction(NamedTuple):
+    """A direction in an orthant, and what it takes to find another one there."""
+
+    direction: Array
+    slopes: Array  # the pseudo-gradient
+    orthant: Array
+    free: Array
+    damping: float
+
+
+class OrthantSteps:
+    """Steps in the orthant that a state's params are in, or are about to enter."""
+
+    def direction(
+        self, objective: L1Objective, state: State, pairs: deque[Pair]
+    ) -> tuple[_Direction, float]:
+        """As `Steps` says."""
+        params, slopes = state.params, objective.pseudo_gradient(state.params, state.gradient)
+        orthant = np.sign(np.where(params != 0.0, params, -slopes)) * objective.is_penalized
+        damping = DAMPING * float(np.abs(slopes).max())
+        free = (orthant != 0.0) | ~objective.is_penalized
+        gradient = np.where(free, slopes, 0.0)
+        solve = state.model.on(free, damping)
+        direction = -quasi_newton_step(gradient, _restricted(pairs, free), solve)
+        left = -0.5 * float(np.vdot(gradient, direction))
+        return _Direction(direction, slopes, orthant, free, damping), left
+
+    def is_short(self, objective: L1Objective, direction: _Direction) -> bool:
+        """As `Steps` says."""
+        return is_short(objective.smooth, direction.direction)
+
+    def search(self, objective: L1Objective, state: State, direction: _Direction) -> State:
+        """As `Steps` says."""
+        step, slopes, orthant, free, damping = direction
+        after = _search(objective, state, step, orthant, FIRST)
+        if after.iteration == state.iteration:
+            # A coordinate that is cut off may be in the way of all that are coupled to it.
+            step = _to_minimum(state.model, state.params, slopes, orthant, free, damping)
+            after = _search(objective, after, step, orthant, SHORTEST)
+        return after
 
 
 def _to_minimum(

@@ -13,11 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skl_softmax._array_api import OnDevice
+from skl_softmax._arrays import to_numpy
 from skl_softmax._callbacks import Callbacks
 from skl_softmax._descent import State
-from skl_softmax._on_device import to_numpy
-from skl_softmax._problem import RawProblem, StandardizedProblem
+from skl_softmax._problem import RawProblem, StandardizedProblem, recession_of
+from skl_softmax._recession import Recession
+from skl_softmax._remaining import Remaining
 from skl_softmax._rows import Array
+
+LITTLE = 1e-3  # share of the null loss: more left than that is never called converged
 
 
 class Step(NamedTuple):
@@ -42,10 +46,14 @@ class Run:
     weights : tuple of ndarray
         coef and intercept of `kept`.
     stop_reason : str
-    derivative : float
-        The largest one at `last`, as `tol` means it.
+    left : float
+        What the loss of `last` can still fall by, as `tol` means it: an estimate.
+    null_loss : float
+        That of the best constant prediction.
     gap : float or None
         How far the loss of `kept` is above the minimum at most, if that was asked for.
+    recession : Recession or None
+        What is known of directions in which the loss falls without end, if it was looked for.
     converged : bool
         Whether `kept` is where the descent should lead.
     """
@@ -55,8 +63,10 @@ class Run:
     kept: State
     weights: tuple[Array, Array]
     stop_reason: str
-    derivative: float
+    left: float
+    null_loss: float
     gap: float | None
+    recession: Recession | None
     converged: bool
 
     def attributes(self, X: Any = None) -> dict[str, Any]:
@@ -83,6 +93,13 @@ class Run:
         if isinstance(X, OnDevice):
             found |= {name: X.put(a) for name, a in found.items() if isinstance(a, np.ndarray)}
         return found
+
+
+def target_of(estimator: Any, problem: RawProblem | StandardizedProblem) -> float:
+    """What a loss may be above its minimum where `tol` ends the fit; 0 if `tol` does not."""
+    if estimator.tol == 0 or estimator.gap_tol is not None:
+        return 0.0
+    return float(estimator.tol) * problem.null_loss
 
 
 def follow(
@@ -118,7 +135,7 @@ def follow(
             raise
         reason = "interrupted"
     log.print_last()
-    return log.run(reason)
+    return log.run(reason, is_over=True)
 
 
 class _Log:
@@ -143,6 +160,10 @@ class _Log:
             estimator.alpha == 0 and estimator.tol > 0 and not estimator.early_stopping
         )
         self._tested_loss = np.inf  # the last that was tested for separation
+        self._recession: Recession | None = None
+        self._target = target_of(estimator, problem)
+        # Where states do not tell what is left: the textbook's loop has no model of the curvature.
+        self._remaining: Remaining | None = None
         self.last: State | None = None
 
     def add(self, state: State) -> None:
@@ -171,7 +192,7 @@ class _Log:
         gap = self._gap(self.last)
         if gap is not None and gap <= estimator.gap_tol:
             return "gap_tol"
-        if gap is None and self._derivative() <= estimator.tol > 0.0:
+        if gap is None and self._target > 0.0 and self._left() <= self._target:
             return "tol"
         if estimator.early_stopping and self._best is not None:
             idle = self.last.iteration - self._best.iteration
@@ -179,28 +200,54 @@ class _Log:
                 return "early_stopping"
         return ""
 
-    def run(self, stop_reason: str) -> Run:
-        """The whole of it, as it stands."""
+    def run(self, stop_reason: str, *, is_over: bool = False) -> Run:
+        """The whole of it, as it stands; if it is over, with the loss of the weights as stored."""
         assert self.last is not None
         kept = self._best if self._estimator.early_stopping and self._best else self.last
-        derivative, gap = self._derivative(), self._gap(kept)
-        if stop_reason == "max_iter" and np.isnan(derivative):  # that of some features is known
-            _, gradient = self._problem.objective.value_and_gradient(self.last.params)
-            derivative = self._problem.gradient_size(self.last.params, gradient)
-        is_exact = _is_as_exact_as_rounding(self._problem.smooth.precision, derivative)
-        has_arrived = stop_reason in ("tol", "gap_tol") or (
-            stop_reason == "precision" and gap is None and is_exact
-        )
+        steps, weights = self._steps[: self.last.iteration + 1], self._weights_of(kept)
+        left, gap = self._left(at_the_end=is_over), self._gap(kept)
+        stored_loss = self._problem.stored_loss(*weights) if is_over else None
+        if stored_loss is not None and np.isfinite(stored_loss):
+            lost = max(stored_loss - kept.loss, 0.0)
+            left, gap = left + lost, None if gap is None else gap + lost
+            kept = kept._replace(loss=stored_loss)
+            steps = [
+                step._replace(loss=max(step.loss, stored_loss)) for step in steps[: kept.iteration]
+            ] + [steps[kept.iteration]._replace(loss=stored_loss), *steps[kept.iteration + 1 :]]
+        has_arrived = self._has_arrived(stop_reason, kept.loss, left, gap)
+        is_last = kept.iteration == self.last.iteration
+        if stop_reason in ("tol", "gap_tol") and is_last and not has_arrived:
+            stop_reason = "precision"  # of the weights: as they are stored, they do not get there
         return Run(
-            steps=self._steps[: self.last.iteration + 1],
+            steps=steps,
             last=self.last,
             kept=kept,
-            weights=self._problem.coef(to_numpy(kept.params)),
+            weights=weights,
             stop_reason=stop_reason,
-            derivative=derivative,
+            left=left,
+            null_loss=self._problem.null_loss if self._target > 0.0 else np.nan,
             gap=gap,
-            converged=has_arrived and kept is self.last,
+            recession=self._recession,
+            converged=has_arrived and is_last,
         )
+
+    def _weights_of(self, state: State) -> tuple[Array, Array]:
+        return self._problem.coef(to_numpy(state.params))
+
+    def _has_arrived(self, stop_reason: str, loss: float, left: float, gap: float | None) -> bool:
+        """Whether the descent ended where it should lead, given what is left there."""
+        if stop_reason == "gap_tol":
+            return gap is not None and gap <= self._estimator.gap_tol
+        if stop_reason not in ("tol", "precision") or gap is not None:
+            return False
+        null_loss = self._problem.null_loss
+        precision = self._problem.smooth.precision
+        rounding = 10.0 * precision * max(abs(loss), null_loss)
+        if (
+            self._problem.task.has_kinks
+        ):  # where a loss is flat to rounding, derivatives are its root
+            rounding = precision**0.5 * null_loss
+        return left <= max(self._target, min(rounding, LITTLE * null_loss))
 
     def print_last(self) -> None:
         """Print where the descent stands, once, if anything is to be printed."""
@@ -215,11 +262,19 @@ class _Log:
         self._printed = self.last
 
     def _is_separated(self, state: State) -> bool:
-        """Whether it proves that there is no minimum: tested when the loss has halved."""
-        if state.loss > 0.5 * self._tested_loss:
+        """Whether there is no minimum: tested when the loss has halved, and decided in the end.
+
+        Weights that tell all samples apart prove it. Where the loss hardly falls any more, there
+        may be some samples that can be told apart.
+        """
+        if state.loss <= 0.5 * self._tested_loss:
+            self._tested_loss = state.loss
+            return self._problem.smooth.separates(to_numpy(state.params))
+        if self._recession is not None or self._steps[-2].loss - state.loss > self._target:
             return False
-        self._tested_loss = state.loss
-        return self._problem.smooth.separates(to_numpy(state.params))
+        weights = self._weights_of(state)
+        self._recession = recession_of(self._problem.task, self._problem.workers, *weights)
+        return self._recession.features is not None
 
     def _gap(self, state: State) -> float | None:
         """How far its loss is above the minimum at most, if that is asked for."""
@@ -227,6 +282,31 @@ class _Log:
             return None
         params, gradient = to_numpy(state.params), to_numpy(state.gradient)
         return float(self._certificate(params, state.loss, gradient))
+
+    def _left(self, *, at_the_end: bool = False) -> float:
+        """What the last state's loss can still fall by; infinite if that is not known.
+
+        At the end it is always known. Before, a constant learning rate has it estimated only where
+        its last step brought no more than may be left, which is the least that must hold.
+        """
+        assert self.last is not None
+        if self._problem.task.has_kinks:  # of standardised features, the largest derivative
+            derivative = self._derivative()
+            if np.isnan(derivative) and at_the_end:  # that of some features is known
+                whole = self._problem.standardize(self.last)
+                derivative = self._problem.gradient_size(whole.params, whole.gradient)
+            return derivative * self._problem.null_loss
+        is_wanted = self._target > 0.0 or isinstance(self._estimator.learning_rate, str)
+        if self.last.left < np.inf or not is_wanted or not np.isfinite(self.last.loss):
+            return self.last.left
+        if not at_the_end:
+            falls = [step.loss for step in self._steps[-2:]]
+            if isinstance(self._estimator.learning_rate, str) or len(falls) < 2:
+                return np.inf
+            if falls[0] - falls[1] > self._target:
+                return np.inf
+        self._remaining = self._remaining or Remaining(self._problem)
+        return self._remaining.left(self.last, self._target, at_the_end=at_the_end)
 
     def _derivative(self) -> float:
         """The largest derivative at the last state; not a number where they are not all known."""
@@ -239,11 +319,3 @@ class _Log:
 def _is_shown(step: int) -> bool:
     """Whether it is one of 0, 1, …, 10, 20, …, 100, 200 and so on."""
     return bool(step % 10 ** (len(str(step)) - 1) == 0)
-
-
-def _is_as_exact_as_rounding(precision: float, derivative: float) -> bool:
-    """Whether a largest derivative is all that rounding leaves to be had.
-
-    Where the loss is flat to its relative `precision`, derivatives are of the order of its root.
-    """
-    return precision <= 1e-3 and bool(derivative <= precision**0.5)

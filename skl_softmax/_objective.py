@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from copy import copy
 
 import numpy as np
+from scipy.special import entr
 
 from skl_softmax._rows import Array
 from skl_softmax._sums import Frame, Sums
@@ -47,6 +48,8 @@ class SoftmaxObjective:
     gram : ndarray of shape (n_features, n_features) or (n_features,), or None, default=None
         The Gram matrix of the features in these coordinates, under the weights, or its diagonal,
         as far as it is known: then the curvature at zero needs no pass over the samples.
+    has_outliers : bool, default=False
+        As of a `Frame`.
     """
 
     place = None  # params are where matrices are
@@ -60,12 +63,13 @@ class SoftmaxObjective:
         center: Array,
         scale: Array,
         gram: Array | None = None,
+        has_outliers: bool = False,
     ) -> None:
         self.sums, self.gram = sums, gram
         self.fit_intercept = fit_intercept
         self.center, self.scale = center, scale
-        self.frame = Frame(center, 1.0 / scale, fit_intercept)
-        self.n_outputs = sums.n_outputs
+        self.frame = Frame(center, 1.0 / scale, fit_intercept, has_outliers)
+        self.n_outputs, self.has_outliers = sums.n_outputs, has_outliers
         self.shape = sums.n_outputs, self.frame.n_dof
         self.penalty = self._penalty(alpha)  # (n_dof,): F holds penalty @ params**2 / 2
         # Relative, of a computed loss: a logit loses what it is smaller than its terms.
@@ -83,6 +87,14 @@ class SoftmaxObjective:
         other.penalty = self._penalty(alpha)
         return other
 
+    def null_loss(self) -> float:
+        """The mean cross-entropy of the best constant prediction: the classes' entropy.
+
+        Where all the weight is on one class, of classes that are equally frequent.
+        """
+        shares, _ = self.sums.class_weights()
+        return float(entr(shares).sum()) or float(np.log(len(shares)))
+
     def sample(self, n_samples: int) -> SoftmaxObjective:
         """The same function of a random sample of the rows, always the same one, copied."""
         sample = copy(self)
@@ -94,7 +106,9 @@ class SoftmaxObjective:
         part = copy(self)
         part.sums, part.gram = self.sums.columns(features), None
         part.center, part.scale = self.center[features], self.scale[features]
-        part.frame = Frame(part.center, self.frame.inverse_scale[features], self.fit_intercept)
+        part.frame = self.frame._replace(
+            center=part.center, inverse_scale=self.frame.inverse_scale[features]
+        )
         part.penalty = self.penalty[self.dof_of(features)]
         part.shape = self.n_outputs, len(part.penalty)
         return part
@@ -149,9 +163,9 @@ class SoftmaxObjective:
         """
         return self.sums.separates(*self.coef(params))
 
-    def largest_logit(self, params: Array) -> float:
-        """The largest logit in absolute value."""
-        return self.sums.largest_logit(*self.coef(params))
+    def largest_difference(self, params: Array) -> float:
+        """The largest difference between two logits of a sample; of one, to zero."""
+        return self.sums.largest_difference(*self.coef(params))
 
     def shared_hessian(self, params: Array) -> Array:
         """One (n_dof, n_dof) matrix for all outputs, penalty included.

@@ -12,25 +12,15 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from sklearn import config_context
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from skl_softmax._array_api import DeviceArray, OnDevice, probabilities
-from skl_softmax._compat import HAS_DEVICES, is_on_device, move_to, namespace_and_device
+from skl_softmax._arrays import to_numpy
+from skl_softmax._compat import is_on_device, namespace_and_device
 from skl_softmax._labels import check_two_classes, encode_labels, plain
 from skl_softmax._model import SoftmaxModel, row_per_class
 from skl_softmax._rows import Array
-
-
-def to_numpy(array: Any) -> Any:
-    """An array of another library as NumPy's; anything else as it is."""
-    is_elsewhere = hasattr(array, "__dlpack__") and not isinstance(array, np.ndarray)
-    if not (HAS_DEVICES and is_elsewhere):
-        return array
-    with config_context(array_api_dispatch=True):  # models outlive the setting
-        return move_to(array, xp=np, device="cpu")
 
 
 def on_host(estimator: Any) -> Any:

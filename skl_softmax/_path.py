@@ -13,19 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from skl_softmax._callbacks import Callbacks
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._curvature import curvature_kinds
-from skl_softmax._descent import State, descend, start, take_step
+from skl_softmax._descent import Newtonian, State, descend, start
 from skl_softmax._given import Given, Samples
 from skl_softmax._l1_curvature import l1_curvature_kinds
 from skl_softmax._l1_descent import l1_descend
 from skl_softmax._l1_objective import L1Objective
-from skl_softmax._loop import Run, follow
-from skl_softmax._objective import SoftmaxObjective
+from skl_softmax._loop import Run, follow, target_of
 from skl_softmax._outcome import outcome
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._rows import Array, Matrix
@@ -34,6 +32,8 @@ from skl_softmax._threads import Workers
 from skl_softmax._validation import check_integer, check_measured, check_number, check_parameters
 
 LEAST_RATIO = 0.1  # below it, a path begins where it would with this l1_ratio
+UNLIKE = 1e-3  # times the largest scale: a smaller one asks for other alphas
+FARTHEST = 1e-20  # times the first, the last alpha is not below
 ROUNDING = 1e-10  # relative, of the alpha from which on all weights are zero
 
 
@@ -77,7 +77,7 @@ def softmax_path(
     l1_ratio: float = 0.0,
     fit_intercept: bool = True,
     max_iter: int = 1000,
-    tol: float = 1e-6,
+    tol: float = 1e-8,
     class_weight: dict[Any, float] | str | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> SoftmaxPath:
@@ -94,7 +94,9 @@ def softmax_path(
         Class labels.
     alphas : array-like of shape (n_alphas,), default=None
         The strengths, as the classifier's `alpha`, in any order. None: `n_alphas` from the largest
-        that matters down to `eps` times that, evenly spaced on a logarithmic scale.
+        that matters down to `eps` times that, evenly spaced on a logarithmic scale. Where one
+        feature's scale is below a thousandth of another's, as in raw data, it goes down to `eps`
+        times what matters for the feature of the smallest scale.
     n_alphas : int, default=100
         How many of them, if `alphas` is None.
     eps : float, default=1e-4
@@ -106,9 +108,9 @@ def softmax_path(
         As the classifier's.
     max_iter : int, default=1000
         As the classifier's, for each alpha.
-    tol : float, default=1e-6
+    tol : float, default=1e-8
         As the classifier's. Smaller than its default: the last alphas are small, and which weights
-        are zero is told only by a `tol` well below ``alpha * l1_ratio``.
+        are zero is told only by a small `tol`.
     class_weight : dict, "balanced" or None, default=None
         As the classifier's.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -162,11 +164,11 @@ def softmax_path(
     if alphas is None:
         check_grid("n_alphas", n_alphas, eps)
     strengths = None if alphas is None else check_alphas(alphas, "None or")
-    samples = check_input(model, X, y, sample_weight, all_finite=sparse.issparse(X))
+    samples = check_input(model, X, y, sample_weight, all_finite=False)
     with Workers() as workers, np.errstate(all="ignore"):
         problem, state = prepare(model, samples, workers)
         if strengths is None:
-            strengths = grid(problem.largest_slope(state.gradient), l1_ratio, n_alphas, eps)
+            strengths = grid(problem, state, l1_ratio, n_alphas, eps)
         # Not the fits: each holds states as large as its weights.
         found = [
             (fit.warning, *fit.run.weights, fit.run.last.loss, fit.run.last.iteration)
@@ -233,7 +235,8 @@ def descend_path(
         model.alpha = alpha
         before, problem = problem, problem.with_alpha(alpha)
         state = _moved(state, before, problem)
-        run = follow(model, problem, _descent(problem.objective, state), None, nobody)
+        states = _descent(problem, state, target_of(model, problem))
+        run = follow(model, problem, states, None, nobody)
         if run.stop_reason == "interrupted":
             raise KeyboardInterrupt
         yield Fit(run, outcome(model, run, problem.task, workers))
@@ -252,26 +255,45 @@ def _moved(state: State, before: StandardizedProblem, after: StandardizedProblem
         loss=state.loss - penalties[0] + penalties[1],
         gradient=state.gradient + change * params,
         step=1.0,
+        left=np.inf,
         model=state.model if before.task.has_kinks == after.task.has_kinks else None,
     )
 
 
-def _descent(objective: SoftmaxObjective | L1Objective, state: State) -> Iterator[State]:
+def _descent(problem: StandardizedProblem, state: State, target: float) -> Iterator[State]:
     """The state, and the steps from there."""
+    objective = problem.objective
     if isinstance(objective, L1Objective):
         return chain([state], l1_descend(objective, state, l1_curvature_kinds))
-    return chain([state], descend(objective, state, curvature_kinds(objective), take_step))
+    kinds = curvature_kinds(objective)
+    steps = descend(objective, state, kinds, Newtonian(), target, problem.is_near)
+    return chain([state], steps)
 
 
-def grid(largest_slope: float, l1_ratio: float, n_alphas: int, eps: float) -> Array:
-    """The strengths (n_alphas,); the first is a few roundings above the least that zeroes all."""
-    if largest_slope == 0.0:
+def grid(
+    problem: StandardizedProblem, state: State, l1_ratio: float, n_alphas: int, eps: float
+) -> Array:
+    """The strengths (n_alphas,), given the state at zero weights.
+
+    The first is a few roundings above the least that zeroes all. The last is `eps` times as much;
+    or, where the scales of features lie far apart, `eps` times what matters for the smallest.
+    """
+    slopes = problem.slopes(state.gradient)
+    if not slopes.any():
         raise ValueError(
             "No feature has a part in telling the classes apart, so that there is no alpha to begin"
             " with: give alphas."
         )
-    largest = largest_slope * (1.0 + ROUNDING) / max(l1_ratio, LEAST_RATIO)
-    return np.geomspace(largest, eps * largest, n_alphas)
+    largest = slopes.max() * (1.0 + ROUNDING) / max(l1_ratio, LEAST_RATIO)
+    deviations = problem.deviations
+    varying = np.isfinite(deviations) & (deviations > 0.0)
+    scales, slopes = deviations[varying], slopes[varying]
+    last = eps * largest
+    if l1_ratio == 0.0 and scales.min() < UNLIKE * scales.max():
+        # An L2 penalty grows with the square of a feature's scale.
+        smallest = scales.min() * min(1.0, scales.min())
+        last *= min(1.0, (slopes / scales).max() * smallest / slopes.max())
+    return np.geomspace(largest, max(last, FARTHEST * largest), n_alphas)
 
 
 def check_grid(name: str, n_alphas: Any, eps: Any) -> None:

@@ -19,6 +19,7 @@ from skl_softmax._head_start import head_start
 from skl_softmax._l1_curvature import l1_curvature_kinds
 from skl_softmax._l1_descent import l1_descent, proximal_descent
 from skl_softmax._l1_objective import L1Objective
+from skl_softmax._loop import target_of
 from skl_softmax._problem import RawProblem, StandardizedProblem, Task
 from skl_softmax._rows import Array
 from skl_softmax._threads import Workers
@@ -59,13 +60,18 @@ def _plan_auto(estimator: Any, task: Task, workers: Workers, coef: Array, interc
     problem = StandardizedProblem(task, workers, may_reduce=estimator.gap_tol is None)
     check_measured(task.X, problem.scale, estimator)
     params = problem.start(coef, intercept, np.log(max(2, task.n_outputs)))
-    objective = problem.objective
+    objective, target = problem.objective, target_of(estimator, problem)
     if isinstance(objective, L1Objective):
         return problem, l1_descent(objective, params, l1_curvature_kinds)
-    ahead = None if params.any() else head_start  # earlier weights are one themselves
+    is_warm = bool(params.any())
+    ahead = None if is_warm else head_start  # earlier weights are one themselves
     if isinstance(objective.sums, DeviceSums):  # not so in the row space, which is at hand
         there = DeviceObjective(objective, problem.center, problem.scale)
         params, kinds = there.place(params), curvature_kinds(there)
-        return problem, matrix_descent(there, params, kinds, there.size, head_start=ahead)
+        return problem, matrix_descent(
+            there, params, kinds, there.size, ahead, target, problem.is_near, looks_first=is_warm
+        )
     kinds = curvature_kinds(objective)
-    return problem, matrix_descent(objective, params, kinds, head_start=ahead)
+    return problem, matrix_descent(
+        objective, params, kinds, None, ahead, target, problem.is_near, looks_first=is_warm
+    )

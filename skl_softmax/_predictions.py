@@ -14,9 +14,10 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from skl_softmax._array_api import OnDevice
+from skl_softmax._arrays import to_numpy
 from skl_softmax._compat import HAS_DEVICES, check_same_namespace, is_on_device
 from skl_softmax._model import SoftmaxModel, dense
-from skl_softmax._on_device import DeviceModel, to_numpy
+from skl_softmax._on_device import DeviceModel
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._samples import known_matrix
 from skl_softmax._validation import check_columns, check_out, refuse_dask

@@ -1,8 +1,8 @@
 """A fit's objective, in the coordinates it is descended in, and the way back to coefficients.
 
 A constant learning rate descends in the raw coordinates, as the textbook does. "auto" descends in
-standardised ones, and on wide data in those of the row space. What `tol` means is the same for all:
-the largest derivative with respect to the coefficients of standardised features.
+standardised ones, and on wide data in those of the row space. Whatever they are, the last loss is
+that of the weights as they are stored.
 
 Knows nothing of estimators; takes no steps.
 """
@@ -12,21 +12,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
+from skl_softmax._arrays import to_numpy
 from skl_softmax._curvature import starts_from_gram_matrix
+from skl_softmax._descent import State
 from skl_softmax._duality import Certificate
 from skl_softmax._l1_objective import L1Objective, pseudo_gradient
 from skl_softmax._objective import SoftmaxObjective, standardize_gradient
+from skl_softmax._recession import Recession, recession
 from skl_softmax._row_space import RowSpace, is_wide, row_space
 from skl_softmax._row_sums import RowSums
 from skl_softmax._rows import Array, Matrix, Rows
 from skl_softmax._sums import Frame, Sums
 from skl_softmax._threads import Workers
+
+NORMAL = 1.4826  # deviation of normal numbers over the median of their absolute values
+ODD = 30.0  # times the deviation of most, and a feature's deviation is that of a few outliers
+NEAR = 5e-3  # share of the null loss: certified so, a poor model's estimate can be taken
+OFF_CENTER = 10.0  # deviations from zero, where an offset costs a certificate its first digit
+FAR = 1e4  # deviations from zero, where a feature's offset costs four digits of a loss
 
 Gap: TypeAlias = Callable[[Array, float, Array], float]  # of params, loss and gradient
 
@@ -40,6 +50,8 @@ class Task:
     X : ndarray, CSR, `OnDisk` or `OnDevice` (n_samples, n_features)
     y : ndarray of integers (n_samples,), or of probabilities (n_samples, n_classes)
     weights : ndarray (n_samples,), summing to one
+    origin : ndarray (n_features,) or None
+        What is subtracted from every row of X.
     """
 
     X: Matrix
@@ -49,21 +61,35 @@ class Task:
     alpha: float
     fit_intercept: bool
     l1_ratio: float = 0.0
+    origin: Array | None = None
 
     @property
     def has_kinks(self) -> bool:
         """Whether there is an L1 penalty."""
         return self.alpha * self.l1_ratio > 0.0
 
-    def sums(self, workers: Workers, *, dtype: DTypeLike | None = None) -> Sums:
-        """What is summed over the samples, in that dtype at least."""
+    def sums(
+        self, workers: Workers, *, dtype: DTypeLike | None = None, origin: Array | None = None
+    ) -> Sums:
+        """What is summed over the samples, in that dtype at least.
+
+        origin : what is subtracted from every row of X, (n_features,); None: nothing
+        """
+        origin = self.origin if origin is None else origin
         if hasattr(self.X, "sums"):  # it is elsewhere, and brings its own
-            sums: Sums = self.X.sums(self.y, self.weights, self.n_outputs, dtype)
+            sums: Sums = self.X.sums(self.y, self.weights, self.n_outputs, dtype, origin)
             return sums
-        return RowSums(Rows(self.X, self.n_outputs, workers, dtype=dtype), self.y, self.weights)
+        rows = Rows(self.X, self.n_outputs, workers, dtype=dtype, origin=origin)
+        return RowSums(rows, self.y, self.weights)
 
     def smooth(
-        self, sums: Sums, center: Array, scale: Array, gram: Array | None = None
+        self,
+        sums: Sums,
+        center: Array,
+        scale: Array,
+        gram: Array | None = None,
+        *,
+        has_outliers: bool = False,
     ) -> SoftmaxObjective:
         """F without the L1 penalty, over X or what stands for it, in the given coordinates."""
         return SoftmaxObjective(
@@ -73,6 +99,7 @@ class Task:
             center=center,
             scale=scale,
             gram=gram,
+            has_outliers=has_outliers,
         )
 
     def l1(self, scale: Array) -> Array:
@@ -93,25 +120,49 @@ class Task:
 class RawProblem:
     """The raw coordinates: params are coef and intercept, side by side.
 
-    `scale` is what the derivatives that `tol` bounds are taken with respect to.
+    `scale` is what the derivatives that are printed are taken with respect to.
     """
+
+    is_rotated = False
 
     def __init__(self, task: Task, workers: Workers, *, measure_scale: bool) -> None:
         self._sums = task.sums(workers)
+        self.all_sums = [self._sums]
         n_features = self._sums.n_features
         self.smooth = task.smooth(self._sums, np.zeros(n_features), np.ones(n_features))
         self.objective = task.with_kinks(self.smooth)
         self.center, self.scale = np.zeros(n_features), np.ones(n_features)
         if measure_scale:
             self.center, self.scale, _ = _standardization(self._sums, task.fit_intercept)
+        self.deviations = self.scale
         self.coef = self.smooth.coef
         self.params = self.smooth.params
         self.task = task
+        self.workers = workers
 
     @property
     def n_passes(self) -> int:
         """Passes over the data so far."""
-        return self._sums.n_passes
+        return sum(sums.n_passes for sums in self.all_sums)
+
+    @cached_property
+    def null_loss(self) -> float:
+        """The loss of the best constant prediction."""
+        return self.smooth.null_loss()
+
+    @cached_property
+    def standardized(self) -> SoftmaxObjective | L1Objective:
+        """The objective in the coordinates of standardised features."""
+        return self.task.with_kinks(self.task.smooth(self._sums, self.center, self.scale))
+
+    def standardize(self, state: State) -> State:
+        """The state in these coordinates, its arrays NumPy's."""
+        params = self.standardized.params(*self.coef(to_numpy(state.params)))
+        return state._replace(params=params, gradient=self._standardized(to_numpy(state.gradient)))
+
+    def stored_loss(self, coef: Array, intercept: Array) -> float | None:
+        """F at weights as they are stored, in float64; None if states have it already."""
+        return _stored_loss(self, coef, intercept)
 
     def gradient_size(self, params: Array, gradient: Array) -> float:
         """The largest derivative in absolute value, for standardised features."""
@@ -130,9 +181,9 @@ class RawProblem:
         """Return what bounds how far above the minimum a loss is; takes a pass."""
         task = self.task
         standardized = task.smooth(self._sums, self.center, self.scale)
-        _, at_zero = self.objective.value_and_gradient(np.zeros(self.objective.shape))
+        _, at_zero = self.smooth.value_and_gradient(np.zeros(self.objective.shape))
         certificate = Certificate(standardized, self._standardized(at_zero))
-        left_out = _left_out(self._sums, task.alpha, self.center, self.scale)
+        left_out = _left_out(self._sums, task.alpha, self.scale)
 
         def gap(params: Array, loss: float, gradient: Array) -> float:
             coef, intercept = self.coef(params)
@@ -162,7 +213,7 @@ class StandardizedProblem:
     ) -> None:
         sums = task.sums(workers, dtype=dtype)
         self.task = task
-        self._all_sums = [sums]
+        self.all_sums, self.workers = [sums], workers
         self._is_wide = may_reduce and not task.has_kinks and is_wide(task.X)
         self._space: RowSpace | None = None
         if self._is_wide:
@@ -172,20 +223,28 @@ class StandardizedProblem:
             self.center, self.scale, gram = _standardization(
                 sums, task.fit_intercept, with_gram=with_gram
             )
-            self.smooth = task.smooth(sums, self.center, self.scale, gram)
+            self.smooth = task.smooth(
+                sums, self.center, self.scale, gram, has_outliers=gram is None
+            )
+            self.deviations = self.scale
         else:
-            self.center = self._space.center
+            self.center, self.deviations = self._space.center, self._space.deviations
             self.scale = np.ones_like(self.center)  # of use to no one here, and a number
             sums = replace(task, X=self._space.coordinates).sums(workers)
-            self._all_sums.append(sums)
+            self.all_sums.append(sums)
             rank = sums.n_features
             self.smooth = task.smooth(sums, np.zeros(rank), self._space.scale, np.eye(rank))
         self.objective = task.with_kinks(self.smooth)
 
     @property
+    def is_rotated(self) -> bool:
+        """Whether states are not in coordinates of the features."""
+        return self._space is not None
+
+    @property
     def n_passes(self) -> int:
         """Passes over the data so far, or over what stands for it in the row space."""
-        return sum(sums.n_passes for sums in self._all_sums) + self._is_wide
+        return sum(sums.n_passes for sums in self.all_sums) + self._is_wide
 
     def coef(self, params: Array) -> tuple[Array, Array]:
         """Return coef (n_outputs, n_features) and intercept (n_outputs,) of the data's dtype."""
@@ -208,6 +267,27 @@ class StandardizedProblem:
         if isinstance(self.objective, L1Objective):
             return self.objective.balanced(params)
         return params if len(params) == 1 else params - params.mean(axis=0)
+
+    @cached_property
+    def null_loss(self) -> float:
+        """The loss of the best constant prediction."""
+        return self.smooth.null_loss()
+
+    @property
+    def standardized(self) -> SoftmaxObjective | L1Objective:
+        """The objective in the coordinates of standardised features."""
+        return self.objective
+
+    def standardize(self, state: State) -> State:
+        """The state in these coordinates, its arrays NumPy's; all derivatives are known."""
+        params, gradient = to_numpy(state.params), to_numpy(state.gradient)
+        if np.isnan(gradient).any():  # the last steps were over some of the features
+            _, gradient = self.objective.value_and_gradient(params)
+        return state._replace(params=params, gradient=gradient)
+
+    def stored_loss(self, coef: Array, intercept: Array) -> float | None:
+        """F at weights as they are stored, in float64; None if states have it already."""
+        return _stored_loss(self, coef, intercept)
 
     def start(self, coef: Array, intercept: Array, loss_at_zero: float) -> Array:
         """Return the params of weights to start from, or zeros if those are no better than zeros.
@@ -232,23 +312,37 @@ class StandardizedProblem:
         other.objective = other.task.with_kinks(other.smooth)
         return other
 
-    def largest_slope(self, gradient: Array) -> float:
-        """The largest derivative of the data's part in raw units, at zero weights.
+    def slopes(self, gradient: Array) -> Array:
+        """The largest derivative for each feature in raw units, (n_features,), at zero weights.
 
-        With an L1 penalty that strong, no weight leaves zero.
+        With an L1 penalty that strong, no weight of the feature leaves zero by itself.
         """
         scale = self.smooth.scale
         slopes = gradient[:, : len(scale)] * np.where(np.isfinite(scale), scale, 0.0)
         if self._space is not None:
             slopes = self._space.expand(slopes)
-        return float(np.abs(slopes).max())
+        return np.asarray(np.abs(slopes).max(axis=0))
 
     def certificate(self) -> Gap:
         """Return what bounds how far above the minimum a loss is; takes a pass."""
         _, at_zero = self.smooth.value_and_gradient(np.zeros(self.smooth.shape))
         certificate = Certificate(self.smooth, at_zero)
-        left_out = _left_out(self._all_sums[0], self.task.alpha, self.center, self.scale)
+        left_out = _left_out(self.all_sums[0], self.task.alpha, self.scale)
         return lambda *state: certificate.gap(*state) + left_out
+
+    @property
+    def is_near(self) -> Callable[[State], bool] | None:
+        """What says whether a state is certified to be near the minimum; None without a penalty."""
+        if not self.smooth.penalty.any():
+            return None
+        found: list[Gap] = []  # made when it is first asked for, since that takes a pass
+
+        def is_near(state: State) -> bool:
+            found[:] = found or [self.certificate()]
+            params, gradient = to_numpy(state.params), to_numpy(state.gradient)
+            return found[0](params, state.loss, gradient) <= NEAR * self.null_loss
+
+        return is_near
 
     def gradient_size(self, params: Array, gradient: Array) -> float:
         """The largest derivative in absolute value, for standardised features.
@@ -264,9 +358,32 @@ class StandardizedProblem:
         return float(np.linalg.norm(gradient, axis=1).max())
 
 
+def _stored_loss(
+    problem: RawProblem | StandardizedProblem, coef: Array, intercept: Array
+) -> float | None:
+    """F at weights as they are stored, in float64, whatever coordinates they were found in.
+
+    None if the states of a descent tell it to a few roundings. Features far from zero are centred:
+    then no digits are lost to their offsets.
+    """
+    task, center = problem.task, problem.center
+    is_far = bool(np.max(np.abs(center) / problem.deviations, initial=0.0) > FAR)
+    if not (problem.is_rotated or is_far or task.X.dtype != np.float64):
+        return None
+    coef, intercept = coef.astype(np.longdouble), intercept.astype(np.longdouble)
+    center = center if is_far else np.zeros_like(center)
+    exact = task.sums(problem.workers, dtype=np.float64, origin=center if is_far else None)
+    loss = exact.cross_entropy(
+        coef.astype(np.float64), (intercept + coef @ center).astype(np.float64)
+    )
+    problem.all_sums.append(exact)
+    l2 = 0.5 * (1.0 - task.l1_ratio) * (coef**2).sum()
+    return loss + task.alpha * float(l2 + task.l1_ratio * np.abs(coef).sum())
+
+
 def _standardization(
     sums: Sums, fit_intercept: bool, *, with_gram: bool = False
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, Array | None]:
     """Return what to subtract from and divide each feature by, (n_features,), and what that gives.
 
     Which is the Gram matrix (n_features, n_features) of the result under the weights, or its
@@ -276,13 +393,13 @@ def _standardization(
     """
     _, mean, moments = sums.moments(with_gram)
     variance = moments.diagonal().copy() if with_gram else moments
-    if sums.is_sparse:  # a constant's is rounding there; a dense one's is exactly zero
-        variance[np.sqrt(variance) <= _rounding(sums, mean)] = 0.0
     if not fit_intercept:
         variance += mean**2
         moments = moments + mean * mean[:, np.newaxis] if with_gram else variance
         mean = np.zeros_like(mean)
     scale = np.sqrt(variance)
+    if fit_intercept and _hold_outliers(sums, mean, scale):
+        return mean, scale, None
     scale[variance < _smallest(sums.dtype) ** 2] = np.inf  # or negative, by rounding
     scale[~np.isfinite(variance)] = np.nan
     if with_gram:
@@ -290,26 +407,59 @@ def _standardization(
     return mean, scale, np.isfinite(scale).astype(np.float64)
 
 
+def centered_task(
+    task: Task, workers: Workers, coef: Array, intercept: Array
+) -> tuple[Task, Array]:
+    """The task of features less their means, where these cost digits, and the intercept there."""
+    center, scale, _ = _standardization(task.sums(workers, dtype=np.float64), task.fit_intercept)
+    if not np.max(np.abs(center) / scale, initial=0.0) > OFF_CENTER:
+        return task, intercept
+    return replace(task, origin=center), intercept + coef @ center
+
+
+def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) -> Recession:
+    """Whether the loss without a penalty falls without end, given weights that were fitted.
+
+    Of features less their means, in float64: then offsets hide nothing.
+    """
+    sums = task.sums(workers, dtype=np.float64)
+    center, scale, _ = _standardization(sums, task.fit_intercept)
+    if np.max(np.abs(center) / scale, initial=0.0) > 1.0:
+        sums = task.sums(workers, dtype=np.float64, origin=center)
+        intercept = intercept + coef.astype(np.float64) @ center
+    coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
+    return recession(sums, scale, coef, intercept, fit_intercept=task.fit_intercept)
+
+
+def _hold_outliers(sums: Sums, center: Array, scale: Array) -> bool:
+    """Set, in place, the coordinates of features whose outliers decide mean and deviation.
+
+    One giant cell makes all others of its column nearly the same, and nearly collinear with the
+    intercept. Median and median deviation of a few rows tell where the others are. Returns whether
+    there are any such features.
+    """
+    few = sums.few_rows()
+    if few is None:
+        return False
+    median = np.median(few, axis=0)
+    deviation = NORMAL * np.median(np.abs(few - median), axis=0)
+    is_odd = (deviation > 0.0) & (scale > ODD * deviation) & np.isfinite(scale)
+    center[is_odd], scale[is_odd] = median[is_odd], deviation[is_odd]
+    return bool(is_odd.any())
+
+
 def _smallest(dtype: DTypeLike) -> float:
     """The least deviation of a feature: one that can be squared, and whose weight is in range."""
     return 1e-33 if np.dtype(dtype) == np.float32 else 1.5e-154
 
 
-def _rounding(sums: Sums, mean: Array) -> Array:
-    """The deviations (n_features,) up to which a sparse feature counts as constant."""
-    return np.asarray(10.0 * np.finfo(sums.dtype).eps * np.abs(mean))
-
-
-def _left_out(sums: Sums, alpha: float, center: Array, scale: Array) -> float:
+def _left_out(sums: Sums, alpha: float, scale: Array) -> float:
     """What features that count as constant could take off the loss at most, if they are not.
 
     The dual's sums for such a feature j are residuals times deviations: of all classes together,
     their squares are at most twice its variance.
     """
-    deviations = np.full_like(center, _smallest(sums.dtype))
-    if sums.is_sparse:
-        deviations += _rounding(sums, center)
-    squares = float((deviations[np.isinf(scale)] ** 2).sum())
+    squares = float(np.count_nonzero(np.isinf(scale)) * _smallest(sums.dtype) ** 2)
     return squares / alpha if alpha > 0 else np.inf
 
 

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from skl_softmax._arrays import to_numpy
 from skl_softmax._kernels import softmax_block
-from skl_softmax._on_device import to_numpy
 from skl_softmax._pictures import (
     LONGEST_LEGEND,
     Drawn,

@@ -11,16 +11,21 @@ Knows nothing of labels or losses.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import eigh, qr, svd
 
 from skl_softmax._array_api import OnDevice
 from skl_softmax._on_disk import OnDisk
 from skl_softmax._rows import Array, Matrix
 from skl_softmax._threads import Workers
 
-FEW_ROWS = 2**11
+FEW_ROWS = 2**10  # the eigenvectors of more take longer than a hundred passes
+NOTHING = 1e-13  # times the largest, variances are rounding
+EXACT = 1e-6  # times the largest, variances from a Gram matrix have ten digits
+FEW_ENTRIES = 2**24  # of X that may be copied, to factor it itself: 128 MB
+TINY = 1e-12  # times the largest, deviations from such a factor are rounding
 COLUMNS = 1024  # of X at a time, so that no centred or converted copy of it need exist
 SLICE_BYTES = 2**25  # of columns on disk
 
@@ -38,40 +43,84 @@ class RowSpace:
         samples without weight.
     scale : ndarray (rank,)
         Their standard deviations.
+    deviations : ndarray (n_features,)
+        Those of the features.
     """
 
     center: Array
     coordinates: Array
     scale: Array
-    _combinations: Array  # (n_samples, rank): Q = X_cᵀ combinations
-    _X: Matrix
-    _workers: Workers
+    deviations: Array
+    _basis: Basis
 
     def expand(self, coef: Array) -> Array:
         """Turn coefficients of the coordinates (n_outputs, rank) into (n_outputs, n_features)."""
-        # Each combination sums to zero if there is a center: the same rows, centred or not.
-        of_rows = coef @ self._combinations.T  # (n_outputs, n_samples)
-        if hasattr(self._X, "combine"):
-            return np.asarray(self._X.combine(of_rows), dtype=self._X.dtype)
-        expanded = np.empty((len(coef), self._X.shape[1]), dtype=self._X.dtype)
+        return self._basis.expand(coef)
+
+    def reduce(self, coef: Array) -> Array:
+        """Project coefficients (n_outputs, n_features) to the coordinates', (n_outputs, rank)."""
+        return self._basis.reduce(coef)
+
+
+class Basis(Protocol):
+    """An orthonormal basis Q of the centred rows' span, (n_features, rank)."""
+
+    def expand(self, coef: Array) -> Array:
+        """Coefficients (n_outputs, rank) times Qᵀ, of the data's dtype."""
+
+    def reduce(self, coef: Array) -> Array:
+        """Coefficients (n_outputs, n_features) times Q."""
+
+
+@dataclass(frozen=True)
+class Written(Basis):
+    """Q itself."""
+
+    Q: Array
+    dtype: np.dtype
+
+    def expand(self, coef: Array) -> Array:
+        """As `Basis` says."""
+        return np.asarray(coef @ self.Q.T, dtype=self.dtype)
+
+    def reduce(self, coef: Array) -> Array:
+        """As `Basis` says."""
+        return np.asarray(coef @ self.Q)
+
+
+@dataclass(frozen=True)
+class Combined(Basis):
+    """Q as combinations (n_samples, rank) of the centred rows: no array of its size is kept."""
+
+    combinations: Array
+    center: Array
+    X: Matrix
+    workers: Workers
+
+    def expand(self, coef: Array) -> Array:
+        """As `Basis` says."""
+        of_rows = coef @ self.combinations.T  # (n_outputs, n_samples)
+        if hasattr(self.X, "combine"):
+            return np.asarray(self.X.combine(of_rows, self.center), dtype=self.X.dtype)
+        expanded = np.empty((len(coef), self.X.shape[1]), dtype=self.X.dtype)
 
         def fill(columns: slice) -> None:
-            expanded[:, columns] = of_rows @ self._X[:, columns]
+            expanded[:, columns] = of_rows @ (self.X[:, columns] - self.center[columns])
 
-        for _ in self._workers.map(fill, _slices(self._X)):
+        for _ in self.workers.map(fill, _slices(self.X)):
             pass
         return expanded
 
     def reduce(self, coef: Array) -> Array:
-        """Project coefficients (n_outputs, n_features) to the coordinates', (n_outputs, rank)."""
-        logits = np.zeros((len(coef), len(self._combinations)))
+        """As `Basis` says."""
+        logits = np.zeros((len(coef), len(self.combinations)))
         logits -= (coef @ self.center)[:, np.newaxis]
-        if hasattr(self._X, "project"):
-            logits += self._X.project(coef)
+        if hasattr(self.X, "project"):
+            logits += self.X.project(coef)
         else:
-            for columns in _slices(self._X):
-                logits += coef[:, columns] @ self._X[:, columns].T
-        return np.asarray(logits @ self._combinations)
+            for columns in _slices(self.X):
+                logits += coef[:, columns] @ self.X[:, columns].T
+        return np.asarray(logits @ self.combinations)
 
 
 def _slices(X: Matrix) -> list[slice]:
@@ -82,9 +131,8 @@ def _slices(X: Matrix) -> list[slice]:
 
 def is_wide(X: Matrix) -> bool:
     """Whether descending in the row space pays."""
-    # Elsewhere only if what is made of X is small.
-    is_small = isinstance(X, OnDisk | OnDevice) and X.shape[0] <= FEW_ROWS
-    return (is_small or isinstance(X, np.ndarray)) and X.shape[1] >= max(2 * X.shape[0], 200)
+    is_dense = isinstance(X, np.ndarray | OnDisk | OnDevice)
+    return is_dense and X.shape[0] <= FEW_ROWS and X.shape[1] >= max(2 * X.shape[0], 200)
 
 
 def row_space(
@@ -122,19 +170,31 @@ def row_space(
     root = np.sqrt(weights)[:, np.newaxis]
     gram *= root
     gram *= root.T
-    variances = np.concatenate(squares)
-    varying = variances[variances != 0.0]
-    if not (len(varying) and varying.min() > 1e-10 * varying.sum()):  # false if one is not finite
+    feature_variances = np.concatenate(squares)
+    varying = feature_variances[feature_variances != 0.0]
+    if not (len(varying) and varying.min() > NOTHING**1.5 * varying.sum()):  # or not finite
         return None
+    center = np.concatenate(centers)
+    basis: Basis
     variances, vectors = eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
-    kept = variances > 1e-12 * variances[-1]
+    kept = variances > NOTHING * variances[-1]
     scale, vectors = np.sqrt(variances[kept]), vectors[:, kept]
+    is_exact = min(variances[kept][0] / variances[-1], 1e4 * varying.min() / varying.sum()) > EXACT
+    if is_exact:
+        basis = Combined(vectors / scale * root, center, X, workers)
+    elif isinstance(X, np.ndarray) and X.size <= FEW_ENTRIES:
+        Q, triangle = qr((root * (X - center)).T, mode="economic", check_finite=False)
+        left, scale, right = svd(triangle, check_finite=False)
+        kept = scale > TINY * scale[0]
+        scale, vectors = scale[kept], right[kept].T
+        basis = Written(Q @ left[:, kept], X.dtype)
+    else:
+        return None
     inverse_root = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0.0)
     return RowSpace(
-        center=np.concatenate(centers),
+        center=center,
         coordinates=vectors * scale * inverse_root,
         scale=scale,
-        _combinations=vectors / scale * root,
-        _X=X,
-        _workers=workers,
+        deviations=np.where(feature_variances > 0.0, np.sqrt(feature_variances), np.inf),
+        _basis=basis,
     )

@@ -13,8 +13,9 @@ import numpy as np
 
 from skl_softmax._essential import curvature_of_softmax, essential, few_of, has_part
 from skl_softmax._kernels import block_loss, fused_kernels, kernels
+from skl_softmax._on_disk import stretches
 from skl_softmax._rows import Array, Block, Moments, Rows
-from skl_softmax._sums import Frame, choose
+from skl_softmax._sums import NO_FLOOR, Frame, at_equal_distances, choose
 
 FEW_FEATURES = 64  # whose rows cost little to copy, and to multiply without BLAS's symmetry
 FUSED_ENTRIES = 2**14  # of coef, beyond which adding up gradients is too much of a fused pass
@@ -34,7 +35,7 @@ class RowSums:
     """
 
     def __init__(self, rows: Rows, y: Array, weights: Array) -> None:
-        self.rows, self.weights = rows, weights
+        self.rows, self.weights, self._y = rows, weights, y
         self.n_samples, self.n_features = rows.n_samples, rows.n_features
         self.n_outputs, self.dtype = rows.n_outputs, rows.dtype
         self.is_sparse, self.may_copy = rows.is_sparse, not rows.is_on_disk
@@ -43,6 +44,7 @@ class RowSums:
         self._block_loss, self._targets = block_loss(y, rows.n_outputs, rows.dtype)
         n_logits = rows.n_samples * rows.n_outputs
         self._fused: Any = None if rows.is_sparse else fused_kernels(n_logits)
+        self._dense_rows: Rows | None = None if rows.is_sparse else rows
         fastest = kernels(n_logits)
         self._to_proba = fastest.sigmoid_block if self.n_outputs == 1 else fastest.softmax_block
 
@@ -66,7 +68,20 @@ class RowSums:
     @property
     def n_passes(self) -> int:
         """Passes over all rows so far."""
-        return self.rows.n_passes
+        of_dense = self._dense_rows.n_passes if self.is_sparse and self._dense_rows else 0
+        return self.rows.n_passes + of_dense
+
+    @property
+    def density(self) -> float:
+        """The share of X's entries that are stored, and take time in a pass."""
+        X = self.rows.X
+        return X.nnz / max(1, X.shape[0] * X.shape[1]) if self.is_sparse else 1.0
+
+    def _for_grams(self) -> Rows:
+        """The rows in dense blocks, as products of features need them."""
+        if self._dense_rows is None:
+            self._dense_rows = self.rows.made_dense()
+        return self._dense_rows
 
     def sample(self, n_samples: int) -> Self:
         """As `Sums` says; itself, if the rows chosen have no weight."""
@@ -80,6 +95,8 @@ class RowSums:
         sample = copy(self)
         sample._few = None
         sample.rows, sample.n_samples = self.rows.take(chosen), len(chosen)
+        sample._dense_rows = None if sample.is_sparse else sample.rows
+        sample._y = self._y[chosen]
         sample.weights, sample._targets = weights / weights.sum(), self._targets[..., chosen]
         return sample
 
@@ -89,7 +106,18 @@ class RowSums:
         part._few = None
         part.rows = self.rows.columns(features)
         part.n_features, part.is_sparse = part.rows.n_features, part.rows.is_sparse
+        part._dense_rows = None if part.is_sparse else part.rows
         return part
+
+    def class_weights(self) -> Array:
+        """As `Sums` says; not counted as a pass, since X is not read."""
+        n_classes = max(2, self.n_outputs)
+        totals = np.zeros((2, n_classes))
+        for rows in stretches(self.n_samples, 8 * n_classes):
+            y, weights = self._y[rows], np.array(self.weights[rows])
+            for total, each in zip(totals, (weights, weights**2), strict=True):
+                total += np.bincount(y, each, n_classes) if y.ndim == 1 else each @ y
+        return totals
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """As `Sums` says."""
@@ -139,6 +167,12 @@ class RowSums:
         of_block = self._fused_grams.moments if self._fused_grams and together else None
         return self.rows.column_moments(self.weights, together=together, of_block=of_block)
 
+    def few_rows(self) -> Array | None:
+        """As `Sums` says."""
+        if self.is_sparse:
+            return None
+        return self.rows.dense(at_equal_distances(self.n_samples))
+
     def separates(self, coef: Array, intercept: Array) -> bool:
         """As `Sums` says."""
         if not self._has_labels:
@@ -162,20 +196,55 @@ class RowSums:
 
         return all(self.rows.map(run_separates))
 
-    def largest_logit(self, coef: Array, intercept: Array) -> float:
+    def least_sure(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array]:
+        """As `Sums` says."""
+        leads, X, own = self.leads(coef, intercept, n_samples)
+        chosen = np.argsort(leads, kind="stable")[:n_samples]
+        return X[chosen], own[chosen]
+
+    def leads(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array, Array]:
+        """The least leads of every run, (samples,), and what `least_sure` returns of them."""
+        every = np.arange(max(2, self.n_outputs))[:, np.newaxis]
+
+        def run_leads(run: list[Block]) -> tuple[Array, Array, Array]:
+            leads, places, owns = [], [], []
+            for block, logits in self.rows.linear(run, coef, intercept):
+                y, counts = self._y[block.rows], self.weights[block.rows] > 0.0
+                own = every == y if y.ndim == 1 else y.T > 0.0
+                logits = np.vstack([-logits, logits]) if self.n_outputs == 1 else logits
+                lead = np.where(own, logits, np.inf).min(axis=0)
+                others = np.where(own, -np.inf, logits).max(axis=0)
+                others = np.where(own.sum(axis=0) > 1, logits.max(axis=0), others)
+                lead = np.where(counts, lead - others, np.inf)
+                few = np.argsort(lead, kind="stable")[:n_samples]
+                few = few[lead[few] < np.inf]
+                leads.append(lead[few])
+                places.append(few + block.rows.start)
+                owns.append(own.T[few])
+            found = np.concatenate(leads), np.concatenate(places), np.concatenate(owns)
+            few = np.argsort(found[0], kind="stable")[:n_samples]
+            return found[0][few], self.rows.dense(found[1][few]), found[2][few]
+
+        parts = zip(*self.rows.map(run_leads), strict=True)
+        leads, X, own = (np.concatenate(part) for part in parts)
+        return leads, X, own
+
+    def largest_difference(self, coef: Array, intercept: Array) -> float:
         """As `Sums` says."""
 
         def run_largest(run: list[Block]) -> float:
             blocks = self.rows.linear(run, coef, intercept)
-            return max(float(np.abs(logits).max()) for _, logits in blocks)
+            if self.n_outputs == 1:
+                return max(float(np.abs(logits).max()) for _, logits in blocks)
+            return max(float(np.ptp(logits, axis=0).max()) for _, logits in blocks)
 
         return float(max(self.rows.map(run_largest)))
 
     def _proba(
-        self, run: list[Block], coef: Array, intercept: Array
+        self, rows: Rows, run: list[Block], coef: Array, intercept: Array
     ) -> Iterator[tuple[Block, Array]]:
         """Yield each block and its probabilities (n_outputs, rows); of two, the second's."""
-        for block, logits in self.rows.linear(run, coef, intercept):
+        for block, logits in rows.linear(run, coef, intercept):
             self._to_proba(logits)
             yield block, logits
 
@@ -183,13 +252,15 @@ class RowSums:
         """The sums of s p (1 - p), (n_outputs,); not counted as a pass."""
         total = np.zeros(self.n_outputs)
         for run in self.rows.runs:
-            for block, proba in self._proba(run, coef, intercept):
+            for block, proba in self._proba(self.rows, run, coef, intercept):
                 proba *= 1.0 - proba
                 total += proba @ self.weights[block.rows]
         return total
 
-    def _mean(self, coef: Array, intercept: Array) -> Array | None:
+    def _mean(self, coef: Array, intercept: Array, frame: Frame) -> Array | None:
         """That of all samples or, of many, of some; None of a single block, which has its own."""
+        if frame.has_outliers:
+            return np.full(self.n_outputs, NO_FLOOR)
         if len(self.rows.runs) == len(self.rows.runs[0]) == 1:
             return None
         if self._few is None:
@@ -202,12 +273,13 @@ class RowSums:
     ) -> Array:
         """As `Sums` says; `mean` is that of `curvature`, if it is known."""
         n_dof = frame.n_dof
-        mean = self._mean(coef, intercept) if mean is None else mean
+        of_samples = self._for_grams()
+        mean = self._mean(coef, intercept, frame) if mean is None else mean
         floor = None if mean is None else mean.sum() / max(1, self.n_outputs - 1)
 
         def run_gram(run: list[Block]) -> tuple[Array]:
             gram = np.zeros((n_dof, n_dof))
-            for block, proba in self._proba(run, coef, intercept):
+            for block, proba in self._proba(of_samples, run, coef, intercept):
                 if self.n_outputs == 1:
                     curvature = (proba * (1.0 - proba))[0]
                 else:
@@ -215,7 +287,7 @@ class RowSums:
                 gram += self._gram(block, curvature, floor, frame)
             return (gram,)
 
-        (gram,) = self.rows.sum(run_gram, size=n_dof**2)
+        (gram,) = of_samples.sum(run_gram, size=n_dof**2)
         return np.asarray(gram)
 
     def class_grams(
@@ -223,12 +295,13 @@ class RowSums:
     ) -> Array:
         """As `Sums` says; `mean` as of `shared_gram`."""
         n_dof = frame.n_dof
-        mean = self._mean(coef, intercept) if mean is None else mean
+        of_samples = self._for_grams()
+        mean = self._mean(coef, intercept, frame) if mean is None else mean
         floors = [None] * self.n_outputs if mean is None else list(mean)
 
         def run_grams(run: list[Block]) -> tuple[Array]:
             grams = np.zeros((self.n_outputs, n_dof, n_dof))
-            for block, proba in self._proba(run, coef, intercept):
+            for block, proba in self._proba(of_samples, run, coef, intercept):
                 proba *= 1.0 - proba
                 if self._fused_grams:
                     for gram, curvature, floor in zip(grams, proba, floors, strict=True):
@@ -237,7 +310,7 @@ class RowSums:
                     self._add_class_grams(grams, block, proba, floors, frame)
             return (grams,)
 
-        (grams,) = self.rows.sum(run_grams, size=self.n_outputs * n_dof**2)
+        (grams,) = of_samples.sum(run_grams, size=self.n_outputs * n_dof**2)
         return np.asarray(grams)
 
     def _gram(self, block: Block, curvature: Array, floor: float | None, frame: Frame) -> Array:
@@ -280,13 +353,14 @@ class RowSums:
     ) -> Array:
         """As `Sums` says; `mean` as of `shared_gram`."""
         n_dof = frame.n_dof
-        mean = self._mean(coef, intercept) if mean is None else mean
+        of_samples = self._for_grams()
+        mean = self._mean(coef, intercept, frame) if mean is None else mean
         floor = None if mean is None else mean.sum()
         n_free = (self.n_outputs - 1) * n_dof
 
         def run_hessian(run: list[Block]) -> tuple[Array, Array]:
             diagonal, products = np.zeros((n_free, n_dof)), np.zeros((n_free, n_free))
-            for block, proba in self._proba(run, coef, intercept):
+            for block, proba in self._proba(of_samples, run, coef, intercept):
                 weights = self.weights[block.rows]
                 kept, weights = essential(curvature_of_softmax(proba), weights, floor)
                 rows = standardized(block.X, kept, frame)
@@ -297,7 +371,7 @@ class RowSums:
                 products += mixed @ mixed.T
             return diagonal, products
 
-        diagonal, products = self.rows.sum(run_hessian, size=n_free**2)
+        diagonal, products = of_samples.sum(run_hessian, size=n_free**2)
         np.negative(products, out=products)
         for k, gram in enumerate(diagonal.reshape(-1, n_dof, n_dof)):
             of_class = slice(k * n_dof, (k + 1) * n_dof)
@@ -313,7 +387,8 @@ class RowSums:
         mean: Array | None = None,
     ) -> Array:
         """As `Sums` says; `mean` as of `shared_gram`."""
-        mean = self._mean(coef, intercept) if mean is None else mean
+        of_samples = self._for_grams()
+        mean = self._mean(coef, intercept, frame) if mean is None else mean
         floor = None if mean is None else mean.sum()
         ends = np.cumsum([len(of_class) for of_class in dofs])
         places = [slice(end - len(of_class), end) for end, of_class in zip(ends, dofs, strict=True)]
@@ -321,7 +396,7 @@ class RowSums:
 
         def run_hessian(run: list[Block]) -> tuple[Array]:
             hessian = np.zeros((n_free, n_free))
-            for block, proba in self._proba(run, coef, intercept):
+            for block, proba in self._proba(of_samples, run, coef, intercept):
                 weights = self.weights[block.rows]
                 kept, weights = essential(curvature_of_softmax(proba), weights, floor)
                 rows = standardized(block.X, kept, frame)
@@ -334,34 +409,40 @@ class RowSums:
                 hessian -= mixed @ mixed.T
             return (hessian,)
 
-        (hessian,) = self.rows.sum(run_hessian, size=n_free**2)
+        (hessian,) = of_samples.sum(run_hessian, size=n_free**2)
         return np.asarray(hessian)
 
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """As `Sums` says."""
         n_features, center = self.n_features, frame.center
+        is_full = self._is_full() if self.is_sparse else None
 
         def run_squares(run: list[Block]) -> tuple[Array]:
             squares = np.zeros((self.n_outputs, frame.n_dof))
-            for block, proba in self._proba(run, coef, intercept):
+            for block, proba in self._proba(self.rows, run, coef, intercept):
                 curvature = proba * (1.0 - proba) * self.weights[block.rows]
                 sums = curvature.sum(axis=1, keepdims=True)
                 if self.is_sparse:
-                    X = block.X.astype(np.float64, copy=False)
-                    centered = (
-                        curvature @ X.multiply(X).tocsr()
-                        - 2.0 * center * (curvature @ block.X)
-                        + center**2 * sums
-                    )
+                    stored = block.X.astype(np.float64)
+                    stored.data[:] = 1.0
+                    of_zeros = np.maximum(sums - curvature @ stored, 0.0)
+                    of_zeros[:, is_full] = 0.0  # and not what rounding leaves
+                    stored.data[:] = (block.X.data - center[stored.indices]) ** 2
+                    centered = curvature @ stored + of_zeros * center**2
                 else:
                     centered = curvature @ (block.X - center) ** 2
-                squares[:, :n_features] += np.maximum(centered, 0.0)
+                squares[:, :n_features] += centered
                 squares[:, n_features:] += sums
             return (squares,)
 
         (squares,) = self.rows.sum(run_squares)
         squares[:, :n_features] *= frame.inverse_scale**2
         return np.asarray(squares)
+
+    def _is_full(self) -> Array:
+        """Which columns (n_features,) of CSR have no zero that is not stored."""
+        counts = np.bincount(self.rows.X.indices, minlength=self.n_features)
+        return np.asarray(counts == self.n_samples)
 
     def gram_times(self, vector: Array, frame: Frame) -> Array:
         """As `Sums` says."""

@@ -16,7 +16,6 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import sparse
-from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from skl_softmax._on_disk import OnDisk
 from skl_softmax._threads import Workers
@@ -41,7 +40,7 @@ class Block(NamedTuple):
     """Some consecutive rows."""
 
     rows: slice
-    X: Matrix  # (rows, n_features), a view; None of rows on disk, until they are read
+    X: Matrix  # (rows, n_features), a view; None of rows that are made when they are read
 
 
 class Rows:
@@ -55,18 +54,31 @@ class Rows:
     workers : Workers
     dtype : dtype, default=None
         What is computed in, at least; None: X's.
+    origin : ndarray of shape (n_features,), default=None
+        What is subtracted from every row: blocks are dense then. None: nothing.
+    dense : bool, default=False
+        Whether blocks of CSR are made dense, one at a time.
     """
 
     def __init__(
-        self, X: Matrix, n_outputs: int, workers: Workers, *, dtype: DTypeLike | None = None
+        self,
+        X: Matrix,
+        n_outputs: int,
+        workers: Workers,
+        *,
+        dtype: DTypeLike | None = None,
+        origin: Array | None = None,
+        dense: bool = False,
     ) -> None:
-        self.X, self.n_outputs = X, n_outputs
+        self.X, self.n_outputs, self._origin = X, n_outputs, origin
         self.n_samples, self.n_features = X.shape
-        self.is_sparse, self.is_on_disk = sparse.issparse(X), isinstance(X, OnDisk)
+        self.is_on_disk = isinstance(X, OnDisk)
+        self.is_sparse = sparse.issparse(X) and not dense and origin is None
+        self._is_made = dense or origin is not None
         self.dtype = np.dtype(dtype or X.dtype)
         self.n_passes = 0  # over all rows
         self._workers = workers
-        n_entries = X.nnz if self.is_sparse else X.size
+        n_entries = X.nnz if self.is_sparse else self.n_samples * self.n_features
         # A run's sums have n_outputs * n_features entries of their own: on sparse data, short
         # runs would spend their time adding those up.
         n_runs = n_entries // max(RUN_OPERATIONS // n_outputs, 8 * self.n_features)
@@ -85,19 +97,36 @@ class Rows:
 
     def take(self, chosen: Array) -> Rows:
         """Return a copy of the chosen rows."""
-        return Rows(self.X[chosen], self.n_outputs, self._workers, dtype=self.dtype)
+        return self._over(self.X[chosen], self._origin)
+
+    def dense(self, chosen: Array) -> Array:
+        """Return a copy of the chosen rows in float64, whatever X is."""
+        X = self.X[chosen]
+        X = np.asarray(X.toarray() if sparse.issparse(X) else X, np.float64)
+        return X if self._origin is None else X - self._origin
+
+    def _over(self, X: Matrix, origin: Array | None) -> Rows:
+        """The same over another matrix."""
+        dense = self._is_made
+        return Rows(X, self.n_outputs, self._workers, dtype=self.dtype, origin=origin, dense=dense)
+
+    def made_dense(self, origin: Array | None = None) -> Rows:
+        """The same rows in dense blocks, less an origin (n_features,) if one is given."""
+        return Rows(
+            self.X, self.n_outputs, self._workers, dtype=self.dtype, origin=origin, dense=True
+        )
 
     def columns(self, chosen: Array) -> Rows:
         """Return a copy of the chosen columns, (n_features,) of bool; dense, if it is small."""
         chosen = np.flatnonzero(chosen)
-        if self.is_sparse:
+        if sparse.issparse(self.X):
             X = self.X[:, chosen]
             n_bytes = self.n_samples * len(chosen) * X.dtype.itemsize
             if n_bytes <= max(FEW_BYTES, 4 * X.data.nbytes):
                 X = X.toarray()
         else:
             X = self.X.take(chosen, axis=1)  # an index would leave the copy in F order
-        return Rows(X, self.n_outputs, self._workers, dtype=self.dtype)
+        return self._over(X, None if self._origin is None else self._origin[chosen])
 
     def _cut(self, block_rows: int, run_rows: int) -> list[list[Block]]:
         """Cut the rows into runs of blocks: on disk, also where a chunk of what is stored ends."""
@@ -107,7 +136,7 @@ class Rows:
             run_rows = chunk_rows * -(-run_rows // chunk_rows)
         return [
             [
-                Block(slice(i, end), None if self.is_on_disk else self._view(i, end))
+                Block(slice(i, end), None if self._is_read else self._view(i, end))
                 for chunk in range(start, stop, chunk_rows)
                 for i in range(chunk, min(chunk + chunk_rows, stop), block_rows)
                 for end in [min(i + block_rows, chunk + chunk_rows, stop)]
@@ -116,11 +145,25 @@ class Rows:
             for stop in [min(start + run_rows, self.n_samples)]
         ]
 
+    @property
+    def _is_read(self) -> bool:
+        """Whether a block's rows are made anew whenever they are read."""
+        return self.is_on_disk or self._is_made
+
     def read(self, run: list[Block]) -> Iterator[Block]:
-        """Yield the blocks of a run; on disk, those of one chunk of what is stored at a time."""
-        if not self.is_on_disk:
+        """Yield the blocks of a run, with their rows."""
+        if not self._is_read:
             yield from run
             return
+        for block in self._read_from_disk(run) if self.is_on_disk else run:
+            X = self._view(block.rows.start, block.rows.stop) if block.X is None else block.X
+            X = X.toarray() if sparse.issparse(X) else X
+            if self._origin is not None:
+                X = np.subtract(X, self._origin, dtype=self.dtype)
+            yield block._replace(X=X)
+
+    def _read_from_disk(self, run: list[Block]) -> Iterator[Block]:
+        """Yield the blocks of one chunk of what is stored after another."""
         for _, group in groupby(run, lambda block: block.rows.start // self.X.chunk_rows):
             blocks = list(group)
             first = blocks[0].rows.start
@@ -149,7 +192,7 @@ class Rows:
 
     def _view(self, start: int, stop: int) -> Matrix:
         """Rows start to stop; SciPy's own slicing of CSR would copy them."""
-        if not self.is_sparse:
+        if not sparse.issparse(self.X):
             return self.X[start:stop]
         first, last = self.X.indptr[start], self.X.indptr[stop]
         view = type(self.X)((stop - start, self.n_features), dtype=self.X.dtype)
@@ -217,7 +260,7 @@ class Rows:
     ) -> Moments:
         """Weighted means of the columns, (n_features,), and their variances or covariances.
 
-        Blocks are merged by Chan's rule; dense ones from values that have a row of the data
+        Blocks are merged by Chan's rule, and made from values that have a row of the data
         subtracted: offsets of any size cancel exactly, so a constant column's variance is zero
         and not a rounding error.
 
@@ -237,10 +280,10 @@ class Rows:
         The American Statistician 37, 1983. https://doi.org/10.1080/00031305.1983.10483115
         """
         n_features = self.n_features
-        origin = np.zeros(n_features)
-        if not self.is_sparse:
-            first = _first_positive(weights)
-            origin += self.X[first : first + 1][0]
+        first = self.X[(start := _first_positive(weights)) : start + 1]
+        origin = np.array(first.toarray() if sparse.issparse(first) else first, np.float64)[0]
+        if self._origin is not None:
+            origin -= self._origin
 
         def block_moments(block: Block) -> Moments:
             weight = weights[block.rows]
@@ -248,9 +291,7 @@ class Rows:
             if total == 0.0:  # nothing, unless it is not finite
                 return nothing._replace(mean=0.0 * np.asarray(block.X.sum(axis=0)).ravel())
             if self.is_sparse:
-                X = block.X.astype(np.float64, copy=False)
-                mean, variance = mean_variance_axis(X, axis=0, weights=np.array(weight))
-                return Moments(total, mean, total * variance)
+                return _sparse_moments(block.X, np.ascontiguousarray(weight), origin)
             if of_block is not None:
                 return Moments(*of_block(block.X, weight, origin))
             order: Literal["C", "K"] = "C" if n_features < SHORT_ROW else "K"
@@ -270,6 +311,29 @@ class Rows:
             size=scatter.size,
         )
         return Moments(merged.total, origin + merged.mean, merged.scatter)
+
+
+def _sparse_moments(X: Matrix, weights: Array, origin: Array) -> Moments:
+    """The moments of CSR rows (rows, n_features), their means less an origin (n_features,).
+
+    Zeros that are not stored weigh what the stored numbers of their column leave: exactly nothing
+    where a column is full, so that a full column's offset cancels as it does in dense rows.
+    """
+    n_features = X.shape[1]
+    total = float(weights.sum())
+    of_entries = np.repeat(weights, np.diff(X.indptr))
+    columns, deviations = X.indices, X.data - origin[X.indices]
+
+    def sums(values: Array) -> Array:
+        return np.bincount(columns, values, n_features)
+
+    is_full = np.bincount(columns[of_entries > 0.0], minlength=n_features) == np.count_nonzero(
+        weights
+    )
+    of_zeros = np.where(is_full, 0.0, np.maximum(total - sums(of_entries), 0.0))
+    mean = (sums(of_entries * deviations) - of_zeros * origin) / total
+    scatter = sums(of_entries * (deviations - mean[columns]) ** 2)
+    return Moments(total, mean, scatter + of_zeros * (origin + mean) ** 2)
 
 
 def _first_positive(weights: Array) -> int:

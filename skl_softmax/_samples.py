@@ -10,19 +10,27 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from skl_softmax._array_api import OnDevice
+from skl_softmax._arrays import to_numpy
 from skl_softmax._compat import is_on_device
 from skl_softmax._given import Given, Samples
 from skl_softmax._labels import check_proba, encode_known_labels, encode_labels, is_flat, plain
-from skl_softmax._on_device import encode_device_labels, open_on_device, to_numpy
+from skl_softmax._on_device import encode_device_labels, open_on_device
 from skl_softmax._on_disk import OnDisk, derived, is_on_disk, parts_of
 from skl_softmax._out_of_core import open_matrix, read_known, read_samples
 from skl_softmax._rows import Array, Matrix
-from skl_softmax._validation import check_columns, refuse_dask
+from skl_softmax._validation import (
+    check_columns,
+    check_finite,
+    dense_if_small,
+    one_entry_per_cell,
+    refuse_dask,
+)
 from skl_softmax._weights import check_sample_weight, class_factors, total_of, totals_of
 
 X_OPTIONS: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
@@ -68,6 +76,9 @@ def _check_in_memory(estimator: Any, given: Given, *, all_finite: bool) -> tuple
             X, y = validate_data(estimator, given.X, y=y, **options)
     except OverflowError as error:
         raise ValueError(f"Input X holds numbers out of the range of float64: {error}.") from error
+    if sparse.issparse(X) and not all_finite:  # an X of another type may have become CSR
+        check_finite(X, estimator)
+    X = dense_if_small(one_entry_per_cell(X))
     if given.is_proba:
         classes, y = check_proba(y, X, given.classes, "P")
     else:
@@ -166,7 +177,9 @@ def known_matrix(estimator: Any, X: Any, *, all_finite: bool) -> Matrix:
         return open_matrix(estimator, X, reset=False)
     if is_on_device(X):
         return open_on_device(estimator, X, reset=False, all_finite=all_finite)
-    return validate_data(estimator, X, reset=False, **X_OPTIONS, ensure_all_finite=all_finite)
+    return one_entry_per_cell(
+        validate_data(estimator, X, reset=False, **X_OPTIONS, ensure_all_finite=all_finite)
+    )
 
 
 def _weigh(samples: Samples, factors: Array, name: str) -> Samples:

@@ -16,6 +16,8 @@ import numpy as np
 from skl_softmax._rows import Array, Moments
 
 MANY_SAMPLES = 2**22
+NO_FLOOR = -1.0  # a mean curvature so low that no row is left out
+FEW_ROWS = 63  # enough to tell a column's middle half
 
 
 class Frame(NamedTuple):
@@ -26,11 +28,14 @@ class Frame(NamedTuple):
     center, inverse_scale : ndarray (n_features,)
     fit_intercept : bool
         Whether x~ ends with a one.
+    has_outliers : bool
+        Whether some numbers of x~ are giants: then rows of hardly any curvature matter too.
     """
 
     center: Array
     inverse_scale: Array
     fit_intercept: bool
+    has_outliers: bool = False
 
     @property
     def n_dof(self) -> int:
@@ -50,7 +55,9 @@ class Sums(Protocol):
     dtype : dtype
         What is computed in.
     is_sparse : bool
-        Whether X is: then no products of features are to be had.
+        Whether X is: then products of features take rows to be made dense, a few at a time.
+    density : float
+        The share of X's entries that take time in a pass: 1 if X is dense.
     may_copy : bool
         Whether some of X's columns may be copied.
     n_passes : int
@@ -65,7 +72,16 @@ class Sums(Protocol):
     may_copy: bool
 
     @property
+    def density(self) -> float: ...
+
+    @property
     def n_passes(self) -> int: ...
+
+    def class_weights(self) -> Array:
+        """The sums of s, and of s², over the samples of each class, (2, n_classes).
+
+        A sample with probabilities of several classes counts for each by its probability.
+        """
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """The mean cross-entropy, and its gradients: as coef, and as intercept."""
@@ -75,6 +91,9 @@ class Sums(Protocol):
 
     def moments(self, together: bool) -> Moments:
         """The columns' means, and variances or (if together) covariances, under s."""
+
+    def few_rows(self) -> Array | None:
+        """A few rows at equal distances, (rows, n_features) of float64; None of sparse X."""
 
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """The sums of s p (1 - p) x~², (n_outputs, n_dof): the Hessian's diagonal."""
@@ -109,8 +128,15 @@ class Sums(Protocol):
         Samples of weight zero aside.
         """
 
-    def largest_logit(self, coef: Array, intercept: Array) -> float:
-        """The largest logit in absolute value."""
+    def least_sure(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array]:
+        """The samples whose own class leads by least, or trails by most, and their classes.
+
+        Rows (samples, n_features) of float64, and which classes they have, (samples, n_classes) of
+        bool. Samples of weight zero aside.
+        """
+
+    def largest_difference(self, coef: Array, intercept: Array) -> float:
+        """The largest difference between two logits of a sample; of one, to zero."""
 
     def sample(self, n_samples: int) -> Self:
         """The same over a random sample, always the same one, copied."""
@@ -130,3 +156,13 @@ def choose(n_samples: int, n_chosen: int) -> Array:
     chosen = rng.choice(n_samples, n_chosen, replace=False)
     chosen.sort()
     return chosen
+
+
+def at_equal_distances(n_samples: int) -> Array:
+    """The indices of a few of the samples."""
+    return np.arange(n_samples // (2 * FEW_ROWS), n_samples, max(1, -(-n_samples // FEW_ROWS)))
+
+
+def of_all_classes(numbers: Array, total: float) -> Array:
+    """Numbers that sum to the total, (n_classes,), from (n_outputs,): two classes have one."""
+    return np.array([total - numbers[0], numbers[0]]) if len(numbers) == 1 else numbers

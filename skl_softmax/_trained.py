@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skl_softmax._arrays import to_numpy
 from skl_softmax._model import SoftmaxModel, dense, row_per_class
-from skl_softmax._on_device import on_host, to_numpy
+from skl_softmax._on_device import on_host
 from skl_softmax._rows import Array
 
 

@@ -11,9 +11,12 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import assert_all_finite, check_random_state
 
 from skl_softmax._rows import Array
+
+FEW_COLUMNS, FEW_BYTES = 2**10, 2**25  # of CSR that is fitted as an array: 32 MB
 
 
 def check_parameters(estimator: Any) -> None:
@@ -146,6 +149,38 @@ def _is_numeric(X: Any, column: int, dtype: Any) -> bool:
     return dtype.kind in "biuf"
 
 
+def one_entry_per_cell(X: Any) -> Any:
+    """CSR in which no cell has several entries: their sums, in a copy; anything else as it is.
+
+    SciPy allows several entries for a cell, whose sum is its value. Squares and means of entries
+    are not those of cells.
+    """
+    if not sparse.issparse(X):
+        return X
+    # What SciPy remembers of the caller's matrix may be out of date; the view looks for itself.
+    view = type(X)((X.data, X.indices, X.indptr), shape=X.shape)
+    if view.has_canonical_format:
+        return X
+    ordered = view.copy()
+    ordered.sum_duplicates()
+    return ordered
+
+
+def dense_if_small(X: Any) -> Any:
+    """CSR as an array if that is small: then each curvature model is to be had, and is exact."""
+    return X.toarray() if sparse.issparse(X) and is_small(X.shape, X.nnz, X.dtype) else X
+
+
+def is_small(shape: tuple[int, int], n_stored: int, dtype: np.dtype) -> bool:
+    """Whether CSR takes hardly more memory as an array, or has few columns and not very many rows.
+
+    n_stored : how many entries are stored
+    """
+    n_bytes = shape[0] * shape[1] * dtype.itemsize
+    has_few_columns = shape[1] <= FEW_COLUMNS and n_bytes <= FEW_BYTES
+    return has_few_columns or n_bytes <= 2 * n_stored * (dtype.itemsize + 4)
+
+
 def check_measured(X: Any, scale: Array, estimator: Any) -> None:
     """Refuse features for which there is no scale, (n_features,).
 
@@ -153,7 +188,7 @@ def check_measured(X: Any, scale: Array, estimator: Any) -> None:
     """
     (unusable,) = np.nonzero(np.isnan(scale))
     if len(unusable):
-        _check_finite(X, estimator)
+        check_finite(X, estimator)
         raise ValueError(
             f"Input X contains values too large to be squared, in column {unusable[0]}:"
             " up to about 1e150 is allowed. Divide such columns by a constant."
@@ -168,12 +203,13 @@ def checked_at_start(states: Iterator[Any], X: Any, estimator: Any) -> Iterator[
     first = next(states)
     size = np.abs(first.gradient).max() if first.size is None else first.size
     if not (np.isfinite(first.loss) and np.isfinite(size)):
-        _check_finite(X, estimator)
+        check_finite(X, estimator)
     yield first
     yield from states
 
 
-def _check_finite(X: Any, estimator: Any) -> None:
+def check_finite(X: Any, estimator: Any) -> None:
+    """Raise a ValueError if a number of X is not finite."""
     names = {"estimator_name": type(estimator).__name__, "input_name": "X"}
     if hasattr(X, "assert_finite"):  # it is no array of NumPy's
         X.assert_finite(**names)

@@ -175,7 +175,10 @@ BAD_INPUTS = [
             ([], "inconsistent numbers of samples: [150, 0]"),
             (np.repeat(y, 2), "inconsistent numbers of samples: [150, 300]"),
             (changed(y, 0, np.inf), "Input y contains infinity"),
-            (np.where(y == 0, np.datetime64("NaT", "D"), np.datetime64("2020-01-01")), "contains NaN"),
+            (
+                np.where(y == 0, np.datetime64("NaT", "D"), np.datetime64("2020-01-01")),
+                "contains NaN",
+            ),
             (np.ma.masked_equal(y, 1), "Input y contains NaN"),
             (np.linspace(0, 1, 150), "Unknown label type: continuous"),
             (y + 0.5, "Unknown label type: continuous"),

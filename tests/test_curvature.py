@@ -113,7 +113,11 @@ def test_without_curvature_the_model_is_plain_descent():
     [
         (np.eye(40, 4), 2, [True]),  # the one row's model is exact
         (np.eye(40, 4), 3, [False, False, True]),  # for all classes, for each, the Hessian
-        (sparse.eye_array(40, 4, format="csr"), 3, [False]),  # the diagonal
+        (
+            sparse.eye_array(40, 4, format="csr"),
+            3,
+            [False, False, False, True],
+        ),  # the diagonal first
     ],
 )
 def test_kinds(X, n_classes, expected):

@@ -37,6 +37,9 @@ class Quadratic:
         gradient = difference @ self.A
         return 1.0 + float(np.vdot(difference, gradient)) / 2, gradient
 
+    def largest_difference(self, params):
+        return 0.0  # its curvature is the same everywhere
+
 
 class Counting:
     """Counts the evaluations of another objective, and of a curvature model that is no help."""
@@ -47,6 +50,9 @@ class Counting:
     def value_and_gradient(self, params):
         self.n_passes += 1
         return self.objective.value_and_gradient(params)
+
+    def largest_difference(self, params):
+        return self.objective.largest_difference(params)
 
     def measure(self, _):
         self.n_passes += 1

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from skl_softmax import SoftmaxGDClassifier, _l1_curvature, _rows
 from skl_softmax._descent import State, start
 from skl_softmax._l1_curvature import FreeModel, l1_curvature_kinds
-from skl_softmax._l1_descent import _to_minimum, l1_descent, take_orthant_step
+from skl_softmax._l1_descent import OrthantSteps, _to_minimum, l1_descent
 from skl_softmax._l1_objective import L1Objective, pseudo_gradient
 from skl_softmax._problem import RawProblem, StandardizedProblem, Task
 from skl_softmax._rows import Rows
@@ -481,7 +481,9 @@ def test_a_step_stays_in_its_orthant(objective, rng):
     state = start(objective, params)
     kind = l1_curvature_kinds(objective)[-1]
     state = State(0, params, state.loss, state.gradient, 1, model=kind.measure(params))
-    after = take_orthant_step(objective, state, [])
+    steps, state_there = OrthantSteps(), state
+    direction, _ = steps.direction(objective, state_there, [])
+    after = steps.search(objective, state_there, direction)
     assert after.loss < state.loss
     assert after.iteration == 1
     slope = pseudo_gradient(params, state.gradient, objective.l1)
@@ -497,7 +499,9 @@ def test_the_intercept_may_change_its_sign(objective):
     params[:, -1] = 1e-3 * np.sign(gradient[:, -1])
     state = start(objective, params)
     (kind,) = l1_curvature_kinds(objective)[-1:]
-    after = take_orthant_step(objective, state._replace(model=kind.measure(params)), [])
+    steps, state_there = OrthantSteps(), state._replace(model=kind.measure(params))
+    direction, _ = steps.direction(objective, state_there, [])
+    after = steps.search(objective, state_there, direction)
     if objective.shape[0] == 1:
         np.testing.assert_array_equal(np.sign(after.params[:, -1]), -np.sign(state.gradient[:, -1]))
     else:

@@ -36,9 +36,9 @@ def passes(model, least, excess=1e-6):
 @pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
 def test_it_saves_passes_and_changes_no_minimum(n_classes, layout, monkeypatch):
     X, y = many(n_classes=n_classes)
-    model = SoftmaxGDClassifier(tol=1e-7).fit(layout(X), y)
+    model = SoftmaxGDClassifier(tol=1e-14).fit(layout(X), y)
     monkeypatch.setattr(_plan, "head_start", None)
-    plain = SoftmaxGDClassifier(tol=1e-7).fit(layout(X), y)
+    plain = SoftmaxGDClassifier(tol=1e-14).fit(layout(X), y)
     assert passes(model, plain.loss_) < passes(plain, plain.loss_)
     exact = LogisticRegression(C=1.0 / (1e-4 * len(y)), solver="newton-cholesky", tol=1e-12)
     np.testing.assert_allclose(
@@ -58,7 +58,7 @@ def test_it_leads_as_near_as_statistics_say():
     objective = objective_of(X, y)
     state = head_start(objective, np.zeros(objective.shape))
     loss, _ = objective.value_and_gradient(state.params)
-    least = SoftmaxGDClassifier(tol=1e-7).fit(X, y).loss_
+    least = SoftmaxGDClassifier(tol=1e-14).fit(X, y).loss_
     n_free = (3 - 1) * (8 + 1)  # of three rows of parameters, two
     assert 0.2 * n_free < 2 * (len(y) // 16) * (loss - least) < 5.0 * n_free
 
@@ -114,7 +114,7 @@ def test_earlier_weights_are_a_start_of_their_own(monkeypatch):
     X, y = many()
     model = SoftmaxGDClassifier(warm_start=True).fit(X, y)
     monkeypatch.setattr(_plan, "head_start", pytest.fail)
-    assert model.set_params(tol=1e-6).fit(X, y).converged_
+    assert model.set_params(tol=1e-12).fit(X, y).converged_
 
 
 def test_equal_bits_for_any_number_of_threads(monkeypatch):

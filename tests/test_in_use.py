@@ -163,9 +163,9 @@ def test_saved_and_loaded(iris, dump):
 )
 def test_inputs_that_mean_the_same(iris, convert):
     X, y = np.rint(iris[0]), iris[1]
-    expected = SoftmaxGDClassifier(tol=1e-9).fit(X, y)
+    expected = SoftmaxGDClassifier(tol=1e-18).fit(X, y)
     for labels in (y, list(y), pd.Series(y, index=np.arange(150) + 7), pl.Series(y)):
-        model = SoftmaxGDClassifier(tol=1e-9).fit(convert(X), labels, pd.Series(np.ones(150)))
+        model = SoftmaxGDClassifier(tol=1e-18).fit(convert(X), labels, pd.Series(np.ones(150)))
         np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-6)
         np.testing.assert_array_equal(model.predict(convert(X)), expected.predict(X))
 

@@ -30,7 +30,7 @@ def overlapping(draw):
 
 
 def fit(X, y, sample_weight=None, **params):
-    return SoftmaxGDClassifier(**{"tol": 1e-10, **params}).fit(X, y, sample_weight)
+    return SoftmaxGDClassifier(**{"tol": 1e-20, **params}).fit(X, y, sample_weight)
 
 
 @given(overlapping(), st.data())
@@ -83,7 +83,7 @@ def test_weights_are_repetition(problem, learning_rate, balanced, is_sparse):
         "learning_rate": learning_rate,
         "class_weight": "balanced" if balanced else None,
         "max_iter": 20,
-        "tol": 1e-6 if learning_rate == "auto" else 0,
+        "tol": 1e-12 if learning_rate == "auto" else 0,
     }
     if is_sparse:
         X, X_repeated = sparse.csr_array(X), sparse.csr_array(X_repeated)

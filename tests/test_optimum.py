@@ -54,7 +54,7 @@ def assert_same_optimum(
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")  # at 1e-12 it often meets its precision first
         peer.fit(X, y, sample_weight)
-    model = SoftmaxGDClassifier(alpha=alpha, class_weight=class_weight, **{"tol": 1e-9, **ours})
+    model = SoftmaxGDClassifier(alpha=alpha, class_weight=class_weight, **{"tol": 1e-18, **ours})
     model.fit(X, y, sample_weight)
     assert model.converged_
     np.testing.assert_allclose(model.predict_proba(X), peer.predict_proba(X), atol=proba)
@@ -105,15 +105,15 @@ def test_sparse(layout, n_classes, rng):
     X = sparse.random(400, 60, density=0.1, random_state=0, format="csr") * 10
     y = rng.integers(n_classes, size=400)
     model = assert_same_optimum(layout(X), y, 1e-3, solver="newton-cg")
-    dense = SoftmaxGDClassifier(alpha=1e-3, tol=1e-9).fit(X.toarray(), y)
+    dense = SoftmaxGDClassifier(alpha=1e-3, tol=1e-18).fit(X.toarray(), y)
     np.testing.assert_allclose(model.coef_, dense.coef_, atol=1e-6)
 
 
 @raw_data
 def test_float32(load):
     X, y = load(return_X_y=True)
-    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-6).fit(X.astype(np.float32), y)
-    exact = SoftmaxGDClassifier(alpha=1e-2, tol=1e-9).fit(X, y)
+    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-12).fit(X.astype(np.float32), y)
+    exact = SoftmaxGDClassifier(alpha=1e-2, tol=1e-18).fit(X, y)
     assert model.coef_.dtype == model.intercept_.dtype == np.float32
     proba = model.predict_proba(X.astype(np.float32))
     assert proba.dtype == np.float32
@@ -151,7 +151,7 @@ def test_penalties_powers_of_ten_apart(n_samples, n_features, layout, extremes, 
     scale = np.ones(n_features)
     scale[:2] = extremes
     X, y = rng.normal(size=(n_samples, n_features)), np.arange(n_samples) % 3
-    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-9).fit(layout(X * scale), y)
+    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-18).fit(layout(X * scale), y)
     residuals = model.predict_proba(layout(X * scale)) - np.eye(3)[y]
     slopes = residuals.T @ X / n_samples  # of the loss, for the columns before they were scaled
     np.testing.assert_allclose(slopes, -1e-2 * model.coef_ / scale, atol=2e-9)
@@ -169,9 +169,9 @@ def test_collinear_and_constant_columns(rng):
 def test_collinear_columns_without_a_penalty(rng):
     """No unique coefficients, but unique probabilities."""
     X, y = make_blobs(n_samples=300, cluster_std=5.0, random_state=0)
-    full_rank = SoftmaxGDClassifier(alpha=0, tol=1e-10).fit(X, y)
+    full_rank = SoftmaxGDClassifier(alpha=0, tol=1e-20).fit(X, y)
     X2 = np.column_stack([X, X @ rng.normal(size=(2, 3)), np.ones(300)])
-    collinear = SoftmaxGDClassifier(alpha=0, tol=1e-10).fit(X2, y)
+    collinear = SoftmaxGDClassifier(alpha=0, tol=1e-20).fit(X2, y)
     np.testing.assert_allclose(collinear.predict_proba(X2), full_rank.predict_proba(X), atol=1e-8)
 
 
@@ -189,8 +189,8 @@ def test_constant_columns_of_sparse_data(rng):
     X = sparse.random(200, 20, density=0.2, random_state=0, format="csr")
     X = sparse.hstack([X, np.full((200, 1), 0.1), np.full((200, 1), 1e6)], format="csr")
     y = rng.integers(3, size=200)
-    model = SoftmaxGDClassifier(alpha=1e-3, tol=1e-9).fit(X, y)
-    without = SoftmaxGDClassifier(alpha=1e-3, tol=1e-9).fit(X[:, :20], y)
+    model = SoftmaxGDClassifier(alpha=1e-3, tol=1e-18).fit(X, y)
+    without = SoftmaxGDClassifier(alpha=1e-3, tol=1e-18).fit(X[:, :20], y)
     assert model.n_iter_ <= without.n_iter_ + 1
     np.testing.assert_allclose(model.coef_[:, :20], without.coef_, atol=1e-7)
     # The gradient is rounded where the intercept's, times 1e6, is taken off it; over alpha.
@@ -201,9 +201,9 @@ def test_constant_columns_of_sparse_data(rng):
 def test_constant_columns_are_inert(dtype, value):
     X, y = load_iris(return_X_y=True)
     X = X.astype(dtype)
-    without = SoftmaxGDClassifier(alpha=1e-2, tol=1e-5).fit(X, y)
+    without = SoftmaxGDClassifier(alpha=1e-2, tol=1e-10).fit(X, y)
     X5 = np.column_stack([X, np.full(150, value, dtype)])
-    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-5).fit(X5, y)
+    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-10).fit(X5, y)
     np.testing.assert_array_equal(model.coef_[:, 4], 0.0)
     np.testing.assert_allclose(model.coef_[:, :4], without.coef_, atol=1e-4)
     assert model.stop_reason_ == "tol"
@@ -227,8 +227,8 @@ def test_a_spread_of_a_few_roundings_is_a_feature(dtype, offset, step, rng):
 
 def test_constant_columns_of_wide_data_are_inert(rng):
     X, y = rng.normal(size=(30, 400)), np.arange(30) % 3
-    without = SoftmaxGDClassifier(alpha=1e-2, tol=1e-8).fit(X, y)
-    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-8).fit(
+    without = SoftmaxGDClassifier(alpha=1e-2, tol=1e-16).fit(X, y)
+    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-16).fit(
         np.column_stack([X, np.full(30, 1e15 / 3)]), y
     )
     np.testing.assert_allclose(model.coef_[:, :-1], without.coef_, atol=1e-8)
@@ -276,7 +276,7 @@ def test_a_single_point_with_many_features():
 
 def test_a_constant_step_ends_at_the_same_optimum(lab):
     X, y = lab
-    model = assert_same_optimum(X, y, 1e-2, learning_rate=0.9, max_iter=5000, tol=1e-8)
+    model = assert_same_optimum(X, y, 1e-2, learning_rate=0.9, max_iter=5000, tol=1e-16)
     assert model.n_iter_ < 5000
 
 
@@ -285,7 +285,7 @@ def test_many_classes(rng):
     n_classes = 1000
     X = rng.normal(size=(3000, 4))
     y = np.arange(3000) % n_classes
-    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-8).fit(X, y)
+    model = SoftmaxGDClassifier(alpha=1e-2, tol=1e-16).fit(X, y)
     assert model.converged_
     residuals = model.predict_proba(X) - np.eye(n_classes)[y]
     np.testing.assert_allclose(residuals.sum(axis=0) / 3000, 0.0, atol=1e-8)

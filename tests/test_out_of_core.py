@@ -217,7 +217,7 @@ def test_a_validation_set(problem):
     weights = np.arange(1.0, N + 1)
     parts = slice(0, 2000), slice(2000, None)
     (X_fit, y_fit), (X_val, y_val) = ((X[part], y[part]) for part in parts)
-    params = {"early_stopping": True, "n_iter_no_change": 3, "tol": 1e-8}
+    params = {"early_stopping": True, "n_iter_no_change": 3, "tol": 1e-16}
     expected = SoftmaxGDClassifier(**params).fit(
         X_fit, y_fit, X_val=X_val, y_val=y_val, sample_weight_val=weights[parts[1]]
     )

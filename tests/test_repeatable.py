@@ -15,7 +15,7 @@ from skl_softmax import SoftmaxGDClassifier, _rows
 
 X, y = load_digits(return_X_y=True)
 PARAMS = [
-    {"alpha": 1e-3, "tol": 1e-6},
+    {"alpha": 1e-3, "tol": 1e-12},
     {"alpha": 1e-3, "learning_rate": 0.001, "max_iter": 20, "tol": 0},
     {"alpha": 1e-2, "l1_ratio": 0.7, "tol": 1e-6},
 ]
@@ -111,7 +111,7 @@ def test_column_order(n_classes):
 
 def test_order_of_samples_of_real_data():
     order = np.random.default_rng(0).permutation(len(y))
-    params = {"alpha": 1e-2, "tol": 1e-10}
+    params = {"alpha": 1e-2, "tol": 1e-20}
     expected = weights_of(X, y, **params)
     np.testing.assert_allclose(weights_of(X[order], y[order], **params), expected, atol=1e-9)
 

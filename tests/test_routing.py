@@ -50,7 +50,7 @@ def routing(request):
 def spy(routing):
     """A classifier that wants weights, when fitted and when scored."""
     Spy.fits.clear()
-    spy = Spy(alpha=0.01, tol=1e-8)
+    spy = Spy(alpha=0.01, tol=1e-16)
     if routing:
         spy.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
     return spy
@@ -66,7 +66,7 @@ def assert_weighted(n_fits=None):
 
 def by_class_weight(X):
     weights = dict(enumerate(TABLE))
-    return SoftmaxGDClassifier(alpha=0.01, tol=1e-8, class_weight=weights).fit(X, y)
+    return SoftmaxGDClassifier(alpha=0.01, tol=1e-16, class_weight=weights).fit(X, y)
 
 
 def assert_same(model, X=X):

@@ -118,8 +118,8 @@ def test_certain_rows_are_labels():
 
 def test_distillation_finds_the_teacher():
     """The probabilities of a softmax model are matched by no other weights."""
-    teacher = SoftmaxGDClassifier(alpha=0.01, tol=1e-9).fit(X, y)
-    student = SoftmaxGDClassifier(alpha=0, tol=1e-10).fit_proba(X, teacher.predict_proba(X))
+    teacher = SoftmaxGDClassifier(alpha=0.01, tol=1e-18).fit(X, y)
+    student = SoftmaxGDClassifier(alpha=0, tol=1e-20).fit_proba(X, teacher.predict_proba(X))
     np.testing.assert_allclose(student.coef_, teacher.coef_, atol=1e-6)
 
 

@@ -24,7 +24,7 @@ with warnings.catch_warnings():
     fits = {
         "learning_rate=0.0003": SoftmaxGDClassifier(learning_rate=0.0003, max_iter=300).fit(X, y),
         "learning_rate=0.001": SoftmaxGDClassifier(learning_rate=0.001, max_iter=300).fit(X, y),
-        '"auto"': SoftmaxGDClassifier(tol=1e-8).fit(X, y),
+        '"auto"': SoftmaxGDClassifier(tol=1e-16).fit(X, y),
     }
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 LossCurveDisplay.from_estimators(fits, ax=axes[0])

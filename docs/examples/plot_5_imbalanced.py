@@ -78,6 +78,6 @@ round(balanced_accuracy_score(y_test, moved), 3)
 # A sample of weight two counts as two samples:
 
 doubled = np.concatenate([X, X[y == 1]]), np.concatenate([y, y[y == 1]])
-weighted = SoftmaxGDClassifier(tol=1e-10).fit(X, y, sample_weight=1.0 + y)
-repeated = SoftmaxGDClassifier(tol=1e-10).fit(*doubled)
+weighted = SoftmaxGDClassifier(tol=1e-18).fit(X, y, sample_weight=1.0 + y)
+repeated = SoftmaxGDClassifier(tol=1e-18).fit(*doubled)
 bool(np.allclose(weighted.coef_, repeated.coef_, atol=1e-6))
