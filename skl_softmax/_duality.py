@@ -1,8 +1,7 @@
 r"""A certificate: how far a loss is above the minimum at most, by Fenchel duality.
 
 With :math:`t_i` the labels as probabilities, :math:`q_i` any probabilities in their place that have
-the same mean (the dual's constraint, since the intercept is free), and features of mean zero, no
-loss is below
+the same mean (the dual's constraint, since the intercept is free), no loss is below
 
 .. math::
 
@@ -36,21 +35,23 @@ TINY = 1e-300  # so that nothing divided by nothing is nothing
 
 
 class Certificate:
-    """Bounds what is left to gain, in the coordinates that give every feature mean zero.
+    """Bounds what is left to gain.
 
     Parameters
     ----------
     objective : SoftmaxObjective
-        In those coordinates. Without an intercept the means do not matter.
+    mean : ndarray (n_features,)
+        Of the features in the objective's coordinates. Without an intercept it does not matter.
     at_zero : ndarray (n_outputs, n_dof)
         Its gradient at zero params: it holds the classes' shares, and their sums of features.
     """
 
-    def __init__(self, objective: SoftmaxObjective, at_zero: Array) -> None:
-        self._objective = objective
+    def __init__(self, objective: SoftmaxObjective, at_zero: Array, mean: Array) -> None:
+        self._objective, self._mean = objective, mean
         n_features = objective.sums.n_features
         self._n_features = n_features
-        self._sums = -at_zero[:, :n_features]  # sum_i s_i t_i x_iᵀ
+        # sum_i s_i t_i x_iᵀ; at zero weights every probability is the same.
+        self._sums = mean / max(2, len(at_zero)) - at_zero[:, :n_features]
         shares = of_all_classes(_column(1.0 / max(2, len(at_zero)) - at_zero[:, n_features:]), 1.0)
         self._shares = np.maximum(shares, 0.0)
         penalty = objective.penalty[:n_features]
@@ -71,21 +72,25 @@ class Certificate:
             - \frac{\langle g, A + T \rangle}{\alpha} \Bigr)
             + \frac{\varepsilon^2 \lVert A + T \rVert^2}{2 \alpha}
 
-        where L is the loss without the penalty. Rounding is added, not left to chance.
+        where L is the loss without the penalty, and T is less :math:`c\,\mu^\top` for features of
+        mean :math:`\mu`. Rounding is added, not left to chance.
         """
         coef, g = params[:, : self._n_features], gradient[:, : self._n_features]
         noise = self._objective.precision * (1.0 + float(np.abs(coef).sum(axis=1).max()))
         gap = 0.5 * float(((np.abs(g) + noise) ** 2 * self._inverse).sum())
         if self._objective.fit_intercept:
             intercept, delta = params[:, self._n_features :], gradient[:, self._n_features :]
-            share, entropy = self._mixture(of_all_classes(_column(delta), 0.0), noise)
+            share, constant = self._mixture(of_all_classes(_column(delta), 0.0), noise)
+            entropy = float(xlogy(constant, constant).sum())
             penalized = self._objective.penalty[: self._n_features] * coef
             data_loss = loss - 0.5 * float(np.vdot(penalized, coef))
-            moved = g - penalized + self._sums
+            # Less c times the mean; of two classes the second's.
+            sums = self._sums - constant[-len(coef) :, np.newaxis] * self._mean
+            moved = g - penalized + sums
             first_order = (
                 data_loss
                 + entropy
-                + float(np.vdot(coef, self._sums))
+                + float(np.vdot(coef, sums))
                 - float((g * moved * self._inverse).sum())
             )
             gap += (1.0 - share) * float(np.vdot(delta, intercept)) + share * first_order
@@ -93,8 +98,8 @@ class Certificate:
             gap += noise * (float(np.abs(intercept).sum()) + abs(first_order))
         return gap + noise * (1.0 + abs(loss))
 
-    def _mixture(self, delta: Array, noise: float) -> tuple[float, float]:
-        """A share of constant probabilities c that makes up for `delta`, and sum c log c.
+    def _mixture(self, delta: Array, noise: float) -> tuple[float, Array]:
+        """A share of constant probabilities that makes up for `delta`, and those, (n_classes,).
 
         The least there is, were `delta` and the classes' shares off by `noise` for the worse.
 
@@ -103,9 +108,8 @@ class Certificate:
         above = np.maximum(delta + noise, 0.0)
         share = float(np.max(above / (np.maximum(self._shares - noise, 0.0) + above + TINY)))
         if share == 0.0:
-            return 0.0, 0.0
-        constant = np.maximum(self._shares - (1.0 - share) * delta / share, 0.0)
-        return share, float(xlogy(constant, constant).sum())
+            return 0.0, self._shares
+        return share, np.maximum(self._shares - (1.0 - share) * delta / share, 0.0)
 
 
 def _column(numbers: Array) -> Array:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -132,8 +132,10 @@ class RawProblem:
         self.smooth = task.smooth(self._sums, np.zeros(n_features), np.ones(n_features))
         self.objective = task.with_kinks(self.smooth)
         self.center, self.scale = np.zeros(n_features), np.ones(n_features)
+        self._mean = self.center
         if measure_scale:
-            self.center, self.scale, _ = _standardization(self._sums, task.fit_intercept)
+            found = _standardization(self._sums, task.fit_intercept)
+            self.center, self.scale, self._mean, _ = found
         self.deviations = self.scale
         self.coef = self.smooth.coef
         self.params = self.smooth.params
@@ -182,7 +184,7 @@ class RawProblem:
         task = self.task
         standardized = task.smooth(self._sums, self.center, self.scale)
         _, at_zero = self.smooth.value_and_gradient(np.zeros(self.objective.shape))
-        certificate = Certificate(standardized, self._standardized(at_zero))
+        certificate = Certificate(standardized, self._standardized(at_zero), self._mean)
         left_out = _left_out(self._sums, task.alpha, self.scale)
 
         def gap(params: Array, loss: float, gradient: Array) -> float:
@@ -220,9 +222,8 @@ class StandardizedProblem:
             self._space = row_space(task.X, task.weights, workers, fit_intercept=task.fit_intercept)
         if self._space is None:
             with_gram = not task.has_kinks and starts_from_gram_matrix(sums)
-            self.center, self.scale, gram = _standardization(
-                sums, task.fit_intercept, with_gram=with_gram
-            )
+            found = _standardization(sums, task.fit_intercept, with_gram=with_gram)
+            self.center, self.scale, self._mean, gram = found
             self.smooth = task.smooth(
                 sums, self.center, self.scale, gram, has_outliers=gram is None
             )
@@ -233,6 +234,7 @@ class StandardizedProblem:
             sums = replace(task, X=self._space.coordinates).sums(workers)
             self.all_sums.append(sums)
             rank = sums.n_features
+            self._mean = np.zeros(rank)
             self.smooth = task.smooth(sums, np.zeros(rank), self._space.scale, np.eye(rank))
         self.objective = task.with_kinks(self.smooth)
 
@@ -326,7 +328,7 @@ class StandardizedProblem:
     def certificate(self) -> Gap:
         """Return what bounds how far above the minimum a loss is; takes a pass."""
         _, at_zero = self.smooth.value_and_gradient(np.zeros(self.smooth.shape))
-        certificate = Certificate(self.smooth, at_zero)
+        certificate = Certificate(self.smooth, at_zero, self._mean)
         left_out = _left_out(self.all_sums[0], self.task.alpha, self.scale)
         return lambda *state: certificate.gap(*state) + left_out
 
@@ -381,15 +383,33 @@ def _stored_loss(
     return loss + task.alpha * float(l2 + task.l1_ratio * np.abs(coef).sum())
 
 
+class Standardization(NamedTuple):
+    """Coordinates of the features, and what is known of the features there.
+
+    Attributes
+    ----------
+    center, scale : ndarray (n_features,)
+        What is subtracted from each feature, and what it is divided by then. The scale of a
+        constant is infinite, which makes its coefficient zero and keeps its rounding out of all
+        others; where squares overflow it is not a number.
+    mean : ndarray (n_features,)
+        Of the features there: zero, but where outliers decide the mean.
+    gram : ndarray (n_features, n_features) or (n_features,), or None
+        Their Gram matrix under the weights, or its diagonal; None if some have outliers.
+    """
+
+    center: Array
+    scale: Array
+    mean: Array
+    gram: Array | None
+
+
 def _standardization(
     sums: Sums, fit_intercept: bool, *, with_gram: bool = False
-) -> tuple[Array, Array, Array | None]:
-    """Return what to subtract from and divide each feature by, (n_features,), and what that gives.
+) -> Standardization:
+    """Measure the coordinates in which every feature has mean zero and variance one.
 
-    Which is the Gram matrix (n_features, n_features) of the result under the weights, or its
-    diagonal. Without an intercept nothing can be subtracted, and the scale is the root mean square.
-    That of a constant is infinite, which makes its coefficient zero and keeps its rounding out of
-    all others; where squares overflow it is not a number.
+    Without an intercept nothing can be subtracted, and the scale is the root mean square.
     """
     _, mean, moments = sums.moments(with_gram)
     variance = moments.diagonal().copy() if with_gram else moments
@@ -398,20 +418,24 @@ def _standardization(
         moments = moments + mean * mean[:, np.newaxis] if with_gram else variance
         mean = np.zeros_like(mean)
     scale = np.sqrt(variance)
-    if fit_intercept and _hold_outliers(sums, mean, scale):
-        return mean, scale, None
     scale[variance < _smallest(sums.dtype) ** 2] = np.inf  # or negative, by rounding
     scale[~np.isfinite(variance)] = np.nan
+    nothing = np.zeros_like(mean)
+    median, deviation, is_odd = _without_outliers(sums, mean, scale)
+    if fit_intercept and is_odd.any():
+        center = np.where(is_odd, median, mean)
+        scale = np.where(is_odd, deviation, scale)
+        return Standardization(center, scale, (mean - center) / scale, None)
     if with_gram:
-        return mean, scale, moments / scale / scale[:, np.newaxis]
-    return mean, scale, np.isfinite(scale).astype(np.float64)
+        return Standardization(mean, scale, nothing, moments / scale / scale[:, np.newaxis])
+    return Standardization(mean, scale, nothing, np.isfinite(scale).astype(np.float64))
 
 
 def centered_task(
     task: Task, workers: Workers, coef: Array, intercept: Array
 ) -> tuple[Task, Array]:
     """The task of features less their means, where these cost digits, and the intercept there."""
-    center, scale, _ = _standardization(task.sums(workers, dtype=np.float64), task.fit_intercept)
+    center, scale, *_ = _standardization(task.sums(workers, dtype=np.float64), task.fit_intercept)
     if not np.max(np.abs(center) / scale, initial=0.0) > OFF_CENTER:
         return task, intercept
     return replace(task, origin=center), intercept + coef @ center
@@ -423,7 +447,7 @@ def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) ->
     Of features less their means, in float64: then offsets hide nothing.
     """
     sums = task.sums(workers, dtype=np.float64)
-    center, scale, _ = _standardization(sums, task.fit_intercept)
+    center, scale, *_ = _standardization(sums, task.fit_intercept)
     if np.max(np.abs(center) / scale, initial=0.0) > 1.0:
         sums = task.sums(workers, dtype=np.float64, origin=center)
         intercept = intercept + coef.astype(np.float64) @ center
@@ -431,21 +455,19 @@ def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) ->
     return recession(sums, scale, coef, intercept, fit_intercept=task.fit_intercept)
 
 
-def _hold_outliers(sums: Sums, center: Array, scale: Array) -> bool:
-    """Set, in place, the coordinates of features whose outliers decide mean and deviation.
+def _without_outliers(sums: Sums, mean: Array, scale: Array) -> tuple[Array, Array, Array]:
+    """Where most of a feature's numbers are, how far apart, and whether outliers hide that.
 
-    One giant cell makes all others of its column nearly the same, and nearly collinear with the
-    intercept. Median and median deviation of a few rows tell where the others are. Returns whether
-    there are any such features.
+    Each (n_features,). One giant cell makes all others of its column nearly the same, and nearly
+    collinear with the intercept. A few rows tell where the others are.
     """
     few = sums.few_rows()
     if few is None:
-        return False
+        return mean, scale, np.zeros(len(mean), dtype=bool)
     median = np.median(few, axis=0)
     deviation = NORMAL * np.median(np.abs(few - median), axis=0)
     is_odd = (deviation > 0.0) & (scale > ODD * deviation) & np.isfinite(scale)
-    center[is_odd], scale[is_odd] = median[is_odd], deviation[is_odd]
-    return bool(is_odd.any())
+    return median, deviation, is_odd
 
 
 def _smallest(dtype: DTypeLike) -> float:

@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
+from scipy.special import xlogy
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV, softmax_path
 from skl_softmax._curvature import curvature_kinds
+from skl_softmax._duality import Certificate
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._threads import Workers
 
@@ -96,8 +98,7 @@ def test_the_loss_is_that_of_the_stored_weights(data, layout, dtype, params):
     model, is_warned = quietly(SoftmaxGDClassifier(max_iter=200, **params), X, codes, weights)
     loss, _ = objective_at(model, X, codes, weights)
     assert model.loss_ == model.loss_history_[-1]
-    # Under offsets of 1e8 deviations the intercept that is stored has but few digits.
-    assert model.loss_ == pytest.approx(loss, rel=1e-8) or is_warned
+    assert model.loss_ == pytest.approx(loss, rel=1e-9) or is_warned
     assert model.converged_ != is_warned
     assert (np.diff(model.loss_history_) <= 0.0).all()
 
@@ -289,3 +290,53 @@ def test_no_promise_without_convergence(rng):
         ConvergenceWarning, match="of the null loss above its minimum, more than tol"
     ):
         SoftmaxGDClassifier(max_iter=1, tol=1e-9).fit(X, y)
+
+
+def test_a_giant_hides_no_constant_column_and_no_overflow(rng):
+    X = rng.normal(size=(400, 3))
+    y = (X[:, 0] + rng.logistic(size=400) > 0).astype(int)
+    X[0, 0] = 1e7
+    without = SoftmaxGDClassifier().fit(X, y)
+    model = SoftmaxGDClassifier().fit(np.column_stack([X, np.full(400, 5.0)]), y)
+    np.testing.assert_allclose(model.coef_[:, :3], without.coef_)
+    assert model.coef_[0, 3] == 0.0
+    for wrong, message in (
+        (np.nan, "contains NaN"),
+        (1e200, "too large to be squared, in column 3"),
+    ):
+        bad = np.column_stack([X, np.where(np.arange(400) == 5, wrong, X[:, 1])])
+        with pytest.raises(ValueError, match=message):
+            SoftmaxGDClassifier().fit(bad, y)
+
+
+def test_a_certificate_beside_giants_is_the_dual(rng):
+    """Term by term what the dual at the mixture is, of features whose mean is not zero."""
+    for n_classes in (2, 3, 4):
+        X = rng.normal(size=(200, 3))
+        y = np.minimum(rng.integers(0, 3 * n_classes, 200), n_classes - 1)  # most are the last
+        X[rng.integers(200), 1] = 1e4
+        n_outputs, weights = (1 if n_classes == 2 else n_classes), np.full(200, 1 / 200)
+        with Workers() as workers, np.errstate(all="ignore"):
+            problem = StandardizedProblem(Task(X, y, weights, n_outputs, 0.3, True), workers)
+            objective = problem.objective
+            assert objective.has_outliers
+            params = 0.1 * rng.normal(size=objective.shape)
+            params -= params.mean(axis=0) * (n_outputs > 1)
+            loss, gradient = objective.value_and_gradient(params)
+            bound = problem.certificate()(params, loss, gradient)
+            _, at_zero = objective.value_and_gradient(np.zeros_like(params))
+        Z = (X - problem.center) / problem.scale
+        logits = Z @ params[:, :-1].T + params[:, -1]
+        logits = np.column_stack([np.zeros(200), logits]) if n_outputs == 1 else logits
+        p = np.exp(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
+        t = np.eye(n_classes)[y]
+        certificate = Certificate(objective, at_zero, Z.mean(axis=0))
+        share, constant = certificate._mixture(weights @ (p - t), 0.0)
+        assert share > 0.01
+        moved = (((1 - share) * p + share * constant - t) * weights[:, np.newaxis]).T @ Z
+        moved = moved[-n_outputs:]
+        entropies = (1 - share) * weights @ xlogy(p, p).sum(axis=1) + share * xlogy(
+            constant, constant
+        ).sum()
+        dual = -entropies - 0.5 * (moved**2 / objective.penalty[:-1]).sum()
+        assert bound == pytest.approx(loss - dual, rel=1e-8)

@@ -237,7 +237,7 @@ def test_a_fit_needs_little_memory_beside_the_data(
         added = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert added < 0.5 * X.nbytes
+    assert added < 0.4 * X.nbytes
     if n_classes == 40:
         assert added < 0.4 * n_samples * n_classes * X.itemsize
 
