@@ -22,6 +22,7 @@ from skl_softmax._curvature import curvature_kinds
 from skl_softmax._duality import Certificate
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._threads import Workers
+from skl_softmax.textbook import softmax
 
 
 def objective_at(model, X, codes, weights=None):
@@ -328,7 +329,7 @@ def test_a_certificate_beside_giants_is_the_dual(rng):
         Z = (X - problem.center) / problem.scale
         logits = Z @ params[:, :-1].T + params[:, -1]
         logits = np.column_stack([np.zeros(200), logits]) if n_outputs == 1 else logits
-        p = np.exp(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
+        p = softmax(logits)
         t = np.eye(n_classes)[y]
         certificate = Certificate(objective, at_zero, Z.mean(axis=0))
         share, constant = certificate._mixture(weights @ (p - t), 0.0)
