@@ -13,6 +13,7 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import fsum
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -372,15 +373,36 @@ def _stored_loss(
     is_far = bool(np.max(np.abs(center) / problem.deviations, initial=0.0) > FAR)
     if not (problem.is_rotated or is_far or task.X.dtype != np.float64):
         return None
-    coef, intercept = coef.astype(np.longdouble), intercept.astype(np.longdouble)
-    center = center if is_far else np.zeros_like(center)
+    coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
+    if is_far:
+        intercept = _exactly(coef, center, intercept)
     exact = task.sums(problem.workers, dtype=np.float64, origin=center if is_far else None)
-    loss = exact.cross_entropy(
-        coef.astype(np.float64), (intercept + coef @ center).astype(np.float64)
-    )
+    loss = exact.cross_entropy(coef, intercept)
     problem.all_sums.append(exact)
-    l2 = 0.5 * (1.0 - task.l1_ratio) * (coef**2).sum()
-    return loss + task.alpha * float(l2 + task.l1_ratio * np.abs(coef).sum())
+    l2 = 0.5 * (1.0 - task.l1_ratio) * float((coef**2).sum())
+    return loss + task.alpha * (l2 + task.l1_ratio * float(np.abs(coef).sum()))
+
+
+def _exactly(coef: Array, center: Array, intercept: Array) -> Array:
+    """Return coef @ center + intercept, (n_outputs,), rounded once: little may be left of it.
+
+    References
+    ----------
+    T. J. Dekker, "A floating-point technique for extending the available precision", Numerische
+    Mathematik 18, 1971: a product as a sum of two numbers. https://doi.org/10.1007/BF01397083
+    """
+
+    def halves(numbers: Array) -> tuple[Array, Array]:
+        scaled = numbers * (2.0**27 + 1.0)
+        high = scaled - (scaled - numbers)
+        return high, numbers - high
+
+    (a, b), (c, d) = halves(coef), halves(center)
+    products = coef * center
+    errors = b * d - (((products - a * c) - b * c) - a * d)
+    return np.array(
+        [fsum([*p, *e, i]) for p, e, i in zip(products, errors, intercept, strict=True)]
+    )
 
 
 class Standardization(NamedTuple):
