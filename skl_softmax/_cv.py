@@ -18,7 +18,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._compat import is_on_device
-from skl_softmax._folds import Fold, FoldResult, fit_fold, mean_of_bests
+from skl_softmax._folds import Fold, fit_fold, mean_of_bests
 from skl_softmax._given import Samples
 from skl_softmax._path import (
     LEAST_RATIO,
@@ -225,8 +225,12 @@ class SoftmaxGDClassifierCV(
         samples = check_input(model, X, y, sample_weight, all_finite=True, in_memory=True)
         alphas = _grids(model, samples, ratios, strengths, self.eps)
         folds = self._folds(model.classes_, samples, sample_weight, groups)
-        results = self._fit_folds(folds, ratios, alphas)
-        shape = len(folds), *alphas.shape
+        results = Parallel(n_jobs=self.n_jobs)(
+            delayed(fit_fold)(fold, self._classifier(ratio), of_ratio, self.scoring)
+            for fold in folds
+            for ratio, of_ratio in zip(ratios, alphas, strict=True)
+        )
+        shape = (len(folds), *alphas.shape)
         scores = np.reshape([result.scores for result in results], shape)
         found: dict[str, Any] = {"classes_": model.classes_, "scores_": scores}
         found["n_iter_"] = np.reshape([result.n_iter for result in results], shape)
@@ -258,15 +262,6 @@ class SoftmaxGDClassifierCV(
         found_warnings = list(chain(*(result.warnings for result in results)))
         warn_of(found_warnings, np.tile(alphas.ravel(), len(folds)).tolist())
         return self
-
-    def _fit_folds(self, folds: list[Fold], ratios: Array, alphas: Array) -> list[FoldResult]:
-        """The results of all ratios for one fold after another; alphas (n_l1_ratios, n_alphas)."""
-        found: list[FoldResult] = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_fold)(fold, self._classifier(ratio), of_ratio, self.scoring)
-            for fold in folds
-            for ratio, of_ratio in zip(ratios, alphas, strict=True)
-        )
-        return found
 
     def _classifier(self, l1_ratio: float = 0.0, alpha: float = 1.0) -> SoftmaxGDClassifier:
         """One with these parameters."""

@@ -76,7 +76,6 @@ class Pair(NamedTuple):
     curvature: Scalar
 
 
-Search: TypeAlias = Callable[[Any, State, Any], State]
 Size: TypeAlias = Callable[[Any], Any]  # of a gradient; its scalar comes along with the loss
 
 
@@ -149,9 +148,6 @@ class Steps(Protocol):
     def direction(self, objective: Any, state: State, pairs: deque[Pair], /) -> tuple[Any, float]:
         """A direction from a state, by its model, and what the loss can fall by along it."""
 
-    def is_short(self, objective: Any, direction: Any) -> bool:
-        """Whether the curvature can hardly change along it; takes a pass."""
-
     def search(self, objective: Any, state: State, direction: Any) -> State:
         """The state after a step along it, or one of the same iteration if none will do."""
 
@@ -167,10 +163,6 @@ class Newtonian:
         direction = -quasi_newton_step(state.gradient, pairs, state.model)
         (slope,) = numbers(dot(state.gradient, direction))
         return direction, -0.5 * float(slope)
-
-    def is_short(self, objective: Any, direction: Any) -> bool:
-        """As `Steps` says."""
-        return is_short(objective, direction)
 
     def search(self, objective: Any, state: State, direction: Any) -> State:
         """As `Steps` says."""
@@ -203,13 +195,13 @@ def descend(
     def confirmed(state: State, direction: Any) -> tuple[State, Any, float]:
         """The state, a direction and what is left, by a model measured there; or infinite."""
         witness = None
-        if steps.is_short(objective, direction):
+        if _is_short(objective, direction):
             witness = _witness(kinds, state, is_near)
         if witness is None:
             return state, direction, np.inf
         state = renewed(state, witness)
         direction, left = steps.direction(objective, state, pairs)
-        is_sure = left > target or steps.is_short(objective, direction)
+        is_sure = left > target or _is_short(objective, direction)
         return state, direction, left if is_sure else np.inf
 
     if state.model is None:
@@ -230,9 +222,8 @@ def descend(
         # What is due anyway can wait until somebody asks for the next step.
         patience = _affordable(kinds, state).patience(state.params)
         is_due = age >= patience or (state.step < 1.0 and 2 * age >= patience)
-        if (
-            target > 0.0 and left <= look_at
-        ):  # by an old model, which tells no more than that it is time to look
+        if target > 0.0 and left <= look_at:
+            # An old model's word tells no more than that it is time to look.
             look_at = left / FASTER
             state, direction, left = confirmed(state, direction)
             is_due = is_due and age > 0
@@ -253,7 +244,7 @@ def _looked_at(
     model = kind.measure(state.params)
     state = state._replace(n_passes=state.n_passes + 1, model=model)
     direction, left = steps.direction(objective, state, deque())
-    is_sure = kind.is_coupled and left <= target and steps.is_short(objective, direction)
+    is_sure = kind.is_coupled and left <= target and _is_short(objective, direction)
     return state._replace(left=left if is_sure else np.inf)
 
 
@@ -280,7 +271,7 @@ def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:
     return next(affordable, kinds[0])
 
 
-def is_short(objective: Any, direction: Any) -> bool:
+def _is_short(objective: Any, direction: Any) -> bool:
     """Whether a step changes no difference between two logits of a sample by more than `SHORT`."""
     return bool(objective.largest_difference(direction) <= SHORT)
 

@@ -27,12 +27,11 @@ from skl_softmax._descent import (
     State,
     descend,
     falls_enough,
-    is_short,
     make_pairs,
     quasi_newton_step,
     start,
 )
-from skl_softmax._l1_curvature import TINY, FreeModel
+from skl_softmax._l1_curvature import FreeModel
 from skl_softmax._l1_objective import L1Objective
 from skl_softmax._rows import Array
 
@@ -62,10 +61,7 @@ def proximal_descent(
 
 
 def l1_descent(
-    objective: L1Objective,
-    params: Array,
-    kinds_of: Callable[[L1Objective], Sequence[Curvature]],
-    target: float = 0.0,
+    objective: L1Objective, params: Array, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
 ) -> Iterator[State]:
     """Descend over the features that matter, as `matrix_descent` does over all.
 
@@ -75,32 +71,27 @@ def l1_descent(
     """
     state = start(objective, params)
     yield state
-    yield from l1_descend(objective, state, kinds_of, target)
+    yield from l1_descend(objective, state, kinds_of)
 
 
 def l1_descend(
-    objective: L1Objective,
-    state: State,
-    kinds_of: Callable[[L1Objective], Sequence[Curvature]],
-    target: float = 0.0,
+    objective: L1Objective, state: State, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
 ) -> Iterator[State]:
     """Go on from a state, as `l1_descent` does."""
     fitted = None
     while True:
         wanted = objective.features_to_fit(state.params, state.gradient)
         if wanted.all() and not objective.smooth.sums.is_sparse:
-            yield from descend(objective, state, kinds_of(objective), OrthantSteps(), target)
+            yield from descend(objective, state, kinds_of(objective), OrthantSteps())
             return
         if fitted is None or (wanted & ~fitted).any():
             fitted, part = wanted, objective.restrict(wanted)
             dofs = objective.smooth.dof_of(fitted)
-            kinds = kinds_of(part)
-            steps = descend(part, _of_part(state, dofs), kinds, OrthantSteps(), target)
-        enough = PROGRESS * objective.violation(state.params, state.gradient)
+            steps = descend(part, _of_part(state, dofs), kinds_of(part), OrthantSteps())
+        target = PROGRESS * objective.violation(state.params, state.gradient)
         reached = None
         for reached in steps:
-            little = part.violation(reached.params, reached.gradient) <= enough
-            if little or reached.left <= target:
+            if part.violation(reached.params, reached.gradient) <= target:
                 break
             yield _of_all(reached, dofs)
         if reached is None:
@@ -108,11 +99,6 @@ def l1_descend(
         state = _of_all(reached, dofs)
         _, gradient = objective.value_and_gradient(state.params)
         state = state._replace(gradient=gradient)
-        if reached.left <= target:
-            others = np.where(dofs, 0.0, objective.pseudo_gradient(state.params, gradient))
-            diagonal = objective.smooth.hessian_diagonal(state.params)
-            fall = 0.5 * np.vdot(others, others / np.maximum(diagonal, TINY))
-            state = state._replace(left=reached.left + float(fall))
         yield state
 
 
@@ -160,10 +146,6 @@ class OrthantSteps:
         direction = -quasi_newton_step(gradient, _restricted(pairs, free), solve)
         left = -0.5 * float(np.vdot(gradient, direction))
         return _Direction(direction, slopes, orthant, free, damping), left
-
-    def is_short(self, objective: L1Objective, direction: _Direction) -> bool:
-        """As `Steps` says."""
-        return is_short(objective.smooth, direction.direction)
 
     def search(self, objective: L1Objective, state: State, direction: _Direction) -> State:
         """As `Steps` says."""

@@ -18,7 +18,7 @@ from skl_softmax._callbacks import Callbacks
 from skl_softmax._descent import State
 from skl_softmax._problem import RawProblem, StandardizedProblem, recession_of
 from skl_softmax._recession import Recession
-from skl_softmax._remaining import Remaining
+from skl_softmax._remaining import decrement, minimum
 from skl_softmax._rows import Array
 
 LITTLE = 1e-3  # share of the null loss: more left than that is never called converged
@@ -162,8 +162,7 @@ class _Log:
         self._tested_loss = np.inf  # the last that was tested for separation
         self._recession: Recession | None = None
         self._target = target_of(estimator, problem)
-        # Where states do not tell what is left: the textbook's loop has no model of the curvature.
-        self._remaining: Remaining | None = None
+        self._minimum: float | None = None  # of the loss, where states do not tell what is left
         self.last: State | None = None
 
     def add(self, state: State) -> None:
@@ -205,7 +204,8 @@ class _Log:
         assert self.last is not None
         kept = self._best if self._estimator.early_stopping and self._best else self.last
         steps, weights = self._steps[: self.last.iteration + 1], self._weights_of(kept)
-        left, gap = self._left(at_the_end=is_over), self._gap(kept)
+        is_judged = stop_reason in ("tol", "precision", "max_iter") and self._certificate is None
+        left, gap = self._left_at_the_end() if is_judged else np.inf, self._gap(kept)
         stored_loss = self._problem.stored_loss(*weights) if is_over else None
         if stored_loss is not None and np.isfinite(stored_loss):
             lost = max(stored_loss - kept.loss, 0.0)
@@ -243,9 +243,7 @@ class _Log:
         null_loss = self._problem.null_loss
         precision = self._problem.smooth.precision
         rounding = 10.0 * precision * max(abs(loss), null_loss)
-        if (
-            self._problem.task.has_kinks
-        ):  # where a loss is flat to rounding, derivatives are its root
+        if self._problem.task.has_kinks:  # a derivative is the root of what rounding hides
             rounding = precision**0.5 * null_loss
         return left <= max(self._target, min(rounding, LITTLE * null_loss))
 
@@ -283,30 +281,44 @@ class _Log:
         params, gradient = to_numpy(state.params), to_numpy(state.gradient)
         return float(self._certificate(params, state.loss, gradient))
 
-    def _left(self, *, at_the_end: bool = False) -> float:
+    def _left(self) -> float:
         """What the last state's loss can still fall by; infinite if that is not known.
 
-        At the end it is always known. Before, a constant learning rate has it estimated only where
-        its last step brought no more than may be left, which is the least that must hold.
+        With an L1 penalty `tol` is about the largest derivative, of which this is the same share.
         """
         assert self.last is not None
-        if self._problem.task.has_kinks:  # of standardised features, the largest derivative
-            derivative = self._derivative()
-            if np.isnan(derivative) and at_the_end:  # that of some features is known
-                whole = self._problem.standardize(self.last)
-                derivative = self._problem.gradient_size(whole.params, whole.gradient)
-            return derivative * self._problem.null_loss
-        is_wanted = self._target > 0.0 or isinstance(self._estimator.learning_rate, str)
-        if self.last.left < np.inf or not is_wanted or not np.isfinite(self.last.loss):
+        if self._problem.task.has_kinks:
+            return self._derivative() * self._problem.null_loss
+        if isinstance(self._problem, StandardizedProblem):
             return self.last.left
-        if not at_the_end:
-            falls = [step.loss for step in self._steps[-2:]]
-            if isinstance(self._estimator.learning_rate, str) or len(falls) < 2:
-                return np.inf
-            if falls[0] - falls[1] > self._target:
-                return np.inf
-        self._remaining = self._remaining or Remaining(self._problem)
-        return self._remaining.left(self.last, self._target, at_the_end=at_the_end)
+        # A last step that brought more than may be left says that more is left.
+        losses = [step.loss for step in self._steps[-2:]]
+        if self._minimum is None and losses[0] - losses[-1] > self._target:
+            return np.inf
+        return self.last.loss - self._find_minimum()
+
+    def _left_at_the_end(self) -> float:
+        """What the last state's loss can still fall by: an estimate, however doubtful."""
+        assert self.last is not None
+        if isinstance(self._problem, RawProblem) and not self._problem.task.has_kinks:
+            return self.last.loss - self._find_minimum() if self._target > 0.0 else np.inf
+        left = self._left()
+        if np.isnan(left):  # the derivatives of some features are known
+            _, gradient = self._problem.objective.value_and_gradient(self.last.params)
+            derivative = self._problem.gradient_size(self.last.params, gradient)
+            return derivative * self._problem.null_loss
+        if np.isinf(left) and isinstance(self._problem, StandardizedProblem):
+            return decrement(self._problem, self.last)
+        return left
+
+    def _find_minimum(self) -> float:
+        """The least loss, looked for once."""
+        assert self.last is not None
+        if self._minimum is None:
+            assert isinstance(self._problem, RawProblem)
+            weights = self._weights_of(self.last)
+            self._minimum = minimum(self._problem, *weights, self._target)
+        return self._minimum
 
     def _derivative(self) -> float:
         """The largest derivative at the last state; not a number where they are not all known."""

@@ -118,7 +118,62 @@ class Task:
         return replace(self, X=X, y=y, weights=weights).sums(workers).cross_entropy
 
 
-class RawProblem:
+class Problem:
+    """What all coordinates share.
+
+    Attributes
+    ----------
+    task : Task
+    workers : Workers
+    smooth : SoftmaxObjective
+        F without the L1 penalty, in these coordinates.
+    all_sums : list of Sums
+        Over X, and over what stands for it.
+    center, deviations : ndarray (n_features,)
+        Means and deviations of the features themselves.
+    is_rotated : bool
+        Whether states are not in coordinates of the features.
+    """
+
+    task: Task
+    workers: Workers
+    smooth: SoftmaxObjective
+    all_sums: list[Sums]
+    center: Array
+    deviations: Array
+    is_rotated: bool
+
+    @property
+    def n_passes(self) -> int:
+        """Passes over the data so far, or over what stands for it."""
+        return sum(sums.n_passes for sums in self.all_sums)
+
+    @cached_property
+    def null_loss(self) -> float:
+        """The loss of the best constant prediction."""
+        return self.smooth.null_loss()
+
+    def stored_loss(self, coef: Array, intercept: Array) -> float | None:
+        """F at weights as they are stored, in float64, whatever coordinates they were found in.
+
+        None if the states of a descent tell it to a few roundings. Features far from zero are
+        centred: then no digits are lost to their offsets.
+        """
+        task, center = self.task, self.center
+        is_far = bool(np.max(np.abs(center) / self.deviations, initial=0.0) > FAR)
+        if not (self.is_rotated or is_far or task.X.dtype != np.float64):
+            return None
+        coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
+        if is_far:
+            intercept = _exactly(coef, center, intercept)
+        exact = task.sums(self.workers, dtype=np.float64, origin=center if is_far else None)
+        loss = exact.cross_entropy(coef, intercept)
+        self.all_sums.append(exact)
+        l2 = 0.5 * (1.0 - task.l1_ratio) * float((coef**2).sum())
+        return loss + task.alpha * (l2 + task.l1_ratio * float(np.abs(coef).sum()))
+
+
+class RawProblem(Problem):
     """The raw coordinates: params are coef and intercept, side by side.
 
     `scale` is what the derivatives that are printed are taken with respect to.
@@ -143,29 +198,10 @@ class RawProblem:
         self.task = task
         self.workers = workers
 
-    @property
-    def n_passes(self) -> int:
-        """Passes over the data so far."""
-        return sum(sums.n_passes for sums in self.all_sums)
-
-    @cached_property
-    def null_loss(self) -> float:
-        """The loss of the best constant prediction."""
-        return self.smooth.null_loss()
-
-    @cached_property
-    def standardized(self) -> SoftmaxObjective | L1Objective:
-        """The objective in the coordinates of standardised features."""
-        return self.task.with_kinks(self.task.smooth(self._sums, self.center, self.scale))
-
-    def standardize(self, state: State) -> State:
-        """The state in these coordinates, its arrays NumPy's."""
-        params = self.standardized.params(*self.coef(to_numpy(state.params)))
-        return state._replace(params=params, gradient=self._standardized(to_numpy(state.gradient)))
-
-    def stored_loss(self, coef: Array, intercept: Array) -> float | None:
-        """F at weights as they are stored, in float64; None if states have it already."""
-        return _stored_loss(self, coef, intercept)
+    def standardized(self) -> SoftmaxObjective:
+        """The objective, without the L1 penalty, in the coordinates of standardised features."""
+        has_outliers = bool(self._mean.any())
+        return self.task.smooth(self._sums, self.center, self.scale, has_outliers=has_outliers)
 
     def gradient_size(self, params: Array, gradient: Array) -> float:
         """The largest derivative in absolute value, for standardised features."""
@@ -183,7 +219,7 @@ class RawProblem:
     def certificate(self) -> Gap:
         """Return what bounds how far above the minimum a loss is; takes a pass."""
         task = self.task
-        standardized = task.smooth(self._sums, self.center, self.scale)
+        standardized = self.standardized()
         _, at_zero = self.smooth.value_and_gradient(np.zeros(self.objective.shape))
         certificate = Certificate(standardized, self._standardized(at_zero), self._mean)
         left_out = _left_out(self._sums, task.alpha, self.scale)
@@ -199,7 +235,7 @@ class RawProblem:
         return gap
 
 
-class StandardizedProblem:
+class StandardizedProblem(Problem):
     """Coordinates in which every feature has mean zero and variance one, or in the row space.
 
     The row space only if `may_reduce`: what rounding hides of it is no one's to vouch for. And
@@ -221,6 +257,7 @@ class StandardizedProblem:
         self._space: RowSpace | None = None
         if self._is_wide:
             self._space = row_space(task.X, task.weights, workers, fit_intercept=task.fit_intercept)
+        self.is_rotated = self._space is not None
         if self._space is None:
             with_gram = not task.has_kinks and starts_from_gram_matrix(sums)
             found = _standardization(sums, task.fit_intercept, with_gram=with_gram)
@@ -240,14 +277,9 @@ class StandardizedProblem:
         self.objective = task.with_kinks(self.smooth)
 
     @property
-    def is_rotated(self) -> bool:
-        """Whether states are not in coordinates of the features."""
-        return self._space is not None
-
-    @property
     def n_passes(self) -> int:
-        """Passes over the data so far, or over what stands for it in the row space."""
-        return sum(sums.n_passes for sums in self.all_sums) + self._is_wide
+        """Passes over the data so far; to look for the row space takes one."""
+        return super().n_passes + self._is_wide
 
     def coef(self, params: Array) -> tuple[Array, Array]:
         """Return coef (n_outputs, n_features) and intercept (n_outputs,) of the data's dtype."""
@@ -270,27 +302,6 @@ class StandardizedProblem:
         if isinstance(self.objective, L1Objective):
             return self.objective.balanced(params)
         return params if len(params) == 1 else params - params.mean(axis=0)
-
-    @cached_property
-    def null_loss(self) -> float:
-        """The loss of the best constant prediction."""
-        return self.smooth.null_loss()
-
-    @property
-    def standardized(self) -> SoftmaxObjective | L1Objective:
-        """The objective in the coordinates of standardised features."""
-        return self.objective
-
-    def standardize(self, state: State) -> State:
-        """The state in these coordinates, its arrays NumPy's; all derivatives are known."""
-        params, gradient = to_numpy(state.params), to_numpy(state.gradient)
-        if np.isnan(gradient).any():  # the last steps were over some of the features
-            _, gradient = self.objective.value_and_gradient(params)
-        return state._replace(params=params, gradient=gradient)
-
-    def stored_loss(self, coef: Array, intercept: Array) -> float | None:
-        """F at weights as they are stored, in float64; None if states have it already."""
-        return _stored_loss(self, coef, intercept)
 
     def start(self, coef: Array, intercept: Array, loss_at_zero: float) -> Array:
         """Return the params of weights to start from, or zeros if those are no better than zeros.
@@ -359,28 +370,6 @@ class StandardizedProblem:
         if self._space is None:
             return float(np.abs(gradient).max())
         return float(np.linalg.norm(gradient, axis=1).max())
-
-
-def _stored_loss(
-    problem: RawProblem | StandardizedProblem, coef: Array, intercept: Array
-) -> float | None:
-    """F at weights as they are stored, in float64, whatever coordinates they were found in.
-
-    None if the states of a descent tell it to a few roundings. Features far from zero are centred:
-    then no digits are lost to their offsets.
-    """
-    task, center = problem.task, problem.center
-    is_far = bool(np.max(np.abs(center) / problem.deviations, initial=0.0) > FAR)
-    if not (problem.is_rotated or is_far or task.X.dtype != np.float64):
-        return None
-    coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
-    if is_far:
-        intercept = _exactly(coef, center, intercept)
-    exact = task.sums(problem.workers, dtype=np.float64, origin=center if is_far else None)
-    loss = exact.cross_entropy(coef, intercept)
-    problem.all_sums.append(exact)
-    l2 = 0.5 * (1.0 - task.l1_ratio) * float((coef**2).sum())
-    return loss + task.alpha * (l2 + task.l1_ratio * float(np.abs(coef).sum()))
 
 
 def _exactly(coef: Array, center: Array, intercept: Array) -> Array:

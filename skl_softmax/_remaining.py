@@ -1,66 +1,53 @@
-"""How far a loss is above its minimum: the Newton decrement, of a model measured for that alone.
+"""How far a loss is above its minimum, where the states of a descent do not tell.
 
-Descents in "auto" have a model at hand, and tell with each state what is left. A constant learning
-rate has none, and steps with an L1 penalty over some of the features know nothing of the others.
+A constant learning rate has no curvature model. Its minimum is looked for once, by the matrix step.
+A matrix step that ends in doubt is judged by a model measured where it ended.
 
-Knows problems and curvature models; takes no steps.
-
-References
-----------
-S. Boyd and L. Vandenberghe, Convex Optimization, Cambridge University Press, 2004, section 9.5.1.
+Knows problems and descents, not estimators.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from itertools import islice
 
 import numpy as np
 
+from skl_softmax._arrays import to_numpy
 from skl_softmax._curvature import curvature_kinds
-from skl_softmax._descent import Newtonian, State, Steps
-from skl_softmax._l1_curvature import l1_curvature_kinds
-from skl_softmax._l1_descent import OrthantSteps
-from skl_softmax._l1_objective import L1Objective
+from skl_softmax._descent import Newtonian, State, matrix_descent
 from skl_softmax._problem import RawProblem, StandardizedProblem
+from skl_softmax._rows import Array
+
+SHARE = 0.1  # of what may be left, to which the minimum is found
+STEPS = 1000  # towards it: as many as a fit takes by default
 
 
-class Remaining:
-    """Estimates what the loss can still fall by, at states of a descent.
+def minimum(problem: RawProblem, coef: Array, intercept: Array, target: float) -> float:
+    """The least loss, to a tenth of the target, looked for from given weights.
 
-    The best model there is, measured anew at a state for which the one before it says that the
-    target is reached.
+    Minus infinity, if the matrix step does not find it: then nobody knows what is left.
     """
+    objective, target = problem.standardized(), SHARE * target
+    params, kinds = objective.params(coef, intercept), curvature_kinds(objective)
+    states = matrix_descent(objective, params, kinds, target=target, looks_first=True)
+    state = None
+    for state in islice(states, STEPS):
+        if state.left <= target:
+            return state.loss - state.left
+    is_over = next(states, None) is None  # the loss can fall no further in floating point
+    return state.loss if is_over and state is not None else -np.inf
 
-    def __init__(self, problem: RawProblem | StandardizedProblem) -> None:
-        self._problem = problem
-        self._objective = problem.standardized
-        self._steps: Steps = Newtonian()
-        if isinstance(self._objective, L1Objective):
-            self._steps, kinds = OrthantSteps(), l1_curvature_kinds(self._objective)
-        else:
-            kinds = curvature_kinds(self._objective)
-        self._kind = kinds[-1]
-        self._model: Any = None
 
-    def left(self, state: State, target: float, *, at_the_end: bool = False) -> float:
-        """What the loss can still fall by from a state; infinite if the estimate is doubtful.
+def decrement(problem: StandardizedProblem, state: State) -> float:
+    """The Newton decrement at a state: what the loss can fall by, by the best model there is.
 
-        At the end there is always an estimate: doubtful, it is no less than twice the target.
-        """
-        state = self._problem.standardize(state)
-        if self._model is not None:
-            left = self._estimate(state)
-            if left > target:
-                return left
-        self._model = self._kind.measure(state.params)
-        state = state._replace(model=self._model)
-        direction, left = self._steps.direction(self._objective, state, deque())
-        if left > target or self._steps.is_short(self._objective, direction):
-            return left
-        return 2.0 * target if at_the_end else np.inf
-
-    def _estimate(self, state: State) -> float:
-        """By the model there is."""
-        state = state._replace(model=self._model)
-        return self._steps.direction(self._objective, state, deque())[1]
+    References
+    ----------
+    S. Boyd and L. Vandenberghe, Convex Optimization, Cambridge University Press, 2004, section
+    9.5.1.
+    """
+    params, gradient = to_numpy(state.params), to_numpy(state.gradient)
+    model = curvature_kinds(problem.smooth)[-1].measure(params)
+    state = state._replace(params=params, gradient=gradient, model=model)
+    return Newtonian().direction(problem.smooth, state, deque())[1]

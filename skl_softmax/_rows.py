@@ -110,11 +110,9 @@ class Rows:
         dense = self._is_made
         return Rows(X, self.n_outputs, self._workers, dtype=self.dtype, origin=origin, dense=dense)
 
-    def made_dense(self, origin: Array | None = None) -> Rows:
-        """The same rows in dense blocks, less an origin (n_features,) if one is given."""
-        return Rows(
-            self.X, self.n_outputs, self._workers, dtype=self.dtype, origin=origin, dense=True
-        )
+    def made_dense(self) -> Rows:
+        """The same rows in dense blocks."""
+        return Rows(self.X, self.n_outputs, self._workers, dtype=self.dtype, dense=True)
 
     def columns(self, chosen: Array) -> Rows:
         """Return a copy of the chosen columns, (n_features,) of bool; dense, if it is small."""

@@ -90,14 +90,13 @@ class TestStopping:
         X, y = lab[0] * [1.0, 3.0] + 1.0, lab[1]
         params = {"alpha": 1e-3, "fit_intercept": fit_intercept}
         exact = SoftmaxGDClassifier(tol=1e-14, **params).fit(X, y)
-        n_iter = 0
-        for tol in (1e-2, 1e-3):
+        for tol in (1e-1, 1e-2, 1e-3):
             model = SoftmaxGDClassifier(learning_rate=0.1, tol=tol, max_iter=50_000, **params)
             model.fit(X, y)
             assert (model.converged_, model.stop_reason_) == (True, "tol")
-            assert model.loss_ - exact.loss_ <= tol * np.log(3)
-            assert model.n_iter_ >= n_iter
-            n_iter = model.n_iter_
+            left = (model.loss_history_ - exact.loss_) / np.log(3)
+            assert left[-1] <= 1.01 * tol
+            assert left[-2] > 0.99 * tol  # and not before
 
     def test_tol_zero_takes_every_step_without_a_warning(self, lab):
         model = SoftmaxGDClassifier(learning_rate=0.5, max_iter=40, tol=0).fit(*lab)
@@ -398,6 +397,7 @@ def test_passes_count_gradients_curvature_and_scale(wine, monkeypatch):
         {},
         {"alpha": 0, "tol": 0},
         {"learning_rate": 1e-7, "tol": 0},
+        {"learning_rate": 3e-6, "tol": 0.9},
     ):
         rows_read.clear()
         model = SoftmaxGDClassifier(max_iter=200, **params).fit(*wine)

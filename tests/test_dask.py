@@ -56,7 +56,7 @@ def cut(*arrays, chunks=100):
     [
         {},
         {"learning_rate": 1e-4, "max_iter": 5, "tol": 0, "store_coef_history": True},
-        {"learning_rate": 1e-3, "max_iter": 9, "tol": 0},
+        {"learning_rate": 1e-3, "tol": 0.9},
         {"alpha": 0.01, "l1_ratio": 0.7, "tol": 1e-8},
         {"class_weight": "balanced", "fit_intercept": False},
         {"class_weight": {"birch": 3.0}, "gap_tol": 1e-6},
