@@ -77,7 +77,7 @@ def softmax_path(
     l1_ratio: float = 0.0,
     fit_intercept: bool = True,
     max_iter: int = 1000,
-    tol: float = 1e-8,
+    tol: float = 1e-6,
     class_weight: dict[Any, float] | str | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> SoftmaxPath:
@@ -108,9 +108,9 @@ def softmax_path(
         As the classifier's.
     max_iter : int, default=1000
         As the classifier's, for each alpha.
-    tol : float, default=1e-8
+    tol : float, default=1e-6
         As the classifier's. Smaller than its default: the last alphas are small, and which weights
-        are zero is told only by a small `tol`.
+        are zero is told only by a `tol` well below ``alpha * l1_ratio``.
     class_weight : dict, "balanced" or None, default=None
         As the classifier's.
     sample_weight : array-like of shape (n_samples,), default=None
