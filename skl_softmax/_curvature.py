@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from math import ceil
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,7 +21,7 @@ from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
 from skl_softmax._arrays import centered, library
 from skl_softmax._rows import Array
-from skl_softmax._sums import Sums
+from skl_softmax._sums import Sums, rarest
 
 Solve: TypeAlias = Callable[[Any], Any]  # of arrays of one library, on one device
 # What brings a matrix to where gradients are; None: nothing need be brought.
@@ -32,6 +33,7 @@ LARGEST = 2**22  # entries of a matrix: 32 MB
 DEAREST_FIRST = 10.0  # steps that a model may cost before there is any
 FIRST_SAMPLE = 64  # rows for each free coefficient of a class
 SPARSE = 10.0  # times as long as for a dense one, a pass takes for an entry of CSR
+OF_EACH_CLASS = 16  # rows in that first sample
 RIDGES = 1e-12, 1e-9, 1e-6  # one on top of the other, until there is a Cholesky factor
 
 
@@ -77,12 +79,17 @@ class Curvature:
 class Sample:
     """The rows that models are measured on: few of very many at first, then four times as many.
 
-    They are chosen at random. Only the model is sampled: the gradients are those of all rows.
+    They are chosen at random, and so many that some of each class are among them: a class that is
+    not has no curvature there. Only the model is sampled: the gradients are those of all rows.
     """
 
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
         self._n_samples = FIRST_SAMPLE * objective.shape[1]
+        if self.share() < 1.0:
+            n_samples = objective.sums.n_samples
+            for_rarest = OF_EACH_CLASS * n_samples / rarest(objective.sums)
+            self._n_samples = max(self._n_samples, min(ceil(for_rarest), n_samples))
 
     def share(self, _: Array | None = None) -> float:
         """Which share of the rows the next sample is, wherever it is measured."""

@@ -18,15 +18,13 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import State, matrix_descent
+from skl_softmax._sums import rarest
 
 SHARE = 16  # one sample in so many is looked at
 ENOUGH = 64  # of those, for each parameter
 ENOUGH_OF_CLASS = 8  # of each class, for each of its parameters
-TINY = 1e-300  # so that 0/0 gives 0
 LARGEST = 2**21  # entries of the copy: 16 MB
 WORTHWHILE = 2**17  # entries of X: a pass over fewer takes no longer than its calls
 SETTLED = 0.03  # a fall, in terms of p / (2 m), that tells nothing about all samples
@@ -36,9 +34,9 @@ def head_start(objective: Any, params: Any) -> State | None:
     """Return where a descent over a few of the samples ends, with its model there.
 
     None, if there are too few samples, or too few of some class, for that to be worth it; if they
-    are on disk, where reading a
-    few takes as long as reading all; or if there is no penalty: then a feature that is zero in the
-    few has no curvature there, and steps along it would be without measure.
+    are on disk, where reading a few takes as long as reading all; or if there is no penalty: then a
+    feature that is zero in the few has no curvature there, and steps along it would be without
+    measure.
 
     params : array (n_outputs, n_dof), where the objective's are
     """
@@ -48,10 +46,7 @@ def head_start(objective: Any, params: Any) -> State | None:
         return None
     if not (sums.may_copy and objective.penalty.any()):
         return None
-    # Of the rarest class too; as many as weights leave of them (Kish's effective number).
-    weight, square = sums.class_weights()
-    effective = weight**2 / np.maximum(square, TINY)
-    if effective.min() * n_few / sums.n_samples < ENOUGH_OF_CLASS * n_dof:
+    if rarest(sums) * n_few / sums.n_samples < ENOUGH_OF_CLASS * n_dof:
         return None
     few = objective.sample(n_few)
     if few.sums is sums:  # the few have no weight

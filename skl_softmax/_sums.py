@@ -163,6 +163,20 @@ def at_equal_distances(n_samples: int) -> Array:
     return np.arange(n_samples // (2 * FEW_ROWS), n_samples, max(1, -(-n_samples // FEW_ROWS)))
 
 
+def rarest(sums: Sums) -> float:
+    """How many samples the rarest class has: the effective number, where weights differ.
+
+    Classes without any weight aside.
+
+    References
+    ----------
+    L. Kish, Survey Sampling, Wiley, 1965, section 11.7.
+    """
+    weights, squares = sums.class_weights()
+    counted = squares > 0.0
+    return float((weights[counted] ** 2 / squares[counted]).min(initial=np.inf))
+
+
 def of_all_classes(numbers: Array, total: float) -> Array:
     """Numbers that sum to the total, (n_classes,), from (n_outputs,): two classes have one."""
     return np.array([total - numbers[0], numbers[0]]) if len(numbers) == 1 else numbers

@@ -224,9 +224,23 @@ def test_models_are_measured_on_more_rows_each_time():
     assert rows == [64 * 5, 256 * 5, 1024 * 5, n_samples, n_samples]
 
 
+def test_some_of_the_rarest_class_are_in_a_sample():
+    """As many as weights leave of them; a class without weight aside."""
+    y = np.zeros(10_000, dtype=int)
+    y[:40], y[40:80] = 1, 2
+    weights = np.ones(len(y))
+    weights[40:80] = 0.0
+    for heavy, share in ((1.0, 0.4), (1e6, 1.0)):  # of 40, one heavy sample leaves one
+        weights[0] = heavy
+        with Workers() as workers:
+            task = Task(np.eye(len(y), 4), y, weights / weights.sum(), 3, 0.1, True)
+            assert Sample(StandardizedProblem(task, workers).objective).share() == share
+
+
 def test_a_sample_is_no_larger_than_the_limit(monkeypatch):
     monkeypatch.setattr(_curvature, "LARGEST", 64 * 5 * 5)
-    objective = SimpleNamespace(shape=(3, 5), sums=SimpleNamespace(n_samples=10**6))
+    sums = SimpleNamespace(n_samples=10**6, class_weights=lambda: np.ones((2, 3)) * 3e5)
+    objective = SimpleNamespace(shape=(3, 5), sums=sums)
     sample = Sample(objective)
     assert sample.share() == 64 * 5 / 10**6
     monkeypatch.setattr(_curvature, "LARGEST", 64 * 5 * 5 - 1)
