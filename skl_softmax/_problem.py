@@ -285,7 +285,7 @@ class StandardizedProblem(Problem):
         """Return coef (n_outputs, n_features) and intercept (n_outputs,) of the data's dtype."""
         coef, intercept = self.smooth.coef(params)
         if self._space is not None:
-            coef = self._space.expand(coef)
+            coef = self._space.basis.expand(coef)
             intercept = (intercept - coef.astype(np.float64) @ self.center).astype(coef.dtype)
         return coef, intercept
 
@@ -297,7 +297,7 @@ class StandardizedProblem(Problem):
         """
         if self._space is not None:
             intercept = intercept + coef @ self.center
-            coef = self._space.reduce(coef)
+            coef = self._space.basis.reduce(coef)
         params = self.smooth.params(coef, intercept)
         if isinstance(self.objective, L1Objective):
             return self.objective.balanced(params)
@@ -334,7 +334,7 @@ class StandardizedProblem(Problem):
         scale = self.smooth.scale
         slopes = gradient[:, : len(scale)] * np.where(np.isfinite(scale), scale, 0.0)
         if self._space is not None:
-            slopes = self._space.expand(slopes)
+            slopes = self._space.basis.expand(slopes)
         return np.asarray(np.abs(slopes).max(axis=0))
 
     def certificate(self) -> Gap:

@@ -24,6 +24,8 @@ from skl_softmax._threads import Workers
 FEW_ROWS = 2**10  # the eigenvectors of more take longer than a hundred passes
 NOTHING = 1e-13  # times the largest, variances are rounding
 EXACT = 1e-6  # times the largest, variances from a Gram matrix have ten digits
+SQUARED_COLUMN = 1e-10  # of all variance, a column has that a Gram matrix can see
+LEAST_COLUMN = 3e-20  # of all variance, a column has that the rows themselves can tell
 FEW_ENTRIES = 2**24  # of X that may be copied, to factor it itself: 128 MB
 TINY = 1e-12  # times the largest, deviations from such a factor are rounding
 COLUMNS = 1024  # of X at a time, so that no centred or converted copy of it need exist
@@ -44,32 +46,28 @@ class RowSpace:
     scale : ndarray (rank,)
         Their standard deviations.
     deviations : ndarray (n_features,)
-        Those of the features.
+        The features' standard deviations; infinite for constant ones.
+    basis : Basis
     """
 
     center: Array
     coordinates: Array
     scale: Array
     deviations: Array
-    _basis: Basis
-
-    def expand(self, coef: Array) -> Array:
-        """Turn coefficients of the coordinates (n_outputs, rank) into (n_outputs, n_features)."""
-        return self._basis.expand(coef)
-
-    def reduce(self, coef: Array) -> Array:
-        """Project coefficients (n_outputs, n_features) to the coordinates', (n_outputs, rank)."""
-        return self._basis.reduce(coef)
+    basis: Basis
 
 
 class Basis(Protocol):
     """An orthonormal basis Q of the centred rows' span, (n_features, rank)."""
 
     def expand(self, coef: Array) -> Array:
-        """Coefficients (n_outputs, rank) times Qᵀ, of the data's dtype."""
+        """Turn coefficients of the coordinates (n_outputs, rank) into (n_outputs, n_features).
+
+        Of the data's dtype: times Qᵀ.
+        """
 
     def reduce(self, coef: Array) -> Array:
-        """Coefficients (n_outputs, n_features) times Q."""
+        """Project coefficients (n_outputs, n_features) to the coordinates', (n_outputs, rank)."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +138,9 @@ def row_space(
 ) -> RowSpace | None:
     """Return the row space of wide data where it is exact enough, else None.
 
-    Its Gram matrix squares the columns' scales: where the largest hides the smallest in rounding,
-    the columns are better left alone.
+    Its Gram matrix squares the columns' scales. Where the largest hides the smallest in rounding, the
+    rows themselves are factored, if they are in memory and not too many; or else the columns are
+    better left alone.
     """
     weights = np.ascontiguousarray(weights[:])
     n_samples, first = len(weights), np.argmax(weights > 0.0)
@@ -172,15 +171,15 @@ def row_space(
     gram *= root.T
     feature_variances = np.concatenate(squares)
     varying = feature_variances[feature_variances != 0.0]
-    if not (len(varying) and varying.min() > NOTHING**1.5 * varying.sum()):  # or not finite
+    if not (len(varying) and varying.min() > LEAST_COLUMN * varying.sum()):  # or not finite
         return None
     center = np.concatenate(centers)
     basis: Basis
     variances, vectors = eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
     kept = variances > NOTHING * variances[-1]
     scale, vectors = np.sqrt(variances[kept]), vectors[:, kept]
-    is_exact = min(variances[kept][0] / variances[-1], 1e4 * varying.min() / varying.sum()) > EXACT
-    if is_exact:
+    has_all = variances[kept][0] > EXACT * variances[-1]
+    if has_all and varying.min() > SQUARED_COLUMN * varying.sum():
         basis = Combined(vectors / scale * root, center, X, workers)
     elif isinstance(X, np.ndarray) and X.size <= FEW_ENTRIES:
         Q, triangle = qr((root * (X - center)).T, mode="economic", check_finite=False)
@@ -196,5 +195,5 @@ def row_space(
         coordinates=vectors * scale * inverse_root,
         scale=scale,
         deviations=np.where(feature_variances > 0.0, np.sqrt(feature_variances), np.inf),
-        _basis=basis,
+        basis=basis,
     )
