@@ -138,9 +138,9 @@ def row_space(
 ) -> RowSpace | None:
     """Return the row space of wide data where it is exact enough, else None.
 
-    Its Gram matrix squares the columns' scales. Where the largest hides the smallest in rounding, the
-    rows themselves are factored, if they are in memory and not too many; or else the columns are
-    better left alone.
+    Its Gram matrix squares the columns' scales. Where the largest hides the smallest in rounding,
+    the rows themselves are factored, if they are in memory and not too many; or else the columns
+    are better left alone.
     """
     weights = np.ascontiguousarray(weights[:])
     n_samples, first = len(weights), np.argmax(weights > 0.0)

@@ -292,6 +292,18 @@ def test_hundreds_of_classes_with_few_samples():
     assert model.loss_ - exact.loss_ < 1e-3 * np.log(300)
 
 
+def test_a_diagonal_model_is_not_believed_alone(rng):
+    """Smooth curves on more columns than any matrix may have: nothing but the diagonal is there."""
+    curves = np.sin(np.outer(np.arange(1, 9), np.linspace(0, 6, 2300)))
+    curves /= np.arange(1, 9)[:, np.newaxis] ** 2
+    factors = rng.normal(size=(1100, 8))
+    X = 1e3 * factors @ curves + 0.1 * rng.normal(size=(1100, 2300))
+    y = (factors[:, 7] + 0.3 * rng.logistic(size=1100) > 0).astype(int)
+    model, is_warned = quietly(SoftmaxGDClassifier(), X, y)
+    further = quietly(SoftmaxGDClassifier(tol=1e-8, max_iter=3000), X, y)[0]
+    assert is_warned or model.loss_ - further.loss_ < 1e-2 * np.log(2)
+
+
 def test_hundreds_of_classes_with_three_samples():
     rng = np.random.default_rng(3000)
     y = np.repeat(np.arange(800), 3)
