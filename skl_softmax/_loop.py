@@ -292,8 +292,8 @@ class _Log:
         if isinstance(self._problem, StandardizedProblem):
             return self.last.left
         # A last step that brought more than may be left says that more is left.
-        losses = [step.loss for step in self._steps[-2:]]
-        if self._minimum is None and losses[0] - losses[-1] > self._target:
+        before = self._steps[-2].loss if len(self._steps) > 1 else np.inf
+        if self._minimum is None and before - self.last.loss > self._target:
             return np.inf
         return self.last.loss - self._find_minimum()
 

@@ -218,6 +218,23 @@ def test_correlated_columns_far_from_zero(dtype):
     assert model.loss_ == pytest.approx(kind.loss_, abs=1e-4) or (dtype is np.float32 and is_warned)
 
 
+def test_smooth_curves_far_from_zero():
+    """Directions that a Gram matrix cannot tell from rounding, and that tell the classes apart."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        factors, place = rng.normal(size=(80, 8)), np.linspace(0, 1, 1500)
+        curves = np.array([np.sin(5 * (k + 1) * place) / (k + 1) ** 2 for k in range(8)])
+        X = 1e4 + 1e3 * factors @ curves + 1e-3 * rng.normal(size=(80, 1500))
+        y = (factors[:, 0] > 0).astype(int) + (factors[:, 3] > 0.5)
+        model, is_warned = quietly(SoftmaxGDClassifier(), X, y)
+        loss, null_loss = objective_at(model, X, y)
+        assert model.loss_ == pytest.approx(loss, rel=1e-9)
+        assert not is_warned
+        # With gap_tol the columns' own coordinates are descended in.
+        least = quietly(SoftmaxGDClassifier(gap_tol=1e-5, max_iter=5000), X, y)[0].loss_
+        assert model.loss_ - least <= 1e-3 * null_loss
+
+
 @pytest.mark.parametrize("shape", [(2500, 5000), (1100, 2300), (1024, 2048), (900, 2049)])
 def test_wide_data_with_many_rows(rng, shape):
     X, y = rng.standard_normal(shape), rng.integers(0, 2, shape[0])
