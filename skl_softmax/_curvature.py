@@ -80,7 +80,8 @@ class Sample:
     """The rows that models are measured on: few of very many at first, then four times as many.
 
     They are chosen at random, and so many that some of each class are among them: a class that is
-    not has no curvature there. Only the model is sampled: the gradients are those of all rows.
+    not has no curvature there. Outliers decide the curvature of their features, and a few rows miss
+    them: then all rows are taken. Only the model is sampled: the gradients are those of all rows.
     """
 
     def __init__(self, objective: Objective) -> None:
@@ -95,7 +96,9 @@ class Sample:
         """Which share of the rows the next sample is, wherever it is measured."""
         n_samples, n_dof = self._objective.sums.n_samples, self._objective.shape[1]
         is_worth_it = 2 * self._n_samples <= n_samples and self._n_samples * n_dof <= LARGEST
-        return self._n_samples / n_samples if is_worth_it else 1.0
+        if self._objective.has_outliers or not is_worth_it:
+            return 1.0
+        return self._n_samples / n_samples
 
     def draw(self) -> Objective:
         """Return the objective over the next sample."""

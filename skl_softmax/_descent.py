@@ -227,7 +227,7 @@ def descend(
             look_at = left / FASTER
             state, direction, left = confirmed(state, direction)
             is_due = is_due and age > 0
-        elif left <= target:
+        elif 0.0 < left <= target:
             left = np.inf
         state = state._replace(left=left)
         yield state

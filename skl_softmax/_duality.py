@@ -1,25 +1,36 @@
 r"""A certificate: how far a loss is above the minimum at most, by Fenchel duality.
 
-With :math:`t_i` the labels as probabilities, :math:`q_i` any probabilities in their place that have
-the same mean (the dual's constraint, since the intercept is free), no loss is below
+With :math:`t_i` the labels as probabilities, and :math:`q_i` any probabilities in their place that
+have the mean of the labels (the dual's constraint, since the intercept is free), no loss is below
 
 .. math::
 
-    D(q) = -\sum_i s_i \sum_k q_{ik} \log q_{ik}
-           - \frac{1}{2 \alpha} \Bigl\lVert \sum_i s_i (q_i - t_i) x_i^\top \Bigr\rVert_F^2 .
+    D(q) = -\sum_i s_i \sum_k q_{ik} \log q_{ik} - P^*(-S(q)),
+    \qquad S(q) = \sum_i s_i (q_i - t_i) x_i^\top ,
 
-The probabilities p of a model have nearly that mean. What they miss it by, :math:`\delta`, is made
-up for by a share :math:`\varepsilon` of constant probabilities c,
-:math:`q_i = (1 - \varepsilon) p_i + \varepsilon c`; and since the entropy is concave,
-:math:`\sum q \log q` is at most that mixture of those of p and c. All that is needed then is the
-loss, its gradient, and the gradient at zero weights: no pass over the data.
+where :math:`P^*` is the convex conjugate of the penalty P. For
+:math:`P(w) = \lambda_1 \lvert w \rvert + \frac{\lambda_2}{2} w^2` it is
+:math:`\max(\lvert v \rvert - \lambda_1, 0)^2 / (2 \lambda_2)`; and for :math:`\lambda_2 = 0` it is
+zero where :math:`\lvert v \rvert \le \lambda_1`, and infinite elsewhere.
+
+The probabilities p of a model meet neither condition exactly. What their mean is off by,
+:math:`\delta`, is made up for by a share :math:`\varepsilon` of constant probabilities c. A share
+:math:`\theta` of the labels themselves, for which S is zero, brings S within :math:`\lambda_1`:
+:math:`q_i = (1 - \theta) ((1 - \varepsilon) p_i + \varepsilon c) + \theta t_i`. The entropy is
+concave, so the entropy of this mixture is at least the mixture of the entropies of p, of c, and
+(zero) of the labels. All that is needed then is the loss, its gradient, and the gradient at zero
+weights: no pass over the data.
 
 Knows an objective's coordinates and penalty; takes no steps.
 
 References
 ----------
 R. T. Rockafellar, Convex Analysis, Princeton University Press, 1970, section 31. S. Boyd and
-L. Vandenberghe, Convex Optimization, Cambridge University Press, 2004, sections 5.1 and 5.7.
+L. Vandenberghe, Convex Optimization, Cambridge University Press, 2004, sections 5.1 and 5.7. With
+an L1 penalty: S.-J. Kim, K. Koh, M. Lustig, S. Boyd and D. Gorinevsky, "An interior-point method for
+large-scale l1-regularized least squares", IEEE Journal of Selected Topics in Signal Processing 1,
+2007, section III (residuals scaled until they are feasible).
+https://doi.org/10.1109/JSTSP.2007.910971
 """
 
 from __future__ import annotations
@@ -27,6 +38,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import xlogy
 
+from skl_softmax._l1_objective import L1Objective
 from skl_softmax._objective import SoftmaxObjective
 from skl_softmax._rows import Array
 from skl_softmax._sums import of_all_classes
@@ -39,64 +51,92 @@ class Certificate:
 
     Parameters
     ----------
-    objective : SoftmaxObjective
+    objective : SoftmaxObjective or L1Objective
     mean : ndarray (n_features,)
         Of the features in the objective's coordinates. Without an intercept it does not matter.
     at_zero : ndarray (n_outputs, n_dof)
-        Its gradient at zero params: it holds the classes' shares, and their sums of features.
+        The gradient of the smooth part at zero params: it holds the classes' shares, and their
+        sums of features.
     """
 
-    def __init__(self, objective: SoftmaxObjective, at_zero: Array, mean: Array) -> None:
+    def __init__(
+        self, objective: SoftmaxObjective | L1Objective, at_zero: Array, mean: Array
+    ) -> None:
         self._objective, self._mean = objective, mean
-        n_features = objective.sums.n_features
-        self._n_features = n_features
+        smooth = objective.smooth if isinstance(objective, L1Objective) else objective
+        n_features = smooth.sums.n_features
+        self._n_features, self._fit_intercept = n_features, smooth.fit_intercept
         # sum_i s_i t_i x_iᵀ; at zero weights every probability is the same.
         self._sums = mean / max(2, len(at_zero)) - at_zero[:, :n_features]
         shares = of_all_classes(_column(1.0 / max(2, len(at_zero)) - at_zero[:, n_features:]), 1.0)
         self._shares = np.maximum(shares, 0.0)
-        penalty = objective.penalty[:n_features]
+        self._varies = np.isfinite(smooth.scale)  # a constant has no penalty, and no gradient
+        self._l2 = smooth.penalty[:n_features]
+        self._l1 = np.zeros(n_features)
+        if isinstance(objective, L1Objective):
+            self._l1 = objective.l1[:n_features]
         with np.errstate(divide="ignore"):
-            # A constant feature has no penalty, and no gradient.
-            self._inverse = np.where(np.isfinite(objective.scale), 1.0 / penalty, 0.0)
+            self._inverse = np.where(self._varies & (self._l2 > 0.0), 1.0 / self._l2, 0.0)
 
     def gap(self, params: Array, loss: float, gradient: Array) -> float:
         r"""How far the loss at `params` is above the least at most: F - D(q), term by term.
 
-        With g the gradient for the coefficients W, A its part without the penalty and
-        :math:`T = \sum_i s_i t_i x_i^\top`, so that nothing has to be subtracted from its like:
+        With L the loss without the penalty, A the gradient of L for the coefficients W, b the
+        intercepts and :math:`T = \sum_i s_i (t_i - c) x_i^\top`, so that no two like numbers are
+        subtracted:
 
         .. math::
 
-            \frac{\lVert g \rVert^2}{2 \alpha} + (1 - \varepsilon) \langle \delta, b \rangle
-            + \varepsilon \Bigl(L + \sum_k c_k \log c_k + \langle W, T \rangle
-            - \frac{\langle g, A + T \rangle}{\alpha} \Bigr)
-            + \frac{\varepsilon^2 \lVert A + T \rVert^2}{2 \alpha}
+            P(W) + P^*(-(1 - \theta) S) + (1 - \theta) \langle W, S \rangle
+            + (1 - \theta) R + \theta L, \qquad
+            S = (1 - \varepsilon) A - \varepsilon T ,
 
-        where L is the loss without the penalty, and T is less :math:`c\,\mu^\top` for features of
-        mean :math:`\mu`. Rounding is added, not left to chance.
+            R = (1 - \varepsilon) \langle \delta, b \rangle
+            + \varepsilon \Bigl(L + \sum_k c_k \log c_k + \langle W, T \rangle \Bigr) .
+
+        The less of :math:`\theta = 0`, which needs an L2 penalty, and of the least
+        :math:`\theta` that brings S within the L1 penalty. Rounding is added, not left to chance.
+
+        params, gradient : (n_outputs, n_dof); the gradient is that of the smooth part
         """
-        coef, g = params[:, : self._n_features], gradient[:, : self._n_features]
+        coef = params[:, : self._n_features]
+        sums = gradient[:, : self._n_features] - self._l2 * coef
         noise = self._objective.precision * (1.0 + float(np.abs(coef).sum(axis=1).max()))
-        gap = 0.5 * float(((np.abs(g) + noise) ** 2 * self._inverse).sum())
-        if self._objective.fit_intercept:
+        data_loss, rest = loss - self._objective.penalty_on(params), 0.0
+        if self._fit_intercept:
             intercept, delta = params[:, self._n_features :], gradient[:, self._n_features :]
             share, constant = self._mixture(of_all_classes(_column(delta), 0.0), noise)
+            # Of two classes the second's.
+            of_labels = self._sums - constant[-len(coef) :, np.newaxis] * self._mean
             entropy = float(xlogy(constant, constant).sum())
-            penalized = self._objective.penalty[: self._n_features] * coef
-            data_loss = loss - 0.5 * float(np.vdot(penalized, coef))
-            # Less c times the mean; of two classes the second's.
-            sums = self._sums - constant[-len(coef) :, np.newaxis] * self._mean
-            moved = g - penalized + sums
-            first_order = (
-                data_loss
-                + entropy
-                + float(np.vdot(coef, sums))
-                - float((g * moved * self._inverse).sum())
-            )
-            gap += (1.0 - share) * float(np.vdot(delta, intercept)) + share * first_order
-            gap += 0.5 * share**2 * float((moved**2 * self._inverse).sum())
-            gap += noise * (float(np.abs(intercept).sum()) + abs(first_order))
+            first_order = data_loss + entropy + float(np.vdot(coef, of_labels))
+            rest = (1.0 - share) * float(np.vdot(delta, intercept)) + share * first_order
+            rest += noise * (float(np.abs(intercept).sum()) + abs(first_order))
+            sums = sums - share * (sums + of_labels)
+        kept = self._feasible_share(sums, noise)
+        gap = np.inf
+        if kept > 0.0:
+            gap = self._slack(coef, kept * sums, noise) + kept * rest + (1.0 - kept) * data_loss
+        if self._inverse.any():
+            gap = min(gap, self._slack(coef, sums, noise) + rest)
         return gap + noise * (1.0 + abs(loss))
+
+    def _feasible_share(self, sums: Array, noise: float) -> float:
+        """The largest share of `sums` (n_outputs, n_features) within the L1 penalty: 0 without."""
+        size = np.abs(sums[:, self._varies]) + noise
+        return float((self._l1[self._varies] / size).min(initial=1.0))
+
+    def _slack(self, coef: Array, sums: Array, noise: float) -> float:
+        r"""P(W) + P*(-S) + <W, S>, which is never negative, for (n_outputs, n_features) each.
+
+        What is of -S within the L1 penalty belongs to its kink, what is beyond to the L2 penalty:
+        both have a slack of their own.
+        """
+        inside = np.clip(-sums, -self._l1, self._l1)
+        beyond = np.abs(self._l2 * coef + sums + inside) + noise
+        at_kinks = (self._l1 * np.abs(coef) - inside * coef)[:, self._varies]
+        rounding = noise * float(np.abs(coef).sum()) if self._l1.any() else 0.0
+        return float(at_kinks.sum()) + rounding + 0.5 * float((beyond**2 * self._inverse).sum())
 
     def _mixture(self, delta: Array, noise: float) -> tuple[float, Array]:
         """A share of constant probabilities that makes up for `delta`, and those, (n_classes,).

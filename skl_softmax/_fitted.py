@@ -19,6 +19,9 @@ from sklearn.utils.validation import check_is_fitted
 from skl_softmax._arrays import to_numpy
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._descent import matrix_descent
+from skl_softmax._l1_curvature import l1_curvature_kinds
+from skl_softmax._l1_descent import l1_descent
+from skl_softmax._l1_objective import L1Objective
 from skl_softmax._model import dense
 from skl_softmax._predictions import StagedMixin
 from skl_softmax._problem import StandardizedProblem, Task, centered_task
@@ -87,7 +90,7 @@ class FittedMixin(StagedMixin):
         NotFittedError
             If there are no weights yet.
         ValueError, TypeError
-            If an input is not allowed (labels that were not fitted are not), or ``l1_ratio > 0``.
+            If an input is not allowed (labels that were not fitted are not).
 
         Warns
         -----
@@ -109,10 +112,6 @@ class FittedMixin(StagedMixin):
         """
         check_is_fitted(self)
         check_parameters(self)
-        if self.alpha * self.l1_ratio > 0:
-            raise ValueError(
-                "There is no certificate for an L1 penalty: duality_gap needs l1_ratio=0."
-            )
         if self.alpha == 0:
             warnings.warn(
                 "With alpha=0 the gap is infinite: without a penalty there need not be a minimum,"
@@ -124,13 +123,14 @@ class FittedMixin(StagedMixin):
         samples = check_known_samples(self, X, y, sample_weight)
         model = self._model()
         coef, intercept = model.coef.astype(np.float64), model.intercept.astype(np.float64)
-        task = Task(*samples, len(coef), float(self.alpha), bool(self.fit_intercept))
+        alpha, l1_ratio = float(self.alpha), float(self.l1_ratio)
+        task = Task(*samples, len(coef), alpha, bool(self.fit_intercept), l1_ratio)
         with Workers() as workers, np.errstate(all="ignore"):
             task, intercept = centered_task(task, workers, coef, intercept)
             problem = StandardizedProblem(task, workers, may_reduce=False, dtype=np.float64)
             check_measured(samples.X, problem.scale, self)
             loss = task.sums(workers, dtype=np.float64).cross_entropy(coef, intercept)
-            loss += 0.5 * self.alpha * float(np.vdot(coef, coef))
+            loss += task.penalty(coef)
             at_zero = float(np.log(max(2, len(coef))))
             return _excess(problem, problem.start(coef, intercept, at_zero), loss)
 
@@ -215,10 +215,13 @@ def _excess(problem: StandardizedProblem, params: Array, loss: float) -> float:
 
     What the loss is seen to fall by, and what it can still fall by: until that is no more.
     """
-    gap, bound = problem.certificate(), np.inf
-    objective = problem.smooth
+    gap, bound, objective = problem.certificate(), np.inf, problem.objective
     rounding = 4.0 * objective.precision
-    for state in islice(matrix_descent(objective, params, curvature_kinds(objective)), STEPS):
+    if isinstance(objective, L1Objective):
+        states = l1_descent(objective, params, l1_curvature_kinds)
+    else:
+        states = matrix_descent(objective, params, curvature_kinds(objective))
+    for state in islice(states, STEPS):
         fallen, left = max(loss - state.loss, 0.0), gap(state.params, state.loss, state.gradient)
         bound = min(bound, fallen + left + rounding * (1.0 + loss + state.loss))
         if left <= fallen:

@@ -9,7 +9,7 @@ Knows an objective's curvature sums, not its data; takes no steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,23 +44,24 @@ class FreeModel:
     measured: Array
     hessian: Array
 
-    def alone(self, gradient: Array, damping: float) -> Array:
+    def alone(self, gradient: Array, damping: Array) -> Array:
         """A step (n_outputs, n_dof) that the diagonal alone makes of a gradient."""
-        return np.asarray(gradient / (self.diagonal + (damping + TINY)))
+        return np.asarray(gradient / (self.diagonal + damping + TINY))
 
-    def times(self, step: Array, damping: float) -> Array:
+    def times(self, step: Array, damping: Array) -> Array:
         """The model times a step, (n_outputs, n_dof): how it changes the gradient."""
         flat = step.ravel()
-        product = flat * (self.diagonal.ravel() + damping)
+        product = flat * (self.diagonal + damping).ravel()
         coupled = flat[self.measured]
-        product[self.measured] = self.hessian @ coupled + damping * coupled
+        damped = damping.ravel()[self.measured] * coupled
+        product[self.measured] = self.hessian @ coupled + damped
         return product.reshape(step.shape)
 
-    def on(self, free: Array, damping: float) -> Solve:
+    def on(self, free: Array, damping: Array) -> Solve:
         """The inverse on the free coordinates, (n_outputs, n_dof) of bool; the rest is zero.
 
-        `damping` is added to its diagonal: without an L2 penalty, there are directions in which the
-        loss has no curvature at all.
+        `damping` (n_outputs, n_dof) is added to its diagonal: without an L2 penalty, there are
+        directions in which the loss has no curvature at all.
         """
         kept = np.flatnonzero(free.ravel()[self.measured])
         coupled = self.measured[kept]
@@ -71,7 +72,7 @@ class FreeModel:
         if len(coupled):
             hessian = self.hessian[np.ix_(kept, kept)]
             self._hold_common(hessian, coupled)
-            hessian[np.diag_indices(len(kept))] += damping
+            hessian[np.diag_indices(len(kept))] += damping.ravel()[coupled]
             solve_coupled = inverse(hessian)
 
         def solve(gradient: Array) -> Array:
@@ -134,6 +135,8 @@ def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
     kinds = [] if is_small else [Curvature(diagonal, 1.0, is_coupled=False)]
     if not smooth.sums.is_sparse:
         kinds.append(Curvature(coupled, whole_cost, is_hessian=True, share=share))
+    if smooth.has_outliers:
+        kinds = [replace(kind, is_short_lived=True) for kind in kinds]
     return kinds
 
 

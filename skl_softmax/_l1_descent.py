@@ -31,11 +31,11 @@ from skl_softmax._descent import (
     quasi_newton_step,
     start,
 )
-from skl_softmax._l1_curvature import FreeModel
+from skl_softmax._l1_curvature import TINY, FreeModel
 from skl_softmax._l1_objective import L1Objective
 from skl_softmax._rows import Array
 
-DAMPING = 0.1  # times the largest derivative: no step changes a standardised coefficient by > 10
+DAMPING = 0.1  # so that no coordinate's step alone is longer than 10, however flat the loss is
 SHORTER, SHORTEST = 0.4, 1e-3  # than a step that will not do, and what is not worth trying
 FIRST = 0.15  # the shortest step to try before going round corners
 MOST_CORNERS = 100  # that a step goes round
@@ -117,7 +117,7 @@ def _of_all(state: State, dofs: Array) -> State:
     shape = len(state.params), len(dofs)
     params, gradient = np.zeros(shape), np.full(shape, np.nan)
     params[:, dofs], gradient[:, dofs] = state.params, state.gradient
-    return state._replace(params=params, gradient=gradient, model=None, left=np.inf)
+    return state._replace(params=params, gradient=gradient, model=None)
 
 
 class _Direction(NamedTuple):
@@ -127,7 +127,7 @@ class _Direction(NamedTuple):
     slopes: Array  # the pseudo-gradient
     orthant: Array
     free: Array
-    damping: float
+    damping: Array
 
 
 class OrthantSteps:
@@ -139,7 +139,7 @@ class OrthantSteps:
         """As `Steps` says."""
         params, slopes = state.params, objective.pseudo_gradient(state.params, state.gradient)
         orthant = np.sign(np.where(params != 0.0, params, -slopes)) * objective.is_penalized
-        damping = DAMPING * float(np.abs(slopes).max())
+        damping = _damping(state.model.diagonal, np.abs(slopes))
         free = (orthant != 0.0) | ~objective.is_penalized
         gradient = np.where(free, slopes, 0.0)
         solve = state.model.on(free, damping)
@@ -158,8 +158,18 @@ class OrthantSteps:
         return after
 
 
+def _damping(curvature: Array, slopes: Array) -> Array:
+    """What is added to a model's diagonal, (n_outputs, n_dof), given its absolute slopes.
+
+    In units in which each coordinate has about the curvature one: so a feature with a giant cell,
+    steep and strongly curved, does not shorten the steps along others.
+    """
+    units = np.sqrt(curvature + slopes + TINY)
+    return np.asarray(DAMPING * (slopes / units).max() * units)
+
+
 def _to_minimum(
-    model: FreeModel, params: Array, slopes: Array, orthant: Array, free: Array, damping: float
+    model: FreeModel, params: Array, slopes: Array, orthant: Array, free: Array, damping: Array
 ) -> Array:
     """The step to the model's minimum in the orthant, found by an active set, or nearly so.
 

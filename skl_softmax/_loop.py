@@ -16,7 +16,7 @@ from skl_softmax._array_api import OnDevice
 from skl_softmax._arrays import to_numpy
 from skl_softmax._callbacks import Callbacks
 from skl_softmax._descent import State
-from skl_softmax._problem import RawProblem, StandardizedProblem, recession_of
+from skl_softmax._problem import Gap, RawProblem, StandardizedProblem, recession_of
 from skl_softmax._recession import Recession
 from skl_softmax._remaining import decrement, minimum
 from skl_softmax._rows import Array
@@ -150,7 +150,8 @@ class _Log:
         self._estimator, self._problem = estimator, problem
         self._validation_loss = validation_loss
         self._keeps_weights = bool(estimator.store_coef_history)
-        self._certificate = None if estimator.gap_tol is None else problem.certificate()
+        self._target = target_of(estimator, problem)
+        self._certificate: Gap | None = None  # made when it is first asked for: that takes a pass
         self._steps: list[Step] = []
         self._best: State | None = None  # of the least validation loss
         self._least = np.inf
@@ -161,7 +162,6 @@ class _Log:
         )
         self._tested_loss = np.inf  # the last that was tested for separation
         self._recession: Recession | None = None
-        self._target = target_of(estimator, problem)
         self._minimum: float | None = None  # of the loss, where states do not tell what is left
         self.last: State | None = None
 
@@ -188,10 +188,9 @@ class _Log:
         estimator = self._estimator
         if self._may_be_separated and self._is_separated(self.last):
             return "separation"
-        gap = self._gap(self.last)
-        if gap is not None and gap <= estimator.gap_tol:
+        if estimator.gap_tol is not None and self._gap(self.last) <= estimator.gap_tol:
             return "gap_tol"
-        if gap is None and self._target > 0.0 and self._left() <= self._target:
+        if self._target > 0.0 and self._left() <= self._target:
             return "tol"
         if estimator.early_stopping and self._best is not None:
             idle = self.last.iteration - self._best.iteration
@@ -204,8 +203,10 @@ class _Log:
         assert self.last is not None
         kept = self._best if self._estimator.early_stopping and self._best else self.last
         steps, weights = self._steps[: self.last.iteration + 1], self._weights_of(kept)
-        is_judged = stop_reason in ("tol", "precision", "max_iter") and self._certificate is None
-        left, gap = self._left_at_the_end() if is_judged else np.inf, self._gap(kept)
+        is_certified = self._estimator.gap_tol is not None
+        is_judged = stop_reason in ("tol", "precision", "max_iter") and not is_certified
+        left = self._left_at_the_end() if is_judged else np.inf
+        gap = self._gap(self._with_all_derivatives(kept)) if is_certified else None
         stored_loss = self._problem.stored_loss(*weights) if is_over else None
         if stored_loss is not None and np.isfinite(stored_loss):
             lost = max(stored_loss - kept.loss, 0.0)
@@ -241,10 +242,7 @@ class _Log:
         if stop_reason not in ("tol", "precision") or gap is not None:
             return False
         null_loss = self._problem.null_loss
-        precision = self._problem.smooth.precision
-        rounding = 10.0 * precision * max(abs(loss), null_loss)
-        if self._problem.task.has_kinks:  # a derivative is the root of what rounding hides
-            rounding = precision**0.5 * null_loss
+        rounding = 10.0 * self._problem.smooth.precision * max(abs(loss), null_loss)
         return left <= max(self._target, min(rounding, LITTLE * null_loss))
 
     def print_last(self) -> None:
@@ -274,21 +272,18 @@ class _Log:
         self._recession = recession_of(self._problem.task, self._problem.workers, *weights)
         return self._recession.features is not None
 
-    def _gap(self, state: State) -> float | None:
-        """How far its loss is above the minimum at most, if that is asked for."""
-        if self._certificate is None:
-            return None
+    def _gap(self, state: State) -> float:
+        """How far its loss is above the minimum at most; infinite if that is not known."""
+        self._certificate = self._certificate or self._problem.certificate()
         params, gradient = to_numpy(state.params), to_numpy(state.gradient)
-        return float(self._certificate(params, state.loss, gradient))
+        gap = float(self._certificate(params, state.loss, gradient))
+        return np.inf if np.isnan(gap) else gap  # not all derivatives are known
 
     def _left(self) -> float:
-        """What the last state's loss can still fall by; infinite if that is not known.
-
-        With an L1 penalty `tol` is about the largest derivative, of which this is the same share.
-        """
+        """What the last state's loss can still fall by; infinite if that is not known."""
         assert self.last is not None
         if self._problem.task.has_kinks:
-            return self._derivative() * self._problem.null_loss
+            return self._gap(self.last)
         if isinstance(self._problem, StandardizedProblem):
             return self.last.left
         # A last step that brought more than may be left says that more is left.
@@ -300,16 +295,23 @@ class _Log:
     def _left_at_the_end(self) -> float:
         """What the last state's loss can still fall by: an estimate, however doubtful."""
         assert self.last is not None
-        if isinstance(self._problem, RawProblem) and not self._problem.task.has_kinks:
-            return self.last.loss - self._find_minimum() if self._target > 0.0 else np.inf
-        left = self._left()
-        if np.isnan(left):  # the derivatives of some features are known
-            _, gradient = self._problem.objective.value_and_gradient(self.last.params)
-            derivative = self._problem.gradient_size(self.last.params, gradient)
-            return derivative * self._problem.null_loss
-        if np.isinf(left) and isinstance(self._problem, StandardizedProblem):
-            return decrement(self._problem, self.last)
-        return left
+        problem, state = self._problem, self.last
+        if isinstance(problem, RawProblem) and self._target == 0.0:
+            return np.inf
+        if problem.task.has_kinks:
+            # Rounding weighs more in a certificate than in an estimate.
+            gap = self._gap(self._with_all_derivatives(state))
+            return min(gap, state.left) if gap <= LITTLE * problem.null_loss else gap
+        if isinstance(problem, RawProblem):
+            return state.loss - self._find_minimum()
+        return decrement(problem, state) if np.isinf(state.left) else state.left
+
+    def _with_all_derivatives(self, state: State) -> State:
+        """The state, with the derivatives that steps on some features left out: takes a pass."""
+        if not np.isnan(to_numpy(state.gradient)).any():
+            return state
+        _, gradient = self._problem.objective.value_and_gradient(state.params)
+        return state._replace(gradient=gradient)
 
     def _find_minimum(self) -> float:
         """The least loss, looked for once."""

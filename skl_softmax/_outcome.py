@@ -59,8 +59,6 @@ def _not_converged(estimator: Any, run: Run, *, is_single: bool) -> str:
         )
     share = run.left / run.null_loss
     left, name = f"the loss is an estimated {share:.2g} of the null loss above its minimum", "tol"
-    if estimator.alpha * estimator.l1_ratio > 0.0:  # `tol` is about derivatives then
-        left = f"the largest derivative is {share:.2g}"
     if run.gap is not None:
         left, name = f"the loss may be {run.gap:.2g} above its minimum", "gap_tol"
     if run.stop_reason == "precision":

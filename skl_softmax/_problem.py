@@ -107,6 +107,11 @@ class Task:
         """What an absolute value of the params (n_dof,) costs, in coordinates of that scale."""
         return np.append(self.alpha * self.l1_ratio / scale, np.zeros(int(self.fit_intercept)))
 
+    def penalty(self, coef: Array) -> float:
+        """The penalty on raw coefficients (n_outputs, n_features)."""
+        l2 = 0.5 * (1.0 - self.l1_ratio) * float((coef**2).sum())
+        return self.alpha * (l2 + self.l1_ratio * float(np.abs(coef).sum()))
+
     def with_kinks(self, smooth: SoftmaxObjective) -> SoftmaxObjective | L1Objective:
         """F, given what `smooth` returned."""
         return L1Objective(smooth, self.l1(smooth.scale)) if self.has_kinks else smooth
@@ -169,8 +174,7 @@ class Problem:
         exact = task.sums(self.workers, dtype=np.float64, origin=center if is_far else None)
         loss = exact.cross_entropy(coef, intercept)
         self.all_sums.append(exact)
-        l2 = 0.5 * (1.0 - task.l1_ratio) * float((coef**2).sum())
-        return loss + task.alpha * (l2 + task.l1_ratio * float(np.abs(coef).sum()))
+        return loss + task.penalty(coef)
 
 
 class RawProblem(Problem):
@@ -221,13 +225,15 @@ class RawProblem(Problem):
         task = self.task
         standardized = self.standardized()
         _, at_zero = self.smooth.value_and_gradient(np.zeros(self.objective.shape))
-        certificate = Certificate(standardized, self._standardized(at_zero), self._mean)
+        certificate = Certificate(
+            task.with_kinks(standardized), self._standardized(at_zero), self._mean
+        )
         left_out = _left_out(self._sums, task.alpha, self.scale)
 
         def gap(params: Array, loss: float, gradient: Array) -> float:
             coef, intercept = self.coef(params)
             # A constant feature's weight is better left to the intercept.
-            spared = 0.5 * task.alpha * float((coef[:, ~np.isfinite(self.scale)] ** 2).sum())
+            spared = task.penalty(coef[:, ~np.isfinite(self.scale)])
             params = standardized.params(coef, intercept)
             gap = certificate.gap(params, loss - spared, self._standardized(gradient))
             return gap + spared + left_out
@@ -339,10 +345,14 @@ class StandardizedProblem(Problem):
 
     def certificate(self) -> Gap:
         """Return what bounds how far above the minimum a loss is; takes a pass."""
-        _, at_zero = self.smooth.value_and_gradient(np.zeros(self.smooth.shape))
-        certificate = Certificate(self.smooth, at_zero, self._mean)
+        certificate = Certificate(self.objective, self._at_zero, self._mean)
         left_out = _left_out(self.all_sums[0], self.task.alpha, self.scale)
         return lambda *state: certificate.gap(*state) + left_out
+
+    @cached_property
+    def _at_zero(self) -> Array:
+        """The gradient at zero params (n_outputs, n_dof), whatever the penalty: takes a pass."""
+        return self.smooth.value_and_gradient(np.zeros(self.smooth.shape))[1]
 
     @property
     def is_near(self) -> Callable[[State], bool] | None:

@@ -36,8 +36,6 @@ def check_parameters(estimator: Any) -> None:
         check_number("gap_tol", estimator.gap_tol, above=0.0, allowed="None or a finite number > 0")
         if estimator.alpha == 0:
             raise ValueError("gap_tol needs alpha > 0: without a penalty there is no certificate.")
-        if estimator.l1_ratio != 0:
-            raise ValueError("gap_tol needs l1_ratio=0: there is no certificate for an L1 penalty.")
     check_integer("max_iter", estimator.max_iter, at_least=1)
     check_integer("verbose", estimator.verbose, at_least=0)
     check_integer("n_iter_no_change", estimator.n_iter_no_change, at_least=1)

@@ -240,7 +240,7 @@ def test_some_of_the_rarest_class_are_in_a_sample():
 def test_a_sample_is_no_larger_than_the_limit(monkeypatch):
     monkeypatch.setattr(_curvature, "LARGEST", 64 * 5 * 5)
     sums = SimpleNamespace(n_samples=10**6, class_weights=lambda: np.ones((2, 3)) * 3e5)
-    objective = SimpleNamespace(shape=(3, 5), sums=sums)
+    objective = SimpleNamespace(shape=(3, 5), sums=sums, has_outliers=False)
     sample = Sample(objective)
     assert sample.share() == 64 * 5 / 10**6
     monkeypatch.setattr(_curvature, "LARGEST", 64 * 5 * 5 - 1)

@@ -83,7 +83,7 @@ def test_no_loss_above_that_of_saga(name, l1_ratio):
         if "penalty" in LogisticRegression().get_params():  # on its way out
             options["penalty"] = "elasticnet"
         peer = LogisticRegression(tol=1e-10, max_iter=5000, **options).fit(X, y)
-    model = SoftmaxGDClassifier(alpha=alpha, l1_ratio=l1_ratio, tol=1e-8).fit(X, y)
+    model = SoftmaxGDClassifier(alpha=alpha, l1_ratio=l1_ratio, tol=1e-16).fit(X, y)
     assert model.loss_ == pytest.approx(loss(model, X, y, alpha, l1_ratio), rel=1e-12)
     excess = loss(peer, X, y, alpha, l1_ratio) - model.loss_
     assert -1e-12 < excess < 1e-6
@@ -121,7 +121,7 @@ def problems(draw):
 def test_optimality_conditions(problem, is_sparse, fit_intercept):
     X, y, weights, penalty = problem
     given_X = sparse.csr_array(X) if is_sparse else X
-    model = SoftmaxGDClassifier(**penalty, fit_intercept=fit_intercept, tol=1e-9, max_iter=5000)
+    model = SoftmaxGDClassifier(**penalty, fit_intercept=fit_intercept, tol=1e-16, max_iter=5000)
     model.fit(given_X, y, weights)
     assert model.converged_
     assert np.all(np.diff(model.loss_history_) <= 0)
@@ -150,8 +150,8 @@ def test_without_l1_every_bit_is_that_of_the_l2_fit(layout):
     model = SoftmaxGDClassifier(l1_ratio=0, store_coef_history=True).fit(layout(X), y)
     np.testing.assert_array_equal(model.coef_history_, before.coef_history_)
     # And the other descent ends where it does.
-    nearly = SoftmaxGDClassifier(l1_ratio=1e-13, tol=1e-9).fit(layout(X), y)
-    exact = SoftmaxGDClassifier(tol=1e-9).fit(layout(X), y)
+    nearly = SoftmaxGDClassifier(l1_ratio=1e-13, tol=1e-12).fit(layout(X), y)
+    exact = SoftmaxGDClassifier(tol=1e-12).fit(layout(X), y)
     np.testing.assert_allclose(nearly.predict_proba(X), exact.predict_proba(X), atol=1e-6)
 
 
@@ -183,9 +183,11 @@ def test_the_textbooks_loop_stops_at_tol():
     X = scale(X)
     penalty = {"alpha": 0.05, "l1_ratio": 1.0}
     model = SoftmaxGDClassifier(learning_rate=0.1, tol=1e-5, max_iter=20_000, **penalty).fit(X, y)
-    assert model.stop_reason_ == "tol"
-    assert 5e-6 < largest_violation(model, X, y) <= 1e-5
-    assert model.loss_ == pytest.approx(SoftmaxGDClassifier(**penalty).fit(X, y).loss_, abs=1e-5)
+    assert (model.stop_reason_, model.converged_) == ("tol", True)
+    excess = model.loss_history_ - SoftmaxGDClassifier(**penalty, tol=1e-16).fit(X, y).loss_
+    assert 0 <= excess[-1] <= 1e-5 * np.log(3)
+    early = np.flatnonzero(excess <= 1e-5 * np.log(3))[0]
+    assert early <= model.n_iter_ < 3 * early  # a certificate comes after the fact, not long after
 
 
 @pytest.fixture
@@ -202,19 +204,20 @@ class TestFewOfManyFeatures:
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
     def test_it_is_the_optimum_of_all(self, wide, layout, dtype):
         X, y = wide
-        tol = 1e-8 if dtype == np.float64 else 1e-5
+        tol, violation = (1e-10, 2e-8) if dtype == np.float64 else (1e-4, 2e-5)
         model = SoftmaxGDClassifier(tol=tol, **self.penalty).fit(layout(X.astype(dtype)), y)
         assert model.stop_reason_ == "tol"
         assert model.coef_.dtype == dtype
-        assert largest_violation(model, X, y) < 2 * tol
+        assert largest_violation(model, X, y) < violation
         assert model.n_passes_ < 20 < model.n_iter_  # most steps are of some features
 
     def test_a_fit_that_ends_on_some_says_how_far_it_is(self, wide):
         model = SoftmaxGDClassifier(max_iter=3, verbose=2, **self.penalty)
-        with pytest.warns(ConvergenceWarning, match=r"after max_iter=3 steps the largest") as seen:
+        with pytest.warns(ConvergenceWarning, match=r"after max_iter=3 steps the loss is") as seen:
             model.fit(*wide)
-        told = float(str(seen[0].message).split("derivative is ")[1].split(",")[0])
-        assert told == pytest.approx(largest_violation(model, *wide), rel=0.05)
+        told = float(str(seen[0].message).split("estimated ")[1].split(" ")[0])
+        excess = model.loss_ - SoftmaxGDClassifier(**self.penalty).fit(*wide).loss_
+        assert excess < told * np.log(4) < 10 * excess
 
     def test_what_is_not_known_is_not_printed(self, wide, capsys):
         SoftmaxGDClassifier(verbose=2, **self.penalty).fit(*wide)
@@ -317,13 +320,8 @@ def test_a_sparsified_fit_works_as_before(name):
     np.testing.assert_array_equal(model.coef_, coef)
 
 
-def test_there_is_no_certificate():
+def test_without_a_penalty_there_is_no_certificate():
     X, y = DATA["iris"]
-    model = SoftmaxGDClassifier(l1_ratio=0.5).fit(X, y)
-    with pytest.raises(ValueError, match="duality_gap needs l1_ratio=0"):
-        model.duality_gap(X, y)
-    with pytest.raises(ValueError, match="gap_tol needs l1_ratio=0"):
-        SoftmaxGDClassifier(l1_ratio=0.5, gap_tol=1e-3).fit(X, y)
     unpenalised = SoftmaxGDClassifier(l1_ratio=0.5, alpha=0).fit(X[:, 1:2], y)
     with pytest.warns(UserWarning, match="With alpha=0 the gap is infinite"):
         assert unpenalised.duality_gap(X[:, 1:2], y) == np.inf
@@ -432,16 +430,17 @@ def test_a_free_model_solves_for_the_free_coordinates(n_measured, rng):
     free[2, :] = [True, False, True, False]
     free[0, 1] = free[1, 3] = False
     free[1, 0] = free[0, 2] = False  # of no feature all classes: nothing is common
-    expected = np.diag(diagonal.ravel() + 0.25)
+    damping = 0.25 * rng.random((3, 4))
+    expected = np.diag((diagonal + damping).ravel())
     expected[np.ix_(measured, measured)] = dense[np.ix_(measured, measured)]
-    expected[measured, measured] += 0.25
+    expected[measured, measured] += damping.ravel()[measured]
     gradient = np.where(free, rng.normal(size=(3, 4)), 0.0)
-    step = model.on(free, 0.25)(gradient)
+    step = model.on(free, damping)(gradient)
     index = np.flatnonzero(free)
     solved = np.linalg.solve(expected[np.ix_(index, index)], gradient.ravel()[index])
     np.testing.assert_allclose(step.ravel()[index], solved, rtol=1e-9)
     assert not step[~free].any()
-    both = model.on(free, 0.25)(np.array([gradient, 2 * gradient]))
+    both = model.on(free, damping)(np.array([gradient, 2 * gradient]))
     np.testing.assert_allclose(both, [step, 2 * step], rtol=1e-12)
 
 
@@ -452,12 +451,15 @@ def test_to_the_minimum_of_the_model_in_an_orthant(rng):
     model = FreeModel(hessian.diagonal().reshape(1, 12), np.arange(12), hessian)
     params = np.abs(rng.normal(size=(1, 12)))
     slopes, orthant = 3 * rng.normal(size=(1, 12)), np.ones((1, 12))
-    step = _to_minimum(model, params, slopes, orthant, orthant > 0, 0.0)
+    damping = np.zeros((1, 12))
+    step = _to_minimum(model, params, slopes, orthant, orthant > 0, damping)
     end, slopes_there = params + step, slopes + step @ hessian
     assert np.all(end >= 0)
     assert 0 < np.count_nonzero(end) < 12
     np.testing.assert_allclose(slopes_there[end > 0], 0.0, atol=1e-9)
-    np.testing.assert_allclose(model.times(step, 0.5), step @ hessian + 0.5 * step, atol=1e-12)
+    np.testing.assert_allclose(
+        model.times(step, damping + 0.5), step @ hessian + 0.5 * step, atol=1e-12
+    )
 
 
 def test_what_is_common_to_all_classes_is_held(objective):
@@ -468,7 +470,7 @@ def test_what_is_common_to_all_classes_is_held(objective):
     free = np.ones(objective.shape, dtype=bool)
     hessian = objective.smooth.free_hessian(params, free)
     diagonal = objective.smooth.hessian_diagonal(params)
-    solve = FreeModel(diagonal, np.arange(free.size), hessian).on(free, 0.0)
+    solve = FreeModel(diagonal, np.arange(free.size), hessian).on(free, np.zeros(free.shape))
     gradient = np.ones(objective.shape)
     gradient[0] += 1e-3
     assert np.abs(solve(gradient)).max() < 100
