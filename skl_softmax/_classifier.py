@@ -78,14 +78,13 @@ class SoftmaxGDClassifier(
         `tol` means the same in any units and for any number and share of the classes. The estimate
         is the Newton decrement of a curvature model measured at the last weights, whose step
         changes no logit by much; for a constant learning rate, ``"auto"`` looks for the minimum
-        once. With an L1 penalty, stop when no derivative of F with respect to the coefficient of a
-        standardised feature is larger than `tol` (of the subgradient of least norm). ``0``: take
-        all `max_iter` steps, without a warning (``"auto"`` stops before, when the loss can fall no
-        further at the precision of its numbers).
+        once. With an L1 penalty the loss is certified, not estimated, to be that near (see
+        `duality_gap`). ``0``: take all `max_iter` steps, without a warning (``"auto"`` stops
+        before, when the loss can fall no further at the precision of its numbers).
     gap_tol : float, default=None
         In the place of `tol`: stop when a certificate says that the loss is at most that many nats
-        per sample above its minimum (`duality_gap` tells how). Needs ``alpha > 0`` and
-        ``l1_ratio=0``; wide data take longer.
+        per sample above its minimum (`duality_gap` tells how). Needs ``alpha > 0``; wide data
+        take longer.
     class_weight : dict, "balanced" or None, default=None
         Factors ``{class: weight}`` on the weights of each class's samples, 1 for those not named.
         ``"balanced"`` gives every class the same total weight.

@@ -5,90 +5,29 @@ columns, wide ones, weights over many decades. The judges are the objective in e
 the stored weights, and fits of the same problem in kinder coordinates.
 """
 
+import os
+import tempfile
 import warnings
-from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from scipy.special import xlogy
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from ugly import objective_at, quietly, ugly
 
 from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV, softmax_path
+from skl_softmax._compat import HAS_DEVICES
 from skl_softmax._curvature import curvature_kinds
 from skl_softmax._duality import Certificate
 from skl_softmax._problem import StandardizedProblem, Task
 from skl_softmax._threads import Workers
 from skl_softmax.textbook import softmax
-
-
-def objective_at(model, X, codes, weights=None):
-    """F at the stored weights, in extended precision, of centred columns; and the null loss."""
-    X = np.asarray(X.toarray() if sparse.issparse(X) else X, np.longdouble)
-    weights = np.ones(len(codes)) if weights is None else weights
-    shares = np.asarray(weights, np.longdouble) / np.sum(weights, dtype=np.longdouble)
-    center = X.mean(axis=0).astype(float)
-    coef = np.asarray(model.coef_, np.longdouble)
-    intercept = [
-        Fraction(float(b))
-        + sum(Fraction(float(w)) * Fraction(m) for w, m in zip(row, center, strict=True))
-        for b, row in zip(model.intercept_, model.coef_, strict=True)
-    ]
-    logits = (X - center) @ coef.T + np.array([float(exact) for exact in intercept])
-    if len(coef) == 1:
-        logits = np.column_stack([0.0 * logits, logits])
-    logits -= logits.max(axis=1, keepdims=True)
-    losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(codes)), codes]
-    penalty = (1 - model.l1_ratio) / 2 * (coef**2).sum() + model.l1_ratio * np.abs(coef).sum()
-    totals = np.bincount(codes, np.asarray(shares, float))
-    null_loss = -(totals[totals > 0] * np.log(totals[totals > 0])).sum()
-    return float(shares @ losses + model.alpha * penalty), float(null_loss)
-
-
-def quietly(model, X, y, weights=None):
-    """The fitted model, and whether it said a word."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model.fit(X, y, weights)
-    return model, bool(caught)
-
-
-@st.composite
-def ugly(draw):
-    """X, codes and weights: few of them normal."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    n_samples, n_features = draw(
-        st.sampled_from([(60, 3), (200, 8), (40, 220), (30, 400), (300, 2)])
-    )
-    n_classes = draw(st.sampled_from([2, 3, 5]))
-    X = rng.standard_normal((n_samples, n_features))
-    kind = draw(st.sampled_from(["plain", "common", "smooth", "duplicates", "integers", "heavy"]))
-    if kind == "common":
-        X = X + 10.0 ** rng.uniform(0, 4) * rng.standard_normal((n_samples, 1))
-    elif kind == "smooth":
-        curves = np.sin(np.outer(np.arange(1, 6), np.linspace(0, 6, n_features)))
-        X = rng.standard_normal((n_samples, 5)) @ curves + 1e-3 * X
-    elif kind == "duplicates":
-        X[:, -1] = X[:, 0]
-    elif kind == "integers":
-        X = np.rint(2.0 * X)
-    elif kind == "heavy":
-        X = np.sign(X) * np.abs(X) ** 5
-    logits = X[:, :2] / X[:, :2].std() @ rng.standard_normal((2, n_classes))
-    logits -= rng.uniform(0, 3) * np.arange(n_classes)
-    codes = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-    codes[:n_classes] = np.arange(n_classes)
-    for _ in range(draw(st.integers(0, 4))):
-        X[rng.integers(n_samples), rng.integers(n_features)] = 10.0 ** rng.uniform(3, 9)
-    X = X * 10.0 ** rng.uniform(-6, 6, draw(st.sampled_from([1, n_features])))
-    X += X.std(axis=0) * 10.0 ** draw(st.sampled_from([-9, 0, 2, 5, 8])) * rng.choice([-1, 1])
-    spread = draw(st.sampled_from([0.0, 0.0, 1.0, 4.0]))
-    weights = 10.0 ** rng.uniform(-spread, spread, n_samples)
-    return X, codes, weights
 
 
 @given(
@@ -111,17 +50,116 @@ def test_the_loss_is_that_of_the_stored_weights(data, layout, dtype, params):
     assert (np.diff(model.loss_history_) <= 0.0).all()
 
 
-@given(ugly())
-def test_converged_is_near_the_minimum(data):
-    """Nearer than a hundredth of the null loss, whatever happens; judged from much longer fits."""
+L1 = {"alpha": 1e-3, "l1_ratio": 1.0}
+ELASTIC = {"alpha": 1e-4, "l1_ratio": 0.5}
+
+
+def least_loss(X, codes, weights, params):
+    """The least loss that much longer fits find, from where each of them ended."""
+    model = SoftmaxGDClassifier(tol=1e-12, max_iter=300, warm_start=True, **params)
+    return min(quietly(model, X, codes, weights)[0].loss_ for _ in range(2))
+
+
+@given(ugly(), st.sampled_from([{}, {}, ELASTIC, L1]))
+def test_converged_is_near_the_minimum(data, params):
+    """Nearer than a thousandth of the null loss, whatever happens."""
     X, codes, weights = data
-    model, _ = quietly(SoftmaxGDClassifier(), X, codes, weights)
-    further = SoftmaxGDClassifier(tol=1e-12, max_iter=5000, warm_start=True)
-    further = quietly(further, X, codes, weights)[0]
-    again = quietly(further, X, codes, weights)[0]
+    model, _ = quietly(SoftmaxGDClassifier(**params), X, codes, weights)
     _, null_loss = objective_at(model, X, codes, weights)
     if model.converged_:
-        assert model.loss_ - min(further.loss_, again.loss_) <= 1e-3 * null_loss
+        assert model.loss_ - least_loss(X, codes, weights, params) <= 1e-3 * null_loss
+
+
+def halved(X):
+    """CSR with two entries for each cell, whose sum is exact, and a zero."""
+    rows, columns = np.nonzero(X)
+    values = np.tile(0.5 * X[rows, columns], 2)
+    values, rows, columns = (np.r_[a, 0] for a in (values, np.tile(rows, 2), np.tile(columns, 2)))
+    order = np.argsort(rows, kind="stable")
+    starts = np.r_[0, np.bincount(rows, minlength=len(X)).cumsum()]
+    return sparse.csr_array((values[order], columns[order], starts), shape=X.shape)
+
+
+def fit_of_map(model, X, codes, weights):
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(f"{folder}/X.npy", X)
+        return model.fit(np.load(f"{folder}/X.npy", mmap_mode="r"), codes, weights)
+
+
+def fit_of_chunks(model, X, codes, weights):
+    da = pytest.importorskip("dask.array")
+    from skl_softmax.dask import DaskSoftmaxGDClassifier
+
+    chunks = [da.from_array(array, chunks=(25, *array.shape[1:])) for array in (X, codes, weights)]
+    return DaskSoftmaxGDClassifier(**model.get_params()).fit(*chunks)
+
+
+def fit_on_device(model, X, codes, weights):
+    strict = pytest.importorskip("array_api_strict")
+    if not HAS_DEVICES or os.environ.get("SCIPY_ARRAY_API") != "1":
+        pytest.skip("scikit-learn wants SCIPY_ARRAY_API=1")
+    there, here = strict.Device("device1"), strict.Device("CPU_DEVICE")
+    with config_context(array_api_dispatch=True):
+        model.fit(*(strict.asarray(array, device=there) for array in (X, codes, weights)))
+    for name in ("coef_", "intercept_"):
+        setattr(model, name, np.asarray(strict.asarray(getattr(model, name), device=here)))
+    return model
+
+
+def fit_of_path(model, X, codes, weights):
+    params = {name: getattr(model, name) for name in ("l1_ratio", "max_iter")}
+    alphas = [100 * model.alpha, model.alpha]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        path = softmax_path(X, codes, alphas=alphas, sample_weight=weights, **params)
+    model.coef_, model.intercept_, model.loss_ = path.coefs[1], path.intercepts[1], path.losses[1]
+    model.converged_ = not caught
+    return model
+
+
+def fit_of_search(model, X, codes, weights):
+    """Of one fold, in which every class is."""
+    search = SoftmaxGDClassifierCV(
+        alphas=[model.alpha],
+        l1_ratios=[model.l1_ratio],
+        cv=[(np.arange(len(X)), np.arange(len(X)))],
+        max_iter=model.max_iter,
+    )
+    search, is_warned = quietly(search, X, codes, weights)
+    model.coef_, model.intercept_ = search.coef_, search.intercept_
+    model.loss_, model.converged_ = objective_at(model, X, codes, weights)[0], not is_warned
+    return model
+
+
+DOORS = {
+    "columns": lambda model, X, *rest: model.fit(np.asfortranarray(X), *rest),
+    "sparse": lambda model, X, *rest: model.fit(sparse.csc_array(X), *rest),
+    "two entries for a cell": lambda model, X, *rest: model.fit(halved(X), *rest),
+    "frame": lambda model, X, *rest: model.fit(pd.DataFrame(X), *rest),
+    "probabilities": lambda model, X, codes, weights: model.fit_proba(
+        X, np.eye(codes.max() + 1)[codes], weights
+    ),
+    "memory map": fit_of_map,
+    "Dask": fit_of_chunks,
+    "device": fit_on_device,
+    "path": fit_of_path,
+    "cross-validation": fit_of_search,
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@settings(max_examples=10)
+@given(ugly(), st.sampled_from([{}, ELASTIC]))
+def test_every_door_leads_to_a_true_claim(door, data, params):
+    X, codes, weights = data
+    model = SoftmaxGDClassifier(max_iter=200, **params)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = DOORS[door](model, X, codes, weights)
+    loss, null_loss = objective_at(model, X, codes, weights)
+    assert model.loss_ == pytest.approx(loss, rel=1e-9, abs=1e-15) or caught or not model.converged_
+    if model.converged_:
+        assert model.loss_ - least_loss(X, codes, weights, params) <= 1e-3 * null_loss
 
 
 def with_duplicates(X, rng, *, index_type=np.int32):
@@ -160,17 +198,81 @@ def test_several_entries_for_a_cell_are_their_sum(rng, n_features, index_type, p
         np.testing.assert_array_equal(array, copy)
 
 
+def buffers(data):
+    """The arrays that hold an input's numbers."""
+    if sparse.issparse(data):
+        names = ("data", "row", "col") if data.format == "coo" else ("data", "indices", "indptr")
+        return [getattr(data, name) for name in names]
+    if isinstance(data, pd.DataFrame):
+        return [column.to_numpy() for _, column in data.items()]
+    return [data]
+
+
+KINDS_OF_X = {
+    "rows": np.asarray,
+    "columns": np.asfortranarray,
+    "float32": lambda X: X.astype(np.float32),
+    "integers": lambda X: X.astype(np.int64),
+    "a view": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "objects": lambda X: X.astype(object),
+    "CSR": halved,
+    "CSC": lambda X: halved(X).tocsc(),
+    "COO": lambda X: halved(X).tocoo(),
+    "float32 CSR": lambda X: halved(X).astype(np.float32),
+    "unsorted CSR": lambda X: sparse.csr_array(X)[:, ::-1],
+    "frame": lambda X: pd.DataFrame(np.asfortranarray(X), copy=False),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_X)
+@pytest.mark.parametrize("width", [4, 1400])
+def test_no_input_is_written_to(kind, width, rng):
+    X = KINDS_OF_X[kind](rng.poisson(1.0, size=(40, width)).astype(float))
+    y, weights = np.arange(40) % 3, rng.random(40)
+    proba = np.eye(3)[y] * 0.7 + 0.1
+    inputs = [X, y, weights, proba]
+    held = [buffer for data in inputs for buffer in buffers(data)]
+    before = [buffer.copy() for buffer in held]
+    for buffer in held:
+        buffer.flags.writeable = False
+    cv = [(np.arange(40), np.arange(40))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for params in ({}, {"alpha": 0}, ELASTIC, {"learning_rate": 0.01}, {"gap_tol": 0.1}):
+            model = SoftmaxGDClassifier(max_iter=5, store_coef_history=True, **params)
+            model.fit(X, y, weights, X_val=X, y_val=y, sample_weight_val=weights)
+            model.fit_proba(X, proba, weights)
+            model.set_params(early_stopping=True, warm_start=True, class_weight="balanced")
+            model.fit(X, y, weights)
+        model.set_params(alpha=1e-3)
+        for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+            getattr(model, method)(X)
+            if method != "predict_log_proba":
+                list(getattr(model, f"staged_{method}")(X))
+        model.score(X, y, weights)
+        model.duality_gap(X, y, weights)
+        for ratio in (0.0, 0.5):
+            softmax_path(X, y, sample_weight=weights, n_alphas=2, l1_ratio=ratio, max_iter=5)
+            search = SoftmaxGDClassifierCV(alphas=[0.1], l1_ratios=[ratio], cv=cv, max_iter=5)
+            search.fit(X, y, sample_weight=weights).score(X, y)
+    for buffer, copy in zip(held, before, strict=True):
+        np.testing.assert_array_equal(buffer, copy)
+
+
+@pytest.mark.parametrize("params", [{}, ELASTIC, L1], ids=str)
 @pytest.mark.parametrize("n_samples_for_one", [1000, 10_000, 100_000])
-def test_rare_classes(n_samples_for_one):
+def test_rare_classes(n_samples_for_one, params):
     rng = np.random.default_rng(2)
     X = rng.normal(size=(100_000, 5))
     logits = X @ [1, -1, 0.5, 0, 0] - np.log(n_samples_for_one) - 1
     y = (rng.logistic(size=len(X)) < logits).astype(int)
     y[:2] = 1
-    model = SoftmaxGDClassifier().fit(X, y)
+    model = SoftmaxGDClassifier(**params).fit(X, y)
     exact = LogisticRegression(C=1 / (1e-4 * len(y)), solver="newton-cholesky", tol=1e-12).fit(X, y)
     exact.l1_ratio, exact.alpha = 0.0, 1e-4
     least, null_loss = objective_at(exact, X, y)
+    if params:
+        least = least_loss(X, y, None, params)
     assert model.converged_
     assert model.loss_ - least < 1e-3 * null_loss
 
@@ -179,14 +281,15 @@ def test_rare_classes(n_samples_for_one):
 @pytest.mark.parametrize("n_cells", [1, 4])
 @pytest.mark.parametrize("sign", [-1, 1])
 @pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
-def test_giant_cells(giant, n_cells, sign, layout):
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+def test_giant_cells(giant, n_cells, sign, layout, l1_ratio):
     """The minimum is that without the samples of the giants, or with them out of the way."""
     rng = np.random.default_rng(n_cells)
     X = rng.normal(size=(1000, 5))
     y = (X[:, 0] + rng.logistic(size=1000) > 0).astype(int)
     cells = np.arange(n_cells), np.arange(n_cells)
     X[cells] = sign * giant
-    model = SoftmaxGDClassifier().fit(layout(X), y)
+    model = SoftmaxGDClassifier(l1_ratio=l1_ratio).fit(layout(X), y)
     assert model.converged_
     assert model.n_passes_ <= 120
     # By the method of others: a giant is out of the way or at a kink, in units of its own.
@@ -194,16 +297,19 @@ def test_giant_cells(giant, n_cells, sign, layout):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         peer.fit(X, y)
-    peer.l1_ratio, peer.alpha = 0.0, 1e-4
+    peer.l1_ratio, peer.alpha = l1_ratio, 1e-4
     assert model.loss_ <= objective_at(peer, X, y)[0] + 1e-4
 
 
-def test_four_giant_cells_take_few_passes():
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_four_giant_cells_take_few_passes(l1_ratio):
     rng = np.random.default_rng(1)
     X = rng.normal(size=(2000, 5))
     y = (X[:, 0] + rng.logistic(size=2000) > 0).astype(int)
     X[[1, 2, 3, 4], [0, 1, 2, 3]] = 1e7
-    assert SoftmaxGDClassifier().fit(X, y).n_passes_ <= 60
+    model = SoftmaxGDClassifier(l1_ratio=l1_ratio).fit(X, y)
+    assert model.converged_
+    assert model.n_passes_ <= 60
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

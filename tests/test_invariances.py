@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.special import expit
 from sklearn.datasets import load_digits, load_iris, load_wine, make_blobs
+from ugly import quietly, ugly
 
 from skl_softmax import SoftmaxGDClassifier
 from skl_softmax._model import SoftmaxModel
@@ -47,6 +48,20 @@ def test_scaling_and_shifting_columns_without_a_penalty(problem, data):
     np.testing.assert_allclose(
         fit(moved, y, alpha=0).predict_proba(moved), fit(X, y, alpha=0).predict_proba(X), atol=1e-7
     )
+
+
+@given(ugly(), st.sampled_from([{}, {"l1_ratio": 0.5}, {"gap_tol": 1e-3}]))
+def test_order_of_ugly_samples_and_scale_of_their_weights(data, params):
+    """Not bit by bit: but fits that both say they are near the minimum are near each other."""
+    X, y, weights = data
+    order = np.random.default_rng(0).permutation(len(y))
+    model = SoftmaxGDClassifier(max_iter=200, **params)
+    first, is_first_warned = quietly(model, X, y, weights)
+    loss = first.loss_
+    other, is_warned = quietly(model, X[order], y[order], 1e6 * weights[order])
+    shares = np.bincount(y, weights) / weights.sum()
+    allowed = params.get("gap_tol", -1e-3 * (shares * np.log(shares)).sum())
+    assert abs(other.loss_ - loss) <= allowed or is_warned or is_first_warned
 
 
 @given(overlapping(), st.randoms(use_true_random=False))
@@ -93,14 +108,15 @@ def test_weights_are_repetition(problem, learning_rate, balanced, is_sparse):
 
 
 @given(
-    overlapping(),
-    st.sampled_from([0.0, 1e-8, 1e-3, 1.0]),
+    overlapping() | ugly(),
+    st.sampled_from([{"alpha": 0.0}, {"alpha": 1e-8}, {}, {"l1_ratio": 0.5}, {"alpha": 1.0}]),
     st.sampled_from([np.float32, np.float64]),
     st.booleans(),
 )
-def test_the_loss_never_rises(problem, alpha, dtype, fit_intercept):
-    X, y = problem
-    model = fit(X.astype(dtype), y, alpha=alpha, fit_intercept=fit_intercept, tol=0, max_iter=50)
+def test_the_loss_never_rises(problem, penalty, dtype, fit_intercept):
+    X, y = problem[:2]
+    model = SoftmaxGDClassifier(**penalty, fit_intercept=fit_intercept, tol=0, max_iter=50)
+    model, _ = quietly(model, X.astype(dtype), y)
     assert (np.diff(model.loss_history_) <= 0).all()
     assert model.loss_history_[0] == pytest.approx(np.log(len(model.classes_)))
 

@@ -7,9 +7,12 @@ import sys
 import joblib
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
+from ugly import quietly, ugly
 
 from skl_softmax import SoftmaxGDClassifier, _rows
 
@@ -31,6 +34,17 @@ def weights_of(X, y, **params):
 def data(request):
     rows = y < request.param
     return np.ascontiguousarray(X[rows]), y[rows]
+
+
+@given(ugly(), st.sampled_from([{}, {"l1_ratio": 0.5}, {"alpha": 0.0}, {"gap_tol": 1e-3}]))
+def test_ugly_data_again(data, params):
+    X, y, weights = data
+    first, other = (
+        quietly(SoftmaxGDClassifier(max_iter=60, **params), array, y, weights)[0]
+        for array in (X, X.copy())
+    )
+    np.testing.assert_array_equal(other.coef_, first.coef_)
+    np.testing.assert_array_equal(other.loss_history_, first.loss_history_)
 
 
 @pytest.mark.parametrize("params", PARAMS)
