@@ -26,10 +26,10 @@ Knows an objective's coordinates and penalty; takes no steps.
 References
 ----------
 R. T. Rockafellar, Convex Analysis, Princeton University Press, 1970, section 31. S. Boyd and
-L. Vandenberghe, Convex Optimization, Cambridge University Press, 2004, sections 5.1 and 5.7. With
-an L1 penalty: S.-J. Kim, K. Koh, M. Lustig, S. Boyd and D. Gorinevsky, "An interior-point method for
-large-scale l1-regularized least squares", IEEE Journal of Selected Topics in Signal Processing 1,
-2007, section III (residuals scaled until they are feasible).
+L. Vandenberghe, Convex Optimization, Cambridge University Press, 2004, sections 5.1 and 5.7.
+S.-J. Kim, K. Koh, M. Lustig, S. Boyd and D. Gorinevsky, "An interior-point method for large-scale
+l1-regularized least squares", IEEE Journal of Selected Topics in Signal Processing 1, 2007, section
+III, on the L1 penalty: residuals scaled until they are feasible.
 https://doi.org/10.1109/JSTSP.2007.910971
 """
 

@@ -55,7 +55,7 @@ class FreeModel:
         coupled = flat[self.measured]
         damped = damping.ravel()[self.measured] * coupled
         product[self.measured] = self.hessian @ coupled + damped
-        return product.reshape(step.shape)
+        return np.asarray(product.reshape(step.shape))
 
     def on(self, free: Array, damping: Array) -> Solve:
         """The inverse on the free coordinates, (n_outputs, n_dof) of bool; the rest is zero.
