@@ -94,12 +94,11 @@ class Sample:
 
     def share(self, _: Array | None = None) -> float:
         """Which share of the rows the next sample is, wherever it is measured."""
-        n_samples: int = self._objective.sums.n_samples
-        n_dof = self._objective.shape[1]
+        n_samples, n_dof = self._objective.sums.n_samples, self._objective.shape[1]
         is_worth_it = 2 * self._n_samples <= n_samples and self._n_samples * n_dof <= LARGEST
         if self._objective.has_outliers or not is_worth_it:
             return 1.0
-        return self._n_samples / n_samples
+        return float(self._n_samples / n_samples)
 
     def draw(self) -> Objective:
         """Return the objective over the next sample."""
