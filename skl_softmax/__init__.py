@@ -2,14 +2,15 @@
 
 from importlib.metadata import version
 
-from skl_softmax._alpha_score import AlphaScoreDisplay
 from skl_softmax._classifier import SoftmaxGDClassifier
-from skl_softmax._coef_path import CoefPathDisplay
 from skl_softmax._cv import SoftmaxGDClassifierCV
-from skl_softmax._loss_curve import LossCurveDisplay
-from skl_softmax._outcome import SeparationWarning
-from skl_softmax._path import SoftmaxPath, softmax_path
-from skl_softmax._regions import DecisionRegionsDisplay
+from skl_softmax._fit.diagnosis import SeparationWarning
+from skl_softmax._model import SoftmaxPath
+from skl_softmax._path import softmax_path
+from skl_softmax._plot.alpha_score import AlphaScoreDisplay
+from skl_softmax._plot.coef_path import CoefPathDisplay
+from skl_softmax._plot.loss_curve import LossCurveDisplay
+from skl_softmax._plot.regions import DecisionRegionsDisplay
 
 __all__ = [
     "AlphaScoreDisplay",
@@ -25,3 +26,9 @@ __all__ = [
 ]
 
 __version__ = version("skl_softmax")
+
+# Pickles, skops' trusted types, links and reprs name the public door, whatever lies behind it.
+for _name in __all__:
+    if _name != "__version__":
+        globals()[_name].__module__ = __name__
+del _name

@@ -30,8 +30,8 @@ from skl_softmax import (
     LossCurveDisplay,
     SoftmaxGDClassifier,
 )
-from skl_softmax._pictures import draw_samples, new_figure
-from skl_softmax._rows import Array
+from skl_softmax._arrays import Array
+from skl_softmax._plot.style import draw_samples, new_figure
 
 STEPS_SHOWN = 1, 5, 30, 300  # of the lab
 STEPS_MOVING = 0, 1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40, 57, 80, 113, 160, 226, 300

@@ -1,4 +1,4 @@
-"""The linear algebra of a descent, for arrays of any library.
+"""The types of arrays, and the linear algebra of a descent, for arrays of any library.
 
 NumPy's own functions, and its quicker ones, for NumPy's arrays: small fits are full of them.
 Scalars on other devices stay there, as arrays without dimensions, until `numbers` reads them.
@@ -7,14 +7,20 @@ Scalars on other devices stay there, as arrays without dimensions, until `number
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn import config_context
 
 from skl_softmax._compat import is_library_array, move_to, namespace_and_device
 
-Scalar = Any  # a float, or an array without dimensions
+Array: TypeAlias = NDArray[Any]
+# NumPy and SciPy share no type for "a matrix"; both multiply with @ on either side.
+Matrix: TypeAlias = Any
+DeviceArray: TypeAlias = Any  # an array of a library that follows the array API standard
+Scalar: TypeAlias = Any  # a float, or an array without dimensions
 KNOWN = float, type(None)
 
 
@@ -29,6 +35,16 @@ def to_numpy(array: Any) -> Any:
         return array
     with config_context(array_api_dispatch=True):  # models outlive the setting
         return move_to(array, xp=np, device="cpu")
+
+
+def on_host(estimator: Any) -> Any:
+    """A fitted estimator with NumPy's arrays alone: itself, if it has no others."""
+    arrays = {name: to_numpy(value) for name, value in vars(estimator).items()}
+    if all(arrays[name] is value for name, value in vars(estimator).items()):
+        return estimator
+    host = copy(estimator)
+    vars(host).update(arrays)
+    return host
 
 
 def dot(a: Any, b: Any) -> Scalar:

@@ -13,20 +13,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from skl_softmax._callbacks import Callbacks
+from skl_softmax._arrays import Array, Matrix
 from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
+from skl_softmax._data.check import check_samples
+from skl_softmax._data.device import labels_there
+from skl_softmax._data.parameters import check_parameters
+from skl_softmax._data.samples import Given
+from skl_softmax._engines.protocol import Samples
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.callbacks import Callbacks
+from skl_softmax._fit.coordinates import Task
+from skl_softmax._fit.diagnosis import SeparationWarning, outcome
+from skl_softmax._fit.loop import follow
+from skl_softmax._fit.plan import measures_scale, plan
 from skl_softmax._fitted import FittedMixin
-from skl_softmax._given import Given, Samples
-from skl_softmax._loop import follow
 from skl_softmax._model import start_weights
-from skl_softmax._on_device import labels_there
-from skl_softmax._outcome import SeparationWarning, outcome
-from skl_softmax._plan import measures_scale, plan
-from skl_softmax._problem import Task
-from skl_softmax._rows import Array, Matrix
-from skl_softmax._samples import check_samples
-from skl_softmax._threads import Workers
-from skl_softmax._validation import check_parameters
 
 
 class SoftmaxGDClassifier(

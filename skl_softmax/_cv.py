@@ -16,23 +16,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
+from skl_softmax._arrays import Array, Matrix
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._compat import is_on_device
-from skl_softmax._folds import Fold, fit_fold, mean_of_bests
-from skl_softmax._given import Samples
-from skl_softmax._path import (
-    LEAST_RATIO,
-    check_alphas,
-    check_grid,
-    check_input,
-    grid,
-    prepare,
-    warn_of,
-)
+from skl_softmax._data.parameters import check_number
+from skl_softmax._engines.protocol import Samples
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.folds import Fold, fit_fold, mean_of_bests
+from skl_softmax._fit.path import LEAST_RATIO, grid, prepare
+from skl_softmax._path import check_alphas, check_grid, check_input, warn_of
 from skl_softmax._predictions import PredictionMixin
-from skl_softmax._rows import Array, Matrix
-from skl_softmax._threads import Workers
-from skl_softmax._validation import check_number
 
 SELECT = "best", "one_standard_error"
 FIRST, LAST = 0, -1  # of the alphas

@@ -16,19 +16,19 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._arrays import to_numpy
-from skl_softmax._curvature import curvature_kinds
-from skl_softmax._descent import matrix_descent
-from skl_softmax._l1_curvature import l1_curvature_kinds
-from skl_softmax._l1_descent import l1_descent
-from skl_softmax._l1_objective import L1Objective
+from skl_softmax._arrays import Array, Matrix, to_numpy
+from skl_softmax._data.check import check_known_samples
+from skl_softmax._data.parameters import check_parameters
+from skl_softmax._descent.curvature import curvature_kinds
+from skl_softmax._descent.l1_curvature import l1_curvature_kinds
+from skl_softmax._descent.l1_steps import l1_descent
+from skl_softmax._descent.steps import matrix_descent
+from skl_softmax._engines.finiteness import check_measured
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.coordinates import StandardizedProblem, Task, centered_task
 from skl_softmax._model import dense
+from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._predictions import StagedMixin
-from skl_softmax._problem import StandardizedProblem, Task, centered_task
-from skl_softmax._rows import Array, Matrix
-from skl_softmax._samples import check_known_samples
-from skl_softmax._threads import Workers
-from skl_softmax._validation import check_measured, check_parameters
 
 FORMAT = 2  # of stored models: which attributes they have, and what those mean
 STEPS = 1000  # towards the minimum; a bound that is still far off then is returned as it is

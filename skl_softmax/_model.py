@@ -1,4 +1,4 @@
-"""A softmax model with given weights: what it predicts, in blocks of rows.
+"""Softmax models with given weights: what they predict, in blocks of rows.
 
 Knows no estimator: the X it gets has been checked, but for numbers that are not finite.
 """
@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import assert_all_finite
 
-from skl_softmax._kernels import kernels
-from skl_softmax._rows import Array, Block, Matrix, Rows
-from skl_softmax._threads import Workers
+from skl_softmax._arrays import Array, DeviceArray, Matrix, to_numpy
+from skl_softmax._engines.device import OnDevice, probabilities
+from skl_softmax._engines.finiteness import check_block
+from skl_softmax._engines.kernels import kernels
+from skl_softmax._engines.rows import Block, Rows
+from skl_softmax._engines.threads import Workers
 
 
 def dense(coef: Matrix) -> Array:
@@ -75,6 +78,70 @@ class SoftmaxModel:
         return _map_logits(X, *row_per_class(self.coef, self.intercept), transform, out)
 
 
+@dataclass(frozen=True)
+class DeviceModel:
+    """A `SoftmaxModel` whose predictions are where X is."""
+
+    model: SoftmaxModel
+
+    def decision_function(self, X: OnDevice) -> DeviceArray:
+        """Logits (n_samples, n_classes), or (n_samples,) for two classes."""
+        logits = X.linear(self.model.coef, self.model.intercept)
+        return logits if len(self.model.coef) > 1 else logits[:, 0]
+
+    def predict(self, X: OnDevice) -> DeviceArray:
+        """The most probable labels (n_samples,): NumPy's, if they are no numbers."""
+        codes = X.xp.argmax(self._logits(X), axis=1)
+        classes = self.model.classes
+        if classes.dtype.kind in "biuf":
+            return X.xp.take(X.put(classes), codes)
+        return classes[to_numpy(codes)]
+
+    def predict_proba(self, X: OnDevice) -> DeviceArray:
+        """Probabilities (n_samples, n_classes)."""
+        return probabilities(X.xp, self._logits(X))
+
+    def predict_log_proba(self, X: OnDevice) -> DeviceArray:
+        """Log-probabilities (n_samples, n_classes), from the logits: finite where those are."""
+        logits = self._logits(X)
+        logits -= X.xp.max(logits, axis=1, keepdims=True)
+        return logits - X.xp.log(X.xp.sum(X.xp.exp(logits), axis=1, keepdims=True))
+
+    def _logits(self, X: OnDevice) -> DeviceArray:
+        """A column for each class, two classes included."""
+        return X.linear(*row_per_class(self.model.coef, self.model.intercept))
+
+
+class SoftmaxPath(NamedTuple):
+    """The weights for each strength of the penalty.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        The strengths, the largest first.
+    coefs : ndarray of shape (n_alphas, n_classes, n_features)
+        Their coefficients; one row for two classes.
+    intercepts : ndarray of shape (n_alphas, n_classes)
+        Their intercepts; one for two classes.
+    losses : ndarray of shape (n_alphas,)
+        F at them, in nats per sample.
+    n_iters : ndarray of int of shape (n_alphas,)
+        How many steps each took from the one before.
+    classes : ndarray of shape (n_classes,)
+        The class labels, sorted.
+    feature_names : ndarray of str of shape (n_features,) or None
+        The names of the features, if X has any.
+    """
+
+    alphas: Array
+    coefs: Array
+    intercepts: Array
+    losses: Array
+    n_iters: Array
+    classes: Array
+    feature_names: Array | None
+
+
 def start_weights(
     before: SoftmaxModel | None, classes: Array, n_features: int
 ) -> tuple[Array, Array]:
@@ -127,19 +194,11 @@ def _for_each_block(
 
         def use_run(run: list[Block]) -> None:
             for block, logits in rows.linear(run, coef, intercept):
-                _check_finite(block.X)
+                check_block(block.X)
                 _keep_in_range(logits, block.X, coef)
                 use(block, logits)
 
         rows.map(use_run)
-
-
-def _check_finite(X: Matrix) -> None:
-    """Raise a ValueError if a number of X is not finite: while it is in the cache."""
-    values = X.data[:, np.newaxis] if sparse.issparse(X) else X
-    sums = np.ones(len(values), values.dtype) @ values  # by BLAS: NumPy's own takes twice as long
-    if not np.isfinite(sums).all():  # or the sums are too large, and they are
-        assert_all_finite(values, estimator_name="SoftmaxGDClassifier", input_name="X")
 
 
 def _keep_in_range(logits: Array, X: Matrix, coef: Array) -> None:

@@ -13,14 +13,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._array_api import OnDevice
-from skl_softmax._arrays import to_numpy
+from skl_softmax._arrays import Array, Matrix, to_numpy
 from skl_softmax._compat import HAS_DEVICES, check_same_namespace, is_on_device
-from skl_softmax._model import SoftmaxModel, dense
-from skl_softmax._on_device import DeviceModel
-from skl_softmax._rows import Array, Matrix
-from skl_softmax._samples import known_matrix
-from skl_softmax._validation import check_columns, check_out, refuse_dask
+from skl_softmax._data.check import known_matrix
+from skl_softmax._data.matrix import check_columns, refuse_dask
+from skl_softmax._data.parameters import check_out
+from skl_softmax._engines.device import OnDevice
+from skl_softmax._model import DeviceModel, SoftmaxModel, dense
 
 
 class PredictionMixin:

@@ -7,30 +7,35 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from skl_softmax._arrays import Matrix
+from skl_softmax._data.cluster import CHUNK_OPTIONS, set_features
+from skl_softmax._model import SoftmaxModel
 
 try:
-    import dask.array  # noqa: F401
+    import dask.array as da
 except ImportError as error:
     raise ImportError(
         'skl_softmax.dask needs Dask, which is optional: python -m pip install "skl_softmax[dask]"'
     ) from error
 
-from skl_softmax._callbacks import Callbacks
+from skl_softmax._arrays import Array
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._compat import with_callbacks
-from skl_softmax._dask_samples import (
+from skl_softmax._data.cluster import (
     check_dask,
     check_one_engine,
     cut_alike,
     is_dask,
-    predict_lazily,
     to_array,
 )
-from skl_softmax._given import Given, Samples
-from skl_softmax._rows import Array
+from skl_softmax._data.samples import Given
+from skl_softmax._engines.protocol import Samples
+from skl_softmax._fit.callbacks import Callbacks
 
 __all__ = ["DaskSoftmaxGDClassifier"]
 
@@ -188,3 +193,29 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         for name, value in vars(self).items():
             setattr(local, name, value)
         return local
+
+
+def predict_lazily(estimator: Any, model: SoftmaxModel, method: str, X: Any) -> da.Array:
+    """What a method of the model returns, chunk by chunk, when it is asked for."""
+    set_features(estimator, X, reset=False)
+    X = to_array(X)
+    if X.numblocks[1] > 1:
+        X = X.rechunk({1: -1})
+    is_float = X.dtype in (np.float32, np.float64)
+    dtype = np.result_type(X.dtype if is_float else np.float64, model.coef.dtype)
+    if method == "predict":
+        dtype = model.classes.dtype
+    shape: tuple[int, ...] = (len(model.classes),)
+    if method == "predict" or (method == "decision_function" and len(model.coef) == 1):
+        shape = ()
+
+    def predict_chunk(chunk: Matrix) -> Array:
+        if not chunk.shape[0]:
+            return np.empty((0, *shape), dtype)
+        found: Array = getattr(model, method)(check_array(chunk, **CHUNK_OPTIONS))
+        return found
+
+    meta = np.empty((0, *shape), dtype)
+    if shape:
+        return X.map_blocks(predict_chunk, chunks=(X.chunks[0], shape), dtype=dtype, meta=meta)
+    return X.map_blocks(predict_chunk, drop_axis=1, dtype=dtype, meta=meta)

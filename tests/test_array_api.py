@@ -18,16 +18,16 @@ from skl_softmax import (
     SeparationWarning,
     SoftmaxGDClassifier,
     SoftmaxGDClassifierCV,
-    _array_api,
     _arrays,
-    _curvature,
-    _head_start,
 )
 from skl_softmax._compat import HAS_DEVICES, move_to, namespace_and_device
-from skl_softmax._given import Given
-from skl_softmax._problem import StandardizedProblem, Task
-from skl_softmax._samples import check_samples
-from skl_softmax._threads import Workers
+from skl_softmax._data.check import check_samples
+from skl_softmax._data.samples import Given
+from skl_softmax._descent import curvature as _curvature
+from skl_softmax._descent import head_start as _head_start
+from skl_softmax._engines import device as _array_api
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.coordinates import StandardizedProblem, Task
 
 pytestmark = [
     pytest.mark.skipif(not HAS_DEVICES, reason="this scikit-learn does not dispatch to them"),
@@ -126,8 +126,8 @@ def test_equal_to_numpy(params, library, problem, rng):
 def test_near_separation_too(few, n_classes, library, rng, monkeypatch):
     """Where rows are left out of models: the same ones as in memory."""
     put, fetch = library
-    monkeypatch.setattr("skl_softmax._essential.FEW_SAMPLES", few)
-    monkeypatch.setattr("skl_softmax._rows.BLOCK_ROWS", (700, 700))
+    monkeypatch.setattr("skl_softmax._engines.negligible_rows.FEW_SAMPLES", few)
+    monkeypatch.setattr("skl_softmax._engines.rows.BLOCK_ROWS", (700, 700))
     X = rng.normal(size=(4000, 6))
     logits = 30.0 * X @ rng.normal(size=(6, n_classes))
     y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)

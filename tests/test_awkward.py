@@ -23,10 +23,10 @@ from ugly import objective_at, quietly, ugly
 
 from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV, softmax_path
 from skl_softmax._compat import HAS_DEVICES
-from skl_softmax._curvature import curvature_kinds
-from skl_softmax._duality import Certificate
-from skl_softmax._problem import StandardizedProblem, Task
-from skl_softmax._threads import Workers
+from skl_softmax._descent.curvature import curvature_kinds
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.coordinates import StandardizedProblem, Task
+from skl_softmax._objective.duality import Certificate
 from skl_softmax.textbook import softmax
 
 

@@ -263,7 +263,7 @@ def test_an_error_in_the_middle_of_a_fit_leaves_the_earlier_one(monkeypatch):
     def fail(*_):
         raise MemoryError("no room")
 
-    monkeypatch.setattr("skl_softmax._objective.SoftmaxObjective.value_and_gradient", fail)
+    monkeypatch.setattr("skl_softmax._objective.smooth.SoftmaxObjective.value_and_gradient", fail)
     assert_refused(model, (X[:, :2], y + 5), MemoryError, "no room")
 
 

@@ -10,8 +10,9 @@ from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
-from skl_softmax import SoftmaxGDClassifier, __all__, _rows, textbook
-from skl_softmax._labels import encode_labels
+from skl_softmax import SoftmaxGDClassifier, __all__, textbook
+from skl_softmax._data.labels import encode_labels
+from skl_softmax._engines import rows as _rows
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,15 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skl_softmax import SoftmaxGDClassifier, _kernels
-from skl_softmax._row_sums import RowSums
-from skl_softmax._rows import Rows
-from skl_softmax._sums import Frame
-from skl_softmax._threads import Workers
+from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._engines import kernels as _kernels
+from skl_softmax._engines.protocol import Frame
+from skl_softmax._engines.row_sums import RowSums
+from skl_softmax._engines.rows import Rows
+from skl_softmax._engines.threads import Workers
 
 numba = pytest.importorskip("numba", reason="the extra 'fast' is not installed")
-_compiled = import_module("skl_softmax._compiled")
+_compiled = import_module("skl_softmax._engines.kernels_numba")
 
 N = 1003  # no multiple of what a processor takes at once
 EXTREMES = [0.0, 1e-300, 1e-17, 1.0, 36.0, 700.0, 709.0, 750.0, 1e5, 1e300]
@@ -263,7 +264,7 @@ def test_what_fits_use_of_a_block(data, monkeypatch):
     SoftmaxGDClassifier().fit_proba(X, 0.2 / (y.max() + 1) + 0.8 * np.eye(y.max() + 1)[y])
     assert {"moments"} <= set(calls) <= {"moments", "gram"}
     calls.clear()
-    monkeypatch.setattr("skl_softmax._samples.dense_if_small", lambda X: X)
+    monkeypatch.setattr("skl_softmax._data.check.dense_if_small", lambda X: X)
     SoftmaxGDClassifier(learning_rate=0.1, max_iter=2, tol=0.0).fit(sparse.csr_array(X), y)
     assert not calls
 
@@ -352,4 +353,4 @@ def test_numba_switched_off():
     )
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     used = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
-    assert used.split() == ["skl_softmax._kernels", "None", "False"]
+    assert used.split() == ["skl_softmax._engines.kernels", "None", "False"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skl_softmax import _curvature
-from skl_softmax._curvature import (
+from skl_softmax._descent import curvature as _curvature
+from skl_softmax._descent.curvature import (
     Sample,
     _cholesky,
     _diagonal_model,
@@ -18,10 +18,10 @@ from skl_softmax._curvature import (
     inverse,
     starts_from_gram_matrix,
 )
-from skl_softmax._problem import StandardizedProblem, Task
-from skl_softmax._row_sums import RowSums
-from skl_softmax._rows import Rows
-from skl_softmax._threads import Workers
+from skl_softmax._engines.row_sums import RowSums
+from skl_softmax._engines.rows import Rows
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.coordinates import StandardizedProblem, Task
 
 
 def definite(rng, *shape):

@@ -25,12 +25,12 @@ da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
 
 from skl_softmax import _dask  # noqa: E402
-from skl_softmax._dask_samples import check_dask  # noqa: E402
-from skl_softmax._given import Given  # noqa: E402
-from skl_softmax._problem import Task  # noqa: E402
-from skl_softmax._samples import check_samples  # noqa: E402
-from skl_softmax._sums import Frame  # noqa: E402
-from skl_softmax._threads import Workers  # noqa: E402
+from skl_softmax._data.check import check_samples  # noqa: E402
+from skl_softmax._data.cluster import check_dask  # noqa: E402
+from skl_softmax._data.samples import Given  # noqa: E402
+from skl_softmax._engines.protocol import Frame  # noqa: E402
+from skl_softmax._engines.threads import Workers  # noqa: E402
+from skl_softmax._fit.coordinates import Task  # noqa: E402
 from skl_softmax.dask import DaskSoftmaxGDClassifier  # noqa: E402
 
 N, D = 600, 5
@@ -288,7 +288,7 @@ def test_separable_classes(rng):
 def test_a_model_of_a_sample_is_the_same_one(problem, monkeypatch):
     """Of rows in the chunks that have them, with weights that sum to one again."""
     X, y = problem
-    monkeypatch.setattr("skl_softmax._curvature.FIRST_SAMPLE", 3)
+    monkeypatch.setattr("skl_softmax._descent.curvature.FIRST_SAMPLE", 3)
     expected = SoftmaxGDClassifier(tol=1e-16).fit(X, y)
     (A, b), params = cut(X, y), {"tol": 1e-16}
     found = DaskSoftmaxGDClassifier(**params).fit(A, b)
@@ -298,8 +298,8 @@ def test_a_model_of_a_sample_is_the_same_one(problem, monkeypatch):
 def test_a_head_start(problem, monkeypatch):
     """From the same rows; they are taken from the chunks once, and not for every pass."""
     X, y = problem
-    monkeypatch.setattr("skl_softmax._head_start.WORTHWHILE", 0)
-    monkeypatch.setattr("skl_softmax._head_start.ENOUGH", 1)
+    monkeypatch.setattr("skl_softmax._descent.head_start.WORTHWHILE", 0)
+    monkeypatch.setattr("skl_softmax._descent.head_start.ENOUGH", 1)
     n_taken = []
     take = _dask.take
     monkeypatch.setattr(_dask, "take", lambda *chosen: n_taken.append(1) or take(*chosen))
@@ -318,7 +318,7 @@ def test_a_sample_without_weight(problem):
     captured = []
     sample = _dask.ClusterSums.sample
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skl_softmax._curvature.FIRST_SAMPLE", 1)
+        patch.setattr("skl_softmax._descent.curvature.FIRST_SAMPLE", 1)
         patch.setattr(
             _dask.ClusterSums, "sample", lambda self, n: captured.append(self) or sample(self, n)
         )
@@ -343,8 +343,8 @@ def test_mixed_engines(problem):
 @pytest.mark.parametrize("few", [2**14, 1000])
 def test_near_separation_too(few, rng, monkeypatch):
     """Where rows are left out of models: the same ones, however data are cut."""
-    monkeypatch.setattr("skl_softmax._essential.FEW_SAMPLES", few)
-    monkeypatch.setattr("skl_softmax._rows.BLOCK_ROWS", (700, 700))
+    monkeypatch.setattr("skl_softmax._engines.negligible_rows.FEW_SAMPLES", few)
+    monkeypatch.setattr("skl_softmax._engines.rows.BLOCK_ROWS", (700, 700))
     X = rng.normal(size=(4000, 6))
     for n_classes in (2, 5):
         logits = 30.0 * X @ rng.normal(size=(6, n_classes))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skl_softmax._curvature import Curvature
-from skl_softmax._descent import (
+from skl_softmax._descent.curvature import Curvature
+from skl_softmax._descent.steps import (
     Pair,
     State,
     _cubic_minimizer,

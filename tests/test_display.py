@@ -20,7 +20,7 @@ from skl_softmax import (
     LossCurveDisplay,
     SoftmaxGDClassifier,
 )
-from skl_softmax._pictures import LINE_STYLES, class_colors, class_markers
+from skl_softmax._plot.style import LINE_STYLES, class_colors, class_markers
 
 
 @pytest.fixture(scope="module")

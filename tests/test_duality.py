@@ -13,12 +13,12 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from skl_softmax import SoftmaxGDClassifier
-from skl_softmax._curvature import curvature_kinds
-from skl_softmax._descent import constant_descent, matrix_descent
-from skl_softmax._l1_curvature import l1_curvature_kinds
-from skl_softmax._l1_descent import l1_descent, proximal_descent
-from skl_softmax._problem import RawProblem, StandardizedProblem, Task
-from skl_softmax._threads import Workers
+from skl_softmax._descent.curvature import curvature_kinds
+from skl_softmax._descent.l1_curvature import l1_curvature_kinds
+from skl_softmax._descent.l1_steps import l1_descent, proximal_descent
+from skl_softmax._descent.steps import constant_descent, matrix_descent
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem, Task
 
 
 class Problem(NamedTuple):

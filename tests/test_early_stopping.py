@@ -287,7 +287,7 @@ def test_regions_are_those_of_the_fitted_weights():
 
 def test_ctrl_c_between_any_two_lines(monkeypatch):
     """The step whose losses are not there yet is not kept, however good it was."""
-    from skl_softmax import _loop
+    from skl_softmax._fit import loop as _loop
 
     step, calls = _loop.Step, []
 

@@ -14,14 +14,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import scale
 from threadpoolctl import threadpool_limits
 
-from skl_softmax import SoftmaxGDClassifier, _l1_curvature, _rows
-from skl_softmax._descent import State, start
-from skl_softmax._l1_curvature import FreeModel, l1_curvature_kinds
-from skl_softmax._l1_descent import OrthantSteps, _to_minimum, l1_descent
-from skl_softmax._l1_objective import L1Objective, pseudo_gradient
-from skl_softmax._problem import RawProblem, StandardizedProblem, Task
-from skl_softmax._rows import Rows
-from skl_softmax._threads import Workers
+from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._descent import l1_curvature as _l1_curvature
+from skl_softmax._descent.l1_curvature import FreeModel, l1_curvature_kinds
+from skl_softmax._descent.l1_steps import OrthantSteps, _to_minimum, l1_descent
+from skl_softmax._descent.steps import State, start
+from skl_softmax._engines import rows as _rows
+from skl_softmax._engines.rows import Rows
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem, Task
+from skl_softmax._objective.l1 import L1Objective, pseudo_gradient
 
 DATA = {
     "iris": load_iris(return_X_y=True),

@@ -10,8 +10,8 @@ import pytest
 from mpmath import mp, mpf
 
 from skl_softmax import SoftmaxGDClassifier
-from skl_softmax._problem import RawProblem, Task
-from skl_softmax._threads import Workers
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.coordinates import RawProblem, Task
 
 mp.dps = 50
 

@@ -5,12 +5,14 @@ import pytest
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from skl_softmax import SoftmaxGDClassifier, _head_start, _plan
-from skl_softmax._curvature import curvature_kinds
-from skl_softmax._descent import matrix_descent
-from skl_softmax._head_start import head_start
-from skl_softmax._problem import StandardizedProblem, Task
-from skl_softmax._threads import Workers
+from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._descent import head_start as _head_start
+from skl_softmax._descent.curvature import curvature_kinds
+from skl_softmax._descent.head_start import head_start
+from skl_softmax._descent.steps import matrix_descent
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit import plan as _plan
+from skl_softmax._fit.coordinates import StandardizedProblem, Task
 
 
 def many(n_samples=40_000, n_features=8, n_classes=3):
@@ -122,7 +124,7 @@ def test_equal_bits_for_any_number_of_threads(monkeypatch):
     coefs = []
     for n_threads in (1, 2, 4):
         monkeypatch.setattr(
-            "skl_softmax._threads._single_threaded_blas._available", lambda n=n_threads: n
+            "skl_softmax._engines.threads._single_threaded_blas._available", lambda n=n_threads: n
         )
         coefs.append(SoftmaxGDClassifier().fit(X, y).coef_)
     np.testing.assert_array_equal(coefs[0], coefs[1])

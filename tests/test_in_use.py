@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skl_softmax import SoftmaxGDClassifier
-from skl_softmax._objective import SoftmaxObjective
+from skl_softmax._objective.smooth import SoftmaxObjective
 
 ROOT = Path(__file__).parents[1]
 

@@ -6,12 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from skl_softmax import _essential, _kernels, _row_sums, _rows, _sums, textbook
-from skl_softmax._objective import SoftmaxObjective
-from skl_softmax._problem import StandardizedProblem, Task
-from skl_softmax._row_sums import RowSums
-from skl_softmax._rows import Rows
-from skl_softmax._threads import Workers
+from skl_softmax import textbook
+from skl_softmax._engines import kernels as _kernels
+from skl_softmax._engines import negligible_rows as _essential
+from skl_softmax._engines import protocol as _sums
+from skl_softmax._engines import row_sums as _row_sums
+from skl_softmax._engines import rows as _rows
+from skl_softmax._engines.row_sums import RowSums
+from skl_softmax._engines.rows import Rows
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.coordinates import StandardizedProblem, Task
+from skl_softmax._objective.smooth import SoftmaxObjective
 
 LAYOUTS = {
     "C": np.ascontiguousarray,

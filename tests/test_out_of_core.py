@@ -8,8 +8,9 @@ import warnings
 import numpy as np
 import pytest
 
-from skl_softmax import SoftmaxGDClassifier, _on_disk, softmax_path
-from skl_softmax._on_disk import Derived, OnDisk, is_on_disk, stretches
+from skl_softmax import SoftmaxGDClassifier, softmax_path
+from skl_softmax._engines import disk as _on_disk
+from skl_softmax._engines.disk import Derived, OnDisk, is_on_disk, stretches
 
 N, D = 3000, 5
 
@@ -143,8 +144,8 @@ def test_every_row_is_read_once_a_pass(problem):
 def test_chunks_are_read_as_they_are_stored(block_rows, run_operations, problem, monkeypatch):
     """Also where blocks are much smaller than they are, or much larger; not more at a time."""
     X, y = problem
-    monkeypatch.setattr("skl_softmax._rows.BLOCK_ROWS", (block_rows, block_rows))
-    monkeypatch.setattr("skl_softmax._rows.RUN_OPERATIONS", run_operations)
+    monkeypatch.setattr("skl_softmax._engines.rows.BLOCK_ROWS", (block_rows, block_rows))
+    monkeypatch.setattr("skl_softmax._engines.rows.RUN_OPERATIONS", run_operations)
     stored = Stored(X, 250)
     SoftmaxGDClassifier().fit(stored, y)
     whole = [(start, stop) for start, stop in stored.read if stop - start > 1]
@@ -165,8 +166,8 @@ def test_wide_data(kind, rng, tmp_path, monkeypatch):
     np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-7, atol=1e-9)
     assert found.n_iter_ == expected.n_iter_
     assert found.fit(stored, y).n_iter_ == 0
-    monkeypatch.setattr("skl_softmax._row_space.FEW_ROWS", 50)
-    monkeypatch.setattr("skl_softmax._problem.row_space", None)
+    monkeypatch.setattr("skl_softmax._fit.row_space.FEW_ROWS", 50)
+    monkeypatch.setattr("skl_softmax._fit.coordinates.row_space", None)
     SoftmaxGDClassifier().fit(stored, y)
 
 
@@ -180,7 +181,7 @@ def test_columns_are_not_copied(rng, monkeypatch):
     def refuse(*_):
         raise AssertionError("columns are copied")
 
-    monkeypatch.setattr("skl_softmax._row_sums.RowSums.columns", refuse)
+    monkeypatch.setattr("skl_softmax._engines.row_sums.RowSums.columns", refuse)
     found = SoftmaxGDClassifier(**params).fit(Stored(X, 50), y)
     np.testing.assert_allclose(found.coef_, expected.coef_, atol=1e-7)
 
@@ -196,7 +197,7 @@ def test_weights_that_cannot_be_summed(problem):
 def test_of_very_many_rows_no_float_is_kept(problem, monkeypatch):
     X, y = problem
     expected = SoftmaxGDClassifier().fit(X, y)
-    monkeypatch.setattr("skl_softmax._kernels.MANY_ROWS", 100)
+    monkeypatch.setattr("skl_softmax._engines.kernels.MANY_ROWS", 100)
     made = []
     init = Derived.__init__
     monkeypatch.setattr(Derived, "__init__", lambda *a: made.append(1) or init(*a))

@@ -1,5 +1,6 @@
 """The package as a thing that is installed, stored, interrupted and trusted."""
 
+import doctest
 import gc
 import io
 import os
@@ -8,9 +9,11 @@ import signal
 import subprocess
 import sys
 import weakref
+from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
@@ -148,6 +151,51 @@ def test_model_files_from_before_there_was_a_format():
     del state["_format"]
     with pytest.raises(ValueError, match="written by another version of skl_softmax"):
         SoftmaxGDClassifier.__new__(SoftmaxGDClassifier).__setstate__(state)
+
+
+@pytest.fixture
+def stored():
+    """The folder of files that were written when every module lay beside the others, and X."""
+    folder = Path(__file__).parent / "stored"
+    return folder, pd.DataFrame(np.loadtxt(folder / "X.csv", delimiter=","), columns=["u", "v"])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
+def test_files_of_before_are_read(stored):
+    folder, X = stored
+    proba = np.loadtxt(folder / "proba.csv", delimiter=",")
+    classifier, search, path = (
+        pickle.loads((folder / f"{name}.pickle").read_bytes())
+        for name in ("classifier", "search", "path")
+    )
+    assert type(classifier) is SoftmaxGDClassifier
+    assert classifier.coef_history_.shape == (4, 3, 2)
+    np.testing.assert_allclose(classifier.predict_proba(X), proba, rtol=1e-12)
+    assert type(search) is skl_softmax.SoftmaxGDClassifierCV
+    assert search.best_estimator_.coef_.shape == (3, 2)
+    assert set(search.predict(X)) <= {"a", "b", "c"}
+    assert type(path) is skl_softmax.SoftmaxPath
+    assert path.alphas.tolist() == [0.1, 0.01]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
+def test_a_skops_file_of_before_is_read(stored):
+    skops = pytest.importorskip("skops.io", reason="the extra interop is not installed")
+    folder, X = stored
+    written = "skl_softmax._classifier.SoftmaxGDClassifier"
+    classifier = skops.load(folder / "classifier.skops", trusted=[written])
+    proba = np.loadtxt(folder / "proba.csv", delimiter=",")
+    np.testing.assert_allclose(classifier.predict_proba(X), proba, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(set(skl_softmax.__all__) - {"__version__"}))
+def test_the_examples_of_public_docstrings_run(name):
+    """Where pytest looks for them, a class that names the public door has no methods."""
+    found = doctest.DocTestFinder(exclude_empty=True).find(
+        getattr(skl_softmax, name), name, module=False, globs={}
+    )
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    assert sum(runner.run(example).failed for example in found) == 0
 
 
 def test_the_format_names_these_attributes():

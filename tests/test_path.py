@@ -11,13 +11,13 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from skl_softmax import CoefPathDisplay, SoftmaxGDClassifier, SoftmaxPath, softmax_path
-from skl_softmax._descent import Newtonian, descend, start
-from skl_softmax._given import Samples
+from skl_softmax._descent.steps import Newtonian, descend, start
+from skl_softmax._engines.protocol import Samples
+from skl_softmax._engines.rows import Rows
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.coordinates import StandardizedProblem, Task
+from skl_softmax._fit.path import _descent, _moved, prepare
 from skl_softmax._model import SoftmaxModel
-from skl_softmax._path import _descent, _moved, prepare
-from skl_softmax._problem import StandardizedProblem, Task
-from skl_softmax._rows import Rows
-from skl_softmax._threads import Workers
 
 X, y = load_iris(return_X_y=True)
 DATA = {

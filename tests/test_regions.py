@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 
 from skl_softmax import DecisionRegionsDisplay, SoftmaxGDClassifier
-from skl_softmax._pictures import class_colors, lighter
+from skl_softmax._plot.style import class_colors, lighter
 
 STEPS = 1, 5, 20
 

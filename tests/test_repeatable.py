@@ -14,7 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from ugly import quietly, ugly
 
-from skl_softmax import SoftmaxGDClassifier, _rows
+from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._engines import rows as _rows
 
 X, y = load_digits(return_X_y=True)
 PARAMS = [

@@ -161,7 +161,7 @@ def test_the_features_are_named():
 
 
 def test_what_would_take_too_long_is_not_decided(rng, monkeypatch):
-    monkeypatch.setattr("skl_softmax._recession.MOST_UNKNOWNS", 3)
+    monkeypatch.setattr("skl_softmax._fit.recession.MOST_UNKNOWNS", 3)
     X = rng.normal(size=(90, 4))
     with pytest.warns(ConvergenceWarning, match="was not decided"):
         SoftmaxGDClassifier(alpha=0).fit(X, rng.integers(0, 2, 90))
@@ -233,7 +233,7 @@ def test_ctrl_c_while_looking_for_a_minimum(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skl_softmax._outcome._unbounded", interrupted)
+    monkeypatch.setattr("skl_softmax._fit.diagnosis._unbounded", interrupted)
     X, y = load_iris(return_X_y=True)
     model = SoftmaxGDClassifier(alpha=0)
     with pytest.raises(KeyboardInterrupt):

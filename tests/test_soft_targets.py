@@ -12,8 +12,8 @@ from sklearn.datasets import load_iris
 from sklearn.model_selection import train_test_split
 
 from skl_softmax import SoftmaxGDClassifier
-from skl_softmax._problem import RawProblem, Task
-from skl_softmax._threads import Workers
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.coordinates import RawProblem, Task
 
 X, y = load_iris(return_X_y=True)
 

@@ -9,8 +9,9 @@ import pytest
 from scipy import sparse
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skl_softmax import SoftmaxGDClassifier, _threads
-from skl_softmax._threads import Workers
+from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._engines import threads as _threads
+from skl_softmax._engines.threads import Workers
 
 
 def blas_threads():
@@ -89,7 +90,7 @@ def _limit_in_a_fit():
 
 def test_one_thread_starts_no_other(large):
     with threadpool_limits(1), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skl_softmax._threads.Thread", None)  # calling it would fail
+        patch.setattr("skl_softmax._engines.threads.Thread", None)  # calling it would fail
         SoftmaxGDClassifier(max_iter=2, tol=0).fit(*large)
 
 

@@ -26,7 +26,7 @@ from measure import EXCESS, TIGHT, at_most
 from sklearn.linear_model import LogisticRegression
 
 from skl_softmax import SoftmaxGDClassifier
-from skl_softmax._array_api import OnDevice
+from skl_softmax._engines.device import OnDevice
 
 ALPHA = 1e-4
 TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)

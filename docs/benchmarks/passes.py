@@ -25,10 +25,10 @@ from solvers import REST, Penalty, Solver, numpy_alone, quietly, solvers
 from threadpoolctl import threadpool_limits
 
 from skl_softmax import SoftmaxGDClassifier
-from skl_softmax._objective import SoftmaxObjective
-from skl_softmax._row_sums import RowSums
-from skl_softmax._rows import Rows
-from skl_softmax._threads import Workers
+from skl_softmax._engines.row_sums import RowSums
+from skl_softmax._engines.rows import Rows
+from skl_softmax._engines.threads import Workers
+from skl_softmax._objective.smooth import SoftmaxObjective
 
 SHAPES = [
     (150, 4, 3),

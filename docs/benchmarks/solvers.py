@@ -15,7 +15,8 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.linear_model import LogisticRegression
 
-from skl_softmax import SoftmaxGDClassifier, _kernels
+from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._engines import kernels as _kernels
 
 SWEEP = tuple(10.0 ** (-k / 2) for k in range(-2, 17))  # tol: 10 … 1e-8 in half decades
 OF_THE_SUM = tuple(10.0 ** (-k / 2) for k in range(-10, 17))  # where it bounds a sum over samples

@@ -1,0 +1,248 @@
+"""Dask's collections as samples on a cluster: checked, cut into chunks of rows, and encoded.
+
+Knows nothing of the objective or the steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import dask
+import dask.array as da
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import check_array, column_or_1d, validate_data
+
+from skl_softmax._arrays import Array
+from skl_softmax._data.labels import check_two_classes, encode, find_classes, plain
+from skl_softmax._data.matrix import check_columns, is_small, one_entry_per_cell
+from skl_softmax._data.samples import Given
+from skl_softmax._data.weights import class_factors, finite_weights
+from skl_softmax._engines.cluster import Chunk, Lazy, OnCluster, reduce_tree
+from skl_softmax._engines.protocol import Samples
+
+CHUNK_OPTIONS: dict[str, Any] = {
+    "accept_sparse": "csr",
+    "dtype": [np.float64, np.float32],
+    "ensure_all_finite": False,
+    "ensure_min_samples": 0,
+}
+
+
+class Summary(NamedTuple):
+    """What is known of chunks: lengths, one type for all, labels, their number and weight."""
+
+    lengths: list[int]
+    dtype: np.dtype
+    n_stored: int | None  # entries of CSR; None: chunks are dense
+    classes: Array
+    counts: Array
+    totals: Array
+
+    def merge(self, other: Summary) -> Summary:
+        """Of both, one after the other."""
+        if (self.n_stored is None) != (other.n_stored is None):
+            raise ValueError("X has dense chunks and sparse ones: all must be of one kind.")
+        classes = np.union1d(self.classes, other.classes)
+        counts, totals = np.zeros(len(classes), np.intp), np.zeros(len(classes))
+        for part in (self, other):
+            places = np.searchsorted(classes, part.classes)
+            counts[places] += part.counts
+            totals[places] += part.totals
+        lengths, dtype = self.lengths + other.lengths, np.result_type(self.dtype, other.dtype)
+        n_stored = None if self.n_stored is None else self.n_stored + (other.n_stored or 0)
+        return Summary(lengths, dtype, n_stored, classes, counts, totals)
+
+
+def make_chunk(number: int, X: Any, y: Any, weights: Any) -> Chunk:
+    """Check a chunk, and bring it into the form that is computed with."""
+    X = one_entry_per_cell(check_array(X, **CHUNK_OPTIONS))
+    y = column_or_1d(plain(y))
+    if len(y) != X.shape[0]:
+        raise ValueError(f"Chunk {number} of X has {X.shape[0]} rows, that of y {len(y)}.")
+    if weights is not None:
+        weights = finite_weights(weights, len(y), f"sample_weight in chunk {number}")
+    return Chunk(X, y, weights)
+
+
+def summarize(chunk: Chunk, classes: Array | None) -> Summary:
+    """What is known of a chunk; labels need not be looked for if the classes are given."""
+    X, y, weights = chunk
+    if classes is None:
+        found, codes = find_classes(y) if len(y) else (y, np.empty(0, np.intp))
+    else:
+        found, codes = classes, encode(y, classes, "y")
+    counts = np.bincount(codes, minlength=len(found))
+    totals = np.bincount(codes, weights, len(found)).astype(np.float64)
+    n_stored = int(X.nnz) if sparse.issparse(X) else None
+    return Summary([len(y)], X.dtype, n_stored, found, counts, totals)
+
+
+def encode_chunk(
+    chunk: Chunk, classes: Array, factors: Array, total: float, *, dense: bool
+) -> Chunk:
+    """The chunk with codes for labels, and with weights that sum to one over all chunks.
+
+    dense : whether CSR is made dense
+    """
+    codes = encode(chunk.y, classes, "y")
+    if dense and sparse.issparse(chunk.X):
+        chunk = chunk._replace(X=chunk.X.toarray())
+    if chunk.weights is None and (factors == 1.0).all():
+        return Chunk(chunk.X, codes, np.broadcast_to(1.0 / total, len(codes)))
+    weights = factors[codes] / total
+    return Chunk(chunk.X, codes, weights if chunk.weights is None else weights * chunk.weights)
+
+
+def is_dask(X: Any) -> bool:
+    """Whether it is one of Dask's collections."""
+    return bool(dask.is_dask_collection(X))
+
+
+def check_dask(estimator: Any, given: Given) -> tuple[Array, Samples, Samples | None]:
+    """Return the sorted classes, the samples to fit and those to validate on, if any.
+
+    The weights of each sum to one. X is loaded, and looked at once: to see which labels there are,
+    unless `given` has them, and how many samples.
+    """
+    check_one_engine(X=given.X, y=given.y, sample_weight=given.sample_weight)
+    if given.is_proba:
+        raise TypeError("fit_proba takes arrays in memory: on a cluster there are labels only.")
+    known = None if given.classes is None else np.unique(column_or_1d(given.classes))
+    if known is not None:
+        check_two_classes(known)
+    set_features(estimator, given.X, reset=True)
+    chunks, summary = _load(given.X, given.y, given.sample_weight, known, "")
+    check_two_classes(summary.classes)
+    missing = summary.classes[summary.counts == 0].tolist()
+    if missing:
+        raise ValueError(f"classes has labels {missing} that no sample has.")
+    factors = class_factors(estimator.class_weight, summary.classes, lambda: summary.totals)
+    train = _weigh(chunks, summary, factors, given.X.shape[1], "sample_weight")
+    held_out = None
+    if given.X_val is not None or given.y_val is not None or given.sample_weight_val is not None:
+        names = {"X_val": given.X_val, "y_val": given.y_val}
+        missing = [name for name, part in names.items() if part is None]
+        if missing:
+            raise ValueError(
+                f"A validation set needs both X_val and y_val: {missing[0]} is missing."
+            )
+        check_one_engine(**names, sample_weight_val=given.sample_weight_val)
+        set_features(estimator, given.X_val, reset=False)
+        loaded = _load(given.X_val, given.y_val, given.sample_weight_val, summary.classes, "_val")
+        held_out = _weigh(*loaded, factors, given.X.shape[1], "sample_weight_val")
+    elif estimator.early_stopping:
+        raise ValueError(
+            "early_stopping=True needs a validation set on a cluster: pass X_val and y_val."
+        )
+    return summary.classes, train, held_out
+
+
+def check_one_engine(**collections: Any) -> None:
+    """Raise a TypeError unless all are arrays or data frames of Dask; weights may be None."""
+    for name, collection in collections.items():
+        is_optional = name.startswith("sample_weight") and collection is None
+        if not (is_optional or (is_dask(collection) and hasattr(collection, "_meta"))):
+            raise TypeError(
+                f"{name} must be a Dask array or data frame as the others are, got"
+                f" {type(collection).__name__}: dask.array.from_array({name}, chunks=…) makes one."
+            )
+
+
+def set_features(estimator: Any, X: Any, *, reset: bool) -> None:
+    """Take down, or check, the features' number and names."""
+    if X.ndim != 2:
+        raise ValueError(f"X must have two dimensions, got {X.ndim}.")
+    # An empty one like it knows of types, and a data frame's of names.
+    check_columns(X._meta)
+    if np.ma.isMaskedArray(X._meta):
+        raise ValueError("Input X holds masked numbers, where numbers are needed.")
+    like = X if isinstance(X, da.Array) else X._meta
+    validate_data(estimator, like, reset=reset, skip_check_array=True)
+
+
+def _load(
+    X: Any, y: Any, weights: Any, classes: Array | None, suffix: str
+) -> tuple[list[Lazy], Summary]:
+    """Load chunks where they are to stay, and return what is known of them; no empty ones."""
+    rows = blocks(X)
+    columns = [
+        [None] * len(rows) if column is None else _column(column, X, len(rows), name + suffix)
+        for name, column in (("y", y), ("sample_weight", weights))
+    ]
+    parts = zip(range(len(rows)), rows, *columns, strict=True)
+    chunks = [dask.delayed(make_chunk)(*each) for each in parts]
+    summaries = [dask.delayed(summarize)(chunk, classes) for chunk in chunks]
+    *chunks, merged = dask.persist(*chunks, reduce_tree(Summary.merge, summaries))
+    (summary,) = dask.compute(merged)
+    kept = [chunk for chunk, length in zip(chunks, summary.lengths, strict=True) if length]
+    if not kept:
+        raise ValueError(f"X{suffix} must have samples, got none.")
+    return kept, summary._replace(lengths=[length for length in summary.lengths if length])
+
+
+def to_array(collection: Any) -> da.Array:
+    """A data frame or a column of one as an array, of lengths that need not be known."""
+    if isinstance(collection, da.Array):
+        return collection
+    like = np.asarray(collection._meta)
+    parts = [
+        da.from_delayed(dask.delayed(np.asarray)(part), (np.nan, *like.shape[1:]), like.dtype)
+        for part in collection.to_delayed()
+    ]
+    return da.concatenate(parts, allow_unknown_chunksizes=True)
+
+
+def blocks(X: Any) -> list[Lazy]:
+    """The chunks of rows, as tasks."""
+    if isinstance(X, da.Array):
+        if X.ndim == 2 and X.numblocks[1] > 1:
+            X = X.rechunk({1: -1})
+        return list(X.to_delayed().ravel())
+    return list(X.to_delayed())
+
+
+def _column(column: Any, X: Any, n_chunks: int, name: str) -> list[Lazy]:
+    """The chunks of labels or weights that go with those of X."""
+    if isinstance(X, da.Array) and isinstance(column, da.Array):
+        column = cut_alike(column, X.chunks[0], name)
+    found = blocks(column)
+    if len(found) != n_chunks:
+        raise ValueError(
+            f"X has {n_chunks} chunks of rows, {name} has {len(found)}, and not all their lengths"
+            " are known: call X.compute_chunk_sizes() of a dask array, or use to_dask_array("
+            "lengths=True) of a data frame, or cut both alike."
+        )
+    return found
+
+
+def cut_alike(column: da.Array, lengths: tuple[float, ...], name: str) -> da.Array:
+    """Labels or weights cut into chunks of those lengths, if all are known."""
+    if column.ndim != 1:
+        raise ValueError(f"{name} must have one dimension, got {column.ndim}.")
+    if np.isnan(lengths).any() or np.isnan(column.chunks[0]).any():
+        return column
+    if column.shape[0] != sum(lengths):
+        raise ValueError(f"{name} has {column.shape[0]} entries for {sum(lengths)} samples.")
+    return column.rechunk((lengths,))
+
+
+def _weigh(
+    chunks: list[Lazy], summary: Summary, factors: Array, n_features: int, name: str
+) -> Samples:
+    """Return the samples with codes for labels, and weights that sum to one."""
+    total = float(summary.totals @ factors)
+    if not 0.0 < total < np.inf:
+        raise ValueError(f"{name} and class_weight must leave a finite weight > 0, got {total:g}.")
+    n_samples, n_stored = sum(summary.lengths), summary.n_stored
+    dense = n_stored is None or is_small((n_samples, n_features), n_stored, summary.dtype)
+    encode = dask.delayed(encode_chunk)
+    coded = [encode(chunk, summary.classes, factors, total, dense=dense) for chunk in chunks]
+    X = OnCluster(
+        list(dask.persist(*coded)),
+        summary.lengths,
+        n_features,
+        summary.dtype,
+        None if dense else (n_stored or 0) / (n_samples * n_features),
+    )
+    return Samples(X, None, None)

@@ -1,0 +1,102 @@
+"""The parameters, checked.
+
+Every error names the parameter, the value received and what is allowed. Knows scikit-learn's
+conventions, and nothing of samples.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skl_softmax._arrays import Array
+
+
+def check_parameters(estimator: Any) -> None:
+    """Check the constructor's parameters, once they are used: in fit."""
+    rate, allowed = estimator.learning_rate, "'auto' or a finite number > 0"
+    if isinstance(rate, str):
+        if rate != "auto":
+            raise ValueError(f"learning_rate must be {allowed}, got {rate!r}.")
+    else:
+        check_number("learning_rate", rate, above=0.0, allowed=allowed)
+    check_number("alpha", estimator.alpha, at_least=0.0, allowed="a finite number >= 0")
+    check_number(
+        "l1_ratio", estimator.l1_ratio, at_least=0.0, at_most=1.0, allowed="a number from 0 to 1"
+    )
+    check_number("tol", estimator.tol, at_least=0.0, allowed="a finite number >= 0")
+    if estimator.gap_tol is not None:
+        check_number("gap_tol", estimator.gap_tol, above=0.0, allowed="None or a finite number > 0")
+        if estimator.alpha == 0:
+            raise ValueError("gap_tol needs alpha > 0: without a penalty there is no certificate.")
+    check_integer("max_iter", estimator.max_iter, at_least=1)
+    check_integer("verbose", estimator.verbose, at_least=0)
+    check_integer("n_iter_no_change", estimator.n_iter_no_change, at_least=1)
+    check_number(
+        "validation_fraction",
+        estimator.validation_fraction,
+        above=0.0,
+        below=1.0,
+        allowed="a number between 0 and 1",
+    )
+    try:
+        check_random_state(estimator.random_state)
+    except ValueError as error:
+        raise ValueError(
+            "random_state must be None, an integer >= 0 or a numpy.random.RandomState, got"
+            f" {estimator.random_state!r}."
+        ) from error
+    for name in ("fit_intercept", "warm_start", "early_stopping", "store_coef_history"):
+        value = getattr(estimator, name)
+        if not isinstance(value, bool | np.bool_):
+            raise TypeError(f"{name} must be True or False, got {value!r}.")
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    allowed: str,
+    above: float = -np.inf,
+    at_least: float = -np.inf,
+    below: float = np.inf,
+    at_most: float = np.inf,
+) -> None:
+    """Raise a TypeError or a ValueError that says what is `allowed`, unless it holds."""
+    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be {allowed}, got {value!r}.")
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond the range of float
+        number = np.inf
+    if not (np.isfinite(number) and above < number < below and at_least <= number <= at_most):
+        raise ValueError(f"{name} must be {allowed}, got {value!r}.")
+
+
+def check_integer(name: str, value: Any, *, at_least: int) -> None:
+    """Raise a TypeError or a ValueError that says what is allowed, unless it is."""
+    allowed = f"an integer >= {at_least}"
+    if name == "verbose" and isinstance(value, bool | np.bool_):
+        return  # verbose=True is common usage
+    if not isinstance(value, Integral) or isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be {allowed}, got {value!r}.")
+    if value < at_least:
+        raise ValueError(f"{name} must be {allowed}, got {value!r}.")
+
+
+def check_out(out: Any, shape: tuple[int, ...], values: Array) -> None:
+    """Check that an array has that shape, and a type that holds values of that kind, any of them.
+
+    values : those there may be, or none to say that they are of a float type
+    """
+    if not isinstance(out, np.ndarray) or out.shape != shape:
+        what = f"shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ValueError(f"out must be a numpy array of shape {shape}, got {what}.")
+    holds = np.can_cast(values.dtype, out.dtype, "same_kind")
+    if not holds or (values.astype(out.dtype) != values).any():
+        raise ValueError(
+            f"out cannot hold what is predicted: that is of {values.dtype}, it of {out.dtype}."
+        )

@@ -1,0 +1,361 @@
+"""Models of the objective's curvature: what turns a gradient into a step.
+
+A model is a function `solve(gradient) -> step`: the inverse of a positive definite approximation of
+the Hessian. It takes one gradient or several at once, (…, n_outputs, n_dof). Every model keeps what
+sums to zero over more than two classes summing to zero.
+
+Knows an objective's curvature sums, not its data; takes no steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from math import ceil
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+
+from skl_softmax._arrays import Array, centered, library
+from skl_softmax._engines.protocol import Sums, rarest
+
+Solve: TypeAlias = Callable[[Any], Any]  # of arrays of one library, on one device
+# What brings a matrix to where gradients are; None: nothing need be brought.
+Place: TypeAlias = Callable[[Array], Any] | None
+Objective: TypeAlias = Any  # a SoftmaxObjective, or a DeviceObjective
+Model: TypeAlias = Any  # a Solve, or what one is made from for the coordinates that are free
+
+LARGEST = 2**22  # entries of a matrix: 32 MB
+DEAREST_FIRST = 10.0  # steps that a model may cost before there is any
+FIRST_SAMPLE = 64  # rows for each free coefficient of a class
+SPARSE = 10.0  # times as long as for a dense one, a pass takes for an entry of CSR
+OF_EACH_CLASS = 16  # rows in that first sample
+RIDGES = 1e-12, 1e-9, 1e-6  # one on top of the other, until there is a Cholesky factor
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """A kind of model: how to measure one, and what that costs.
+
+    Parameters
+    ----------
+    measure : callable
+        ``measure(params)`` returns the model at `params`: its `solve`.
+    whole_cost : float
+        What measuring one on all rows costs, in steps.
+    is_hessian : bool, default=False
+        Whether it is the Hessian, but for sampling: then what was learnt under older models is
+        worthless.
+    share : callable, default=all
+        ``share(params)`` is the share of the whole cost that the next one at `params` takes.
+    is_coupled : bool, default=True
+        Whether it knows how features are correlated.
+    is_short_lived : bool, default=False
+        Whether each step changes the curvature by orders of magnitude, as outliers make it.
+    """
+
+    measure: Callable[[Array], Model]
+    whole_cost: float
+    is_hessian: bool = False
+    share: Callable[[Array], float] = lambda _: 1.0
+    is_coupled: bool = True
+    is_short_lived: bool = False
+
+    def cost(self, params: Array) -> float:
+        """What measuring the next one costs, in steps."""
+        return self.whole_cost * self.share(params)
+
+    def patience(self, params: Array) -> int:
+        """How many steps the model before it is given: enough to pay for it, and to learn from."""
+        few = self.is_hessian or self.share(params) < 1.0
+        least = 1 if self.is_short_lived else 4 if few else 8
+        return max(least, round(self.cost(params)))
+
+
+class Sample:
+    """The rows that models are measured on: few of very many at first, then four times as many.
+
+    They are chosen at random, and so many that some of each class are among them: a class that is
+    not has no curvature there. Outliers decide the curvature of their features, and a few rows miss
+    them: then all rows are taken. Only the model is sampled: the gradients are those of all rows.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self._n_samples = FIRST_SAMPLE * objective.shape[1]
+        if self.share() < 1.0:
+            n_samples = objective.sums.n_samples
+            for_rarest = OF_EACH_CLASS * n_samples / rarest(objective.sums)
+            self._n_samples = max(self._n_samples, min(ceil(for_rarest), n_samples))
+
+    def share(self, _: Array | None = None) -> float:
+        """Which share of the rows the next sample is, wherever it is measured."""
+        n_samples, n_dof = self._objective.sums.n_samples, self._objective.shape[1]
+        is_worth_it = 2 * self._n_samples <= n_samples and self._n_samples * n_dof <= LARGEST
+        if self._objective.has_outliers or not is_worth_it:
+            return 1.0
+        return float(self._n_samples / n_samples)
+
+    def draw(self) -> Objective:
+        """Return the objective over the next sample."""
+        if self.share() == 1.0:
+            return self._objective
+        sampled = self._objective.sample(self._n_samples)
+        self._n_samples *= 4
+        return sampled
+
+
+def starts_from_gram_matrix(sums: Sums) -> bool:
+    """Whether the features' Gram matrix is worth having before the first step."""
+    return (
+        not sums.is_sparse
+        and _has_gram_matrix(sums)
+        and costs(sums.n_outputs, sums.n_features)["shared"] <= DEAREST_FIRST
+    )
+
+
+def _has_gram_matrix(sums: Sums) -> bool:
+    return sums.n_features**2 <= LARGEST
+
+
+def curvature_kinds(objective: Objective) -> list[Curvature]:
+    """The kinds of model worth having for an objective, each better than the one before.
+
+    The diagonal, unless there is a Gram matrix to start from. For dense rows then one matrix for
+    all classes, one for each, and the whole Hessian, as far as they are not too large. Two classes
+    have one row of parameters, for which the first of these is the last.
+    """
+    n_outputs, n_dof = objective.shape
+    cost = costs(n_outputs, n_dof, density=objective.sums.density)
+    sample, place = Sample(objective), objective.place
+
+    def diagonal(params: Array) -> Solve:
+        return _diagonal_model(objective.hessian_diagonal(params), place)
+
+    def shared(params: Array) -> Solve:
+        return _shared_model(objective.shared_hessian(params), place)
+
+    def per_class(params: Array) -> Solve:
+        return _per_class_model(sample.draw().class_hessians(params), place)
+
+    def full(params: Array) -> Solve:
+        return _full_model(sample.draw().full_hessian(params), place)
+
+    kinds = []
+    if _has_gram_matrix(objective.sums):
+        kinds.append(Curvature(shared, cost["shared"], is_hessian=n_outputs == 1))
+        if n_outputs > 1 and n_outputs * n_dof**2 <= 2 * LARGEST:
+            kinds.append(Curvature(per_class, cost["per class"], share=sample.share))
+        if n_outputs > 1 and 4 * ((n_outputs - 1) * n_dof) ** 2 <= LARGEST:  # measured in several
+            kinds.append(Curvature(full, cost["full"], is_hessian=True, share=sample.share))
+        if not objective.penalty.any():
+            kinds = _outside_null_space(kinds, objective)
+    if objective.gram is None or objective.gram.ndim == 1:
+        kinds.insert(0, Curvature(diagonal, cost["diagonal"], is_coupled=False))
+    if objective.has_outliers:
+        kinds = [replace(kind, is_short_lived=True) for kind in kinds]
+    return kinds
+
+
+def costs(
+    n_outputs: int, n_dof: int, n_free: int | None = None, density: float = 1.0
+) -> dict[str, float]:
+    """What each kind of model costs, in steps.
+
+    The full one is of `n_free` coordinates; None: those of all classes but one.
+
+    From nanoseconds a sample on one core, of which only the ratios matter. Per sample, so that the
+    same models are measured, and the same steps are taken, whether samples are weighted or
+    repeated.
+    """
+    n_free = (n_outputs - 1) * n_dof if n_free is None else n_free
+    softmax = 8.0 + 2.0 * n_outputs
+    logits = n_dof * max(0.4, 0.04 * n_outputs)  # memory's speed, or the matrix product's
+    stored = min(1.0, SPARSE * density) * logits  # of CSR
+    gram = 0.011  # an entry of a large product of a matrix with its own transpose
+    times = {
+        "diagonal": 2.0 * stored + density * n_dof,
+        "shared": logits + n_dof + gram * n_dof**2,
+        "per class": logits + n_dof + n_outputs * (0.5 * n_dof + gram * n_dof**2),
+        "full": logits + n_dof + 0.5 * n_free + gram * (2 * n_free * n_dof + n_free**2),
+    }
+    step = 1.4 * (softmax + 2.0 * stored)  # a pass, and what it takes to make a step of it
+    return {kind: (softmax + time) / step for kind, time in times.items()}
+
+
+def _outside_null_space(kinds: list[Curvature], objective: Objective) -> list[Curvature]:
+    """Keep steps out of the directions in which no sample's logits change.
+
+    Without a penalty nothing else does: no gradient has a part there but rounding, and a singular
+    model would blow that up. Collinear columns then share their weight as if it were penalised.
+    """
+
+    @cache
+    def null_space() -> Array:
+        gram = objective.shared_hessian(np.zeros(objective.shape))
+        values, vectors = eigh(gram, check_finite=False)
+        return np.asarray(vectors[:, values <= 10 * len(gram) * np.finfo(float).eps * values[-1]])
+
+    def outside(measure: Callable[[Array], Solve]) -> Callable[[Array], Solve]:
+        def measure_outside(params: Array) -> Solve:
+            solve, null = measure(params), null_space()
+            null = null if objective.place is None else objective.place(null)
+
+            def project(gradient: Any) -> Any:
+                return gradient - (gradient @ null) @ null.T
+
+            has_any = null.shape[1] > 0
+            return (lambda gradient: project(solve(project(gradient)))) if has_any else solve
+
+        return measure_outside
+
+    return [replace(kind, measure=outside(kind.measure)) for kind in kinds]
+
+
+def _shared_model(hessian: Array, place: Place = None) -> Solve:
+    """One matrix (n_dof, n_dof) for every row of the gradient."""
+    solve = _solver(hessian, place)
+    return lambda gradient: centered(solve(gradient))
+
+
+def _per_class_model(hessians: Array, place: Place = None) -> Solve:
+    """A matrix for each class, (n_classes, n_dof, n_dof): the Hessian without what couples them.
+
+    Scaling classes apart would let their sum drift from zero; centring the step undoes that.
+    """
+    if place is not None:
+        inverted = _inverses_there(hessians, place)
+        return lambda gradient: centered((gradient[..., None, :] @ inverted)[..., 0, :])
+    inverses = [inverse(hessian) for hessian in hessians]
+
+    def solve(gradient: Array) -> Array:
+        step = np.empty_like(gradient)
+        for k, solve_class in enumerate(inverses):
+            step[..., k, :] = solve_class(gradient[..., k, :])
+        return np.asarray(centered(step))
+
+    return solve
+
+
+def _full_model(hessian: Array, place: Place = None) -> Solve:
+    """The Hessian (n_free, n_free) of all classes but the last, as `full_hessian` defines it.
+
+    The last class follows from the others: gradients and steps sum to zero.
+    """
+    n_free = len(hessian)
+    solve_free = _solver(hessian, place)
+
+    def solve(gradient: Any) -> Any:
+        xp = library(gradient)
+        step, free = xp.zeros_like(gradient), gradient[..., :-1, :]
+        solved = solve_free(xp.reshape(free, (-1, n_free)))
+        step[..., :-1, :] = xp.reshape(solved, free.shape)
+        return centered(step)
+
+    return solve
+
+
+def _diagonal_model(diagonal: Array, place: Place = None) -> Solve:
+    """One number per parameter: the diagonal (n_outputs, n_dof).
+
+    Centred steps, for the reason that `_per_class_model` gives.
+    """
+    largest = diagonal.max(axis=0)
+    floor = np.where(largest > 0.0, 1e-6 * largest, 1.0)
+    inverse = 1.0 / np.maximum(diagonal, floor)
+    inverse = inverse if place is None else place(inverse)
+    return lambda gradient: centered(inverse * gradient)
+
+
+def _cholesky(matrix: Array) -> Array:
+    """Factor a positive semi-definite matrix, overwritten; collinear columns get a small ridge.
+
+    Relative to each diagonal entry: penalties on badly scaled columns lie powers of ten apart. What
+    is above the diagonal of the factor is not to be read.
+    """
+    diagonal = matrix.diagonal().copy()
+    least = np.where(diagonal > 0.0, diagonal, diagonal.max())
+    n = np.arange(len(matrix))
+    for ridge in RIDGES:
+        diagonal += ridge * least
+        matrix[n, n] = diagonal
+        # In place, if it is in C order, and then it is the half below the diagonal that stays.
+        factor, info = dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
+        if info == 0:
+            return np.asarray(factor)
+        matrix[...] = np.tril(matrix) + np.tril(matrix, -1).T
+    return np.eye(len(matrix))  # no curvature to be had: plain descent
+
+
+def _solver(matrix: Array, place: Place) -> Solve:
+    """Return what solves for every row of gradients (…, n), given a matrix (n, n), overwritten.
+
+    Other devices multiply sooner than they solve.
+    """
+    if place is None:
+        return inverse(matrix)
+    inverted = _inverses_there(matrix, place)
+    return lambda gradient: gradient @ inverted
+
+
+def _inverses_there(matrices: Array, place: Callable[[Array], Any]) -> Any:
+    """The inverses (…, n, n) of matrices (…, n, n), overwritten, brought to another device.
+
+    Made there, unless it has no float64.
+    """
+    there = place(matrices)
+    if there.dtype == library(there).float64:
+        return inverse_there(there)
+    stack = matrices.reshape(-1, *matrices.shape[-2:])
+    return place(np.reshape([explicit_inverse(matrix) for matrix in stack], matrices.shape))
+
+
+def explicit_inverse(matrix: Array) -> Array:
+    """The inverse of a positive semi-definite matrix (n, n), overwritten."""
+    inverse, _ = dpotri(_cholesky(matrix), lower=1)
+    return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
+
+
+def inverse_there(matrices: Any) -> Any:
+    """The inverses (…, n, n) of positive semi-definite matrices of another library, (…, n, n).
+
+    Of float64. With ridges as in `_cholesky`, for each of a stack its own.
+    """
+    xp = library(matrices)
+    n = matrices.shape[-1]
+    eye = xp.eye(n, dtype=matrices.dtype, device=matrices.device)
+    diagonal = xp.linalg.diagonal(matrices)
+    largest = xp.max(diagonal, axis=-1, keepdims=True)
+    least = xp.where(diagonal > 0.0, diagonal, xp.where(largest > 0.0, largest, xp.nan))
+    size = xp.sqrt(least)[..., None]
+    outer = size * xp.matrix_transpose(size)
+    scaled = matrices / outer
+    is_stack = matrices.ndim > 2
+    for ridge in RIDGES[:1] if is_stack else RIDGES:
+        scaled += ridge * eye
+        # Where there is no factor, libraries raise one error or another, or return anything.
+        try:
+            factor = xp.linalg.cholesky(scaled)
+        except (RuntimeError, ValueError):
+            continue
+        error = xp.max(xp.abs(factor @ xp.matrix_transpose(factor) - scaled))
+        if bool((xp.min(xp.linalg.diagonal(factor)) > 0.0) & (error < 1e-9)):
+            inverted = xp.linalg.inv(factor)
+            return xp.matrix_transpose(inverted) @ inverted / outer
+    if is_stack:
+        return xp.stack([inverse_there(matrices[k, ...]) for k in range(matrices.shape[0])])
+    return eye
+
+
+def inverse(matrix: Array) -> Solve:
+    """Return what solves for every row of gradients (…, n), given a matrix (n, n), overwritten."""
+    factor = _cholesky(matrix)
+
+    def solve(gradient: Any) -> Any:
+        step, _ = dpotrs(factor, gradient.reshape(-1, len(factor)).T, lower=1)
+        return np.asarray(step.T.reshape(gradient.shape))
+
+    return solve

@@ -1,0 +1,59 @@
+"""A head start on very many samples: the minimum over a few of them, and the curvature there.
+
+Where F over m of the samples is least, F over all is about p / (2 m) above its minimum, for p
+parameters: with many samples for each, a random few lead most of the way at a fraction of the
+price. What the descent converges to is the minimum over all.
+
+Knows of the samples how many there are.
+
+References
+----------
+A. W. van der Vaart, Asymptotic Statistics, 1998, theorem 5.23: where such minima lie.
+https://doi.org/10.1017/CBO9780511802256
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+from skl_softmax._descent.curvature import curvature_kinds
+from skl_softmax._descent.steps import State, matrix_descent
+from skl_softmax._engines.protocol import rarest
+
+SHARE = 16  # one sample in so many is looked at
+ENOUGH = 64  # of those, for each parameter
+ENOUGH_OF_CLASS = 8  # of each class, for each of its parameters
+LARGEST = 2**21  # entries of the copy: 16 MB
+WORTHWHILE = 2**17  # entries of X: a pass over fewer takes no longer than its calls
+SETTLED = 0.03  # a fall, in terms of p / (2 m), that tells nothing about all samples
+
+
+def head_start(objective: Any, params: Any) -> State | None:
+    """Return where a descent over a few of the samples ends, with its model there.
+
+    None, if there are too few samples, or too few of some class, for that to be worth it; if they
+    are on disk, where reading a few takes as long as reading all; or if there is no penalty: then a
+    feature that is zero in the few has no curvature there, and steps along it would be without
+    measure.
+
+    params : array (n_outputs, n_dof), where the objective's are
+    """
+    sums, n_params, n_dof = objective.sums, prod(objective.shape), objective.shape[1]
+    n_few = min(sums.n_samples // SHARE, LARGEST // n_dof)
+    if n_few < ENOUGH * n_params or sums.n_samples * n_dof < WORTHWHILE:
+        return None
+    if not (sums.may_copy and objective.penalty.any()):
+        return None
+    if rarest(sums) * n_few / sums.n_samples < ENOUGH_OF_CLASS * n_dof:
+        return None
+    few = objective.sample(n_few)
+    if few.sums is sums:  # the few have no weight
+        return None
+    least_fall = SETTLED * n_params / (2 * n_few)
+    state = None
+    for before, state in pairwise(matrix_descent(few, params, curvature_kinds(few))):
+        if before.loss - state.loss < least_fall:
+            break
+    return state

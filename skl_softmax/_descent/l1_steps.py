@@ -1,0 +1,227 @@
+"""The steps with an L1 penalty: the same descent, in one orthant at a time.
+
+Within an orthant, where no coordinate changes its sign, the objective is smooth. A step is that of
+a smooth function for the coordinates that are free: those not zero, and those at zero that would
+gain by leaving it. It ends where it would leave the orthant: what crosses zero stays there. So
+zeros are exact, and the loss never rises.
+
+References
+----------
+G. Andrew and J. Gao, "Scalable training of L1-regularized log-linear models", ICML 2007.
+https://doi.org/10.1145/1273496.1273501. M. Schmidt, Graphical model structure learning with
+L1-regularization, PhD thesis, University of British Columbia, 2010, section 2.3 (projected scaled
+sub-gradient steps).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from skl_softmax._arrays import Array
+from skl_softmax._descent.curvature import Curvature
+from skl_softmax._descent.l1_curvature import TINY, FreeModel
+from skl_softmax._descent.steps import (
+    Pair,
+    State,
+    descend,
+    falls_enough,
+    make_pairs,
+    quasi_newton_step,
+    start,
+)
+from skl_softmax._objective.l1 import L1Objective
+
+DAMPING = 0.1  # so that no coordinate's step alone is longer than 10, however flat the loss is
+SHORTER, SHORTEST = 0.4, 1e-3  # than a step that will not do, and what is not worth trying
+FIRST = 0.15  # the shortest step to try before going round corners
+MOST_CORNERS = 100  # that a step goes round
+PROGRESS = 0.1  # share of a violation that steps on some features leave, before all are looked at
+
+
+def proximal_descent(
+    objective: L1Objective, params: Array, learning_rate: float
+) -> Iterator[State]:
+    """The textbook's loop and soft thresholding after every step (ISTA), without end.
+
+    References
+    ----------
+    A. Beck and M. Teboulle, "A fast iterative shrinkage-thresholding algorithm for linear inverse
+    problems", SIAM Journal on Imaging Sciences 2, 2009. https://doi.org/10.1137/080716542
+    """
+    state = start(objective, params)
+    while True:
+        yield state
+        params = objective.shrunk(state.params - learning_rate * state.gradient, learning_rate)
+        loss, gradient = objective.value_and_gradient(params)
+        state = State(state.iteration + 1, params, loss, gradient, state.n_passes + 1)
+
+
+def l1_descent(
+    objective: L1Objective, params: Array, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
+) -> Iterator[State]:
+    """Descend over the features that matter, as `matrix_descent` does over all.
+
+    Of many features few are in use in the end: so steps are taken over those in use and those that
+    are missed most, until these leave little to be had, and then all are looked at again. Between,
+    derivatives of the other features are not known: they are not a number.
+    """
+    state = start(objective, params)
+    yield state
+    yield from l1_descend(objective, state, kinds_of)
+
+
+def l1_descend(
+    objective: L1Objective, state: State, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
+) -> Iterator[State]:
+    """Go on from a state, as `l1_descent` does."""
+    fitted = None
+    while True:
+        wanted = objective.features_to_fit(state.params, state.gradient)
+        if wanted.all() and not objective.smooth.sums.is_sparse:
+            yield from descend(objective, state, kinds_of(objective), OrthantSteps())
+            return
+        if fitted is None or (wanted & ~fitted).any():
+            fitted, part = wanted, objective.restrict(wanted)
+            dofs = objective.smooth.dof_of(fitted)
+            steps = descend(part, _of_part(state, dofs), kinds_of(part), OrthantSteps())
+        target = PROGRESS * objective.violation(state.params, state.gradient)
+        reached = None
+        for reached in steps:
+            if part.violation(reached.params, reached.gradient) <= target:
+                break
+            yield _of_all(reached, dofs)
+        if reached is None:
+            return
+        state = _of_all(reached, dofs)
+        _, gradient = objective.value_and_gradient(state.params)
+        state = state._replace(gradient=gradient)
+        yield state
+
+
+def _of_part(state: State, dofs: Array) -> State:
+    """The state of some degrees of freedom, (n_dof,) of bool."""
+    return state._replace(
+        params=state.params[:, dofs],
+        gradient=state.gradient[:, dofs],
+        n_passes=1,
+        model=None,
+    )
+
+
+def _of_all(state: State, dofs: Array) -> State:
+    """The state that `_of_part` made one of: the other derivatives are not known."""
+    shape = len(state.params), len(dofs)
+    params, gradient = np.zeros(shape), np.full(shape, np.nan)
+    params[:, dofs], gradient[:, dofs] = state.params, state.gradient
+    return state._replace(params=params, gradient=gradient, model=None)
+
+
+class _Direction(NamedTuple):
+    """A direction in an orthant, and what it takes to find another one there."""
+
+    direction: Array
+    slopes: Array  # the pseudo-gradient
+    orthant: Array
+    free: Array
+    damping: Array
+
+
+class OrthantSteps:
+    """Steps in the orthant that a state's params are in, or are about to enter."""
+
+    def direction(
+        self, objective: L1Objective, state: State, pairs: deque[Pair]
+    ) -> tuple[_Direction, float]:
+        """As `Steps` says."""
+        params, slopes = state.params, objective.pseudo_gradient(state.params, state.gradient)
+        orthant = np.sign(np.where(params != 0.0, params, -slopes)) * objective.is_penalized
+        damping = _damping(state.model.diagonal, np.abs(slopes))
+        free = (orthant != 0.0) | ~objective.is_penalized
+        gradient = np.where(free, slopes, 0.0)
+        solve = state.model.on(free, damping)
+        direction = -quasi_newton_step(gradient, _restricted(pairs, free), solve)
+        left = -0.5 * float(np.vdot(gradient, direction))
+        return _Direction(direction, slopes, orthant, free, damping), left
+
+    def search(self, objective: L1Objective, state: State, direction: _Direction) -> State:
+        """As `Steps` says."""
+        step, slopes, orthant, free, damping = direction
+        after = _search(objective, state, step, orthant, FIRST)
+        if after.iteration == state.iteration:
+            # A coordinate that is cut off may be in the way of all that are coupled to it.
+            step = _to_minimum(state.model, state.params, slopes, orthant, free, damping)
+            after = _search(objective, after, step, orthant, SHORTEST)
+        return after
+
+
+def _damping(curvature: Array, slopes: Array) -> Array:
+    """What is added to a model's diagonal, (n_outputs, n_dof), given its absolute slopes.
+
+    In units in which each coordinate has about the curvature one: so a feature with a giant cell,
+    steep and strongly curved, does not shorten the steps along others.
+    """
+    units = np.sqrt(curvature + slopes + TINY)
+    return np.asarray(DAMPING * (slopes / units).max() * units)
+
+
+def _to_minimum(
+    model: FreeModel, params: Array, slopes: Array, orthant: Array, free: Array, damping: Array
+) -> Array:
+    """The step to the model's minimum in the orthant, found by an active set, or nearly so.
+
+    Going to the minimum over the coordinates that are free, those that become zero on the way stay
+    there, and are no longer free. `slopes` are the derivatives at params.
+    """
+    at, slopes, free = params.copy(), slopes.copy(), free.copy()
+    for _ in range(MOST_CORNERS):
+        direction = -model.on(free, damping)(np.where(free, slopes, 0.0))
+        crossing = direction * orthant < 0.0
+        lengths = np.full_like(at, np.inf)
+        lengths[crossing] = -at[crossing] / direction[crossing]
+        t = min(1.0, float(lengths.min()))
+        corner = lengths <= t
+        step = np.where(corner, -at, t * direction)
+        at += step
+        if t == 1.0:
+            break
+        slopes += model.times(step, damping)
+        free &= ~corner
+    return np.asarray(at - params)
+
+
+def _restricted(pairs: deque[Pair], free: Array) -> list[Pair]:
+    """What the pairs say of the coordinates that are free."""
+    return [
+        pair
+        for coef_diff, gradient_diff, _ in pairs
+        for pair in make_pairs(np.where(free, coef_diff, 0.0), np.where(free, gradient_diff, 0.0))
+    ]
+
+
+def _search(
+    objective: L1Objective, state: State, direction: Array, orthant: Array, shortest: float
+) -> State:
+    """Return the state after a step that is cut off at zero, or the same if none will do."""
+    slopes = objective.pseudo_gradient(state.params, state.gradient)
+    rounding = objective.precision * abs(state.loss)
+    n_passes, t = state.n_passes, 1.0
+    while t >= shortest:
+        params = state.params + t * direction
+        params[params * orthant < 0.0] = 0.0
+        promised = -float(np.vdot(slopes, params - state.params))
+        if promised > 0.0:
+            params = objective.balanced(params)
+            loss, gradient = objective.value_and_gradient(params)
+            n_passes += 1
+            after = objective.pseudo_gradient(params, gradient)
+            if falls_enough(state.loss - loss, promised, rounding, slopes, after):
+                loss = min(loss, state.loss)
+                return State(state.iteration + 1, params, loss, gradient, n_passes, t, state.model)
+            if promised <= rounding:
+                break
+        t *= SHORTER
+    return state._replace(n_passes=n_passes)

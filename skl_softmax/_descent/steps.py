@@ -1,0 +1,390 @@
+"""The steps: generators that yield one immutable `State` per step.
+
+All descend by  params <- params - step · gradient,  where the step is a number in
+`constant_descent` and a matrix in `matrix_descent`. They know an objective, anything with
+``value_and_gradient(params) -> (value, gradient)``, and not its data; when to stop, what to keep
+and what to say is the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+from skl_softmax._arrays import Array, Scalar, dot, numbers, stack
+from skl_softmax._descent.curvature import Curvature, Solve
+
+N_PAIRS = 8
+# The change of a logit along which the curvature hardly changes. A step of Newton's method makes it
+# one or more for a sample that is alone in its direction, and far from where it leads.
+SHORT = 0.7
+FASTER = 4.0  # times less must be left than at a closer look, before the next
+SUFFICIENT = 1e-4  # share of the fall promised by the slope that a step must bring
+
+
+class Objective(Protocol):
+    """What the descent needs of a function: convex, with a relative `precision` of its values.
+
+    Params and gradients may be arrays of any library, on any device, and the value a scalar there.
+    """
+
+    precision: float
+
+    def value_and_gradient(self, params: Array) -> tuple[Scalar, Array]: ...
+
+
+class State(NamedTuple):
+    """Where the descent stands after `iteration` steps.
+
+    Attributes
+    ----------
+    params, gradient : ndarray
+        Both (n_outputs, n_dof); the gradient is taken at `params`.
+    loss : float
+    n_passes : int
+        Evaluations of loss and gradient, and models measured, so far.
+    step : float
+        What the last step was shortened to: 1 for a full one.
+    model : object or None
+        The curvature model that it was made with.
+    size : float or None
+        That of the gradient, if there is a measure of it.
+    left : float
+        An estimate of what the loss can still fall by; infinite where there is none.
+    """
+
+    iteration: int
+    params: Array
+    loss: float
+    gradient: Array
+    n_passes: int
+    step: float = 1.0
+    model: Any = None
+    size: float | None = None
+    left: float = np.inf
+
+
+class Pair(NamedTuple):
+    """What a step changed, and the product of both: the curvature along it, positive."""
+
+    coef_diff: Array
+    gradient_diff: Array
+    curvature: Scalar
+
+
+Size: TypeAlias = Callable[[Any], Any]  # of a gradient; its scalar comes along with the loss
+
+
+def start(objective: Objective, params: Array, size: Size | None = None) -> State:
+    """The state before any step."""
+    loss, gradient = objective.value_and_gradient(params)
+    loss, length = numbers(loss, size and size(gradient))
+    return State(0, params, loss, gradient, 1, size=length)
+
+
+def constant_descent(
+    objective: Objective, params: Array, learning_rate: float, size: Size | None = None
+) -> Iterator[State]:
+    """The textbook's loop, ``params -= learning_rate * gradient``, without end."""
+    state = start(objective, params, size)
+    while True:
+        yield state
+        params = state.params - learning_rate * state.gradient
+        loss, gradient = objective.value_and_gradient(params)
+        loss, length = numbers(loss, size and size(gradient))
+        step, n_passes = state.iteration + 1, state.n_passes + 1
+        state = State(step, params, loss, gradient, n_passes, size=length)
+
+
+def matrix_descent(
+    objective: Objective,
+    params: Array,
+    kinds: Sequence[Curvature],
+    size: Size | None = None,
+    head_start: Callable[[Any, Array], State | None] | None = None,
+    target: float = 0.0,
+    is_near: Callable[[State], bool] | None = None,
+    *,
+    looks_first: bool = False,
+) -> Iterator[State]:
+    """Descend by a curvature model, corrected by L-BFGS and renewed when that pays.
+
+    Each of the `kinds` of model is better than the one before, and the first is the first to be
+    measured. A new one is of the best kind that costs no more than was spent so far, and is due
+    once as much has been spent on steps under the old one: so whichever kind suits the data, the
+    descent costs a small multiple of what it would have cost with that kind from the start.
+
+    The first step leads to where ``head_start(objective, params)`` says, if it says anything and
+    the loss is lower there; and the model that comes with it is the first.
+
+    The loss never rises. Ends when it can fall no further at the precision of its values.
+
+    Every state but the first tells what is `left`. Where that would be `target` or less, it is the
+    estimate of a model measured at that very state, and ``is_near(state)``, if it is given, says
+    whether a certificate holds there that vouches for a poor model. If it ``looks_first``, the
+    first state tells as well: it may be near the minimum already.
+    """
+    state = start(objective, params, size)
+    if looks_first and target > 0.0:
+        state = _looked_at(objective, state, kinds, Newtonian(size), target)
+    yield state
+    ahead = head_start(objective, params) if head_start else None
+    if ahead is not None:
+        there = start(objective, ahead.params, size)
+        state = state._replace(n_passes=2)
+        if there.loss < state.loss:
+            state = there._replace(iteration=1, n_passes=2, model=ahead.model)
+            yield state
+    yield from descend(objective, state, kinds, Newtonian(size), target, is_near)
+
+
+class Steps(Protocol):
+    """The two halves of a step: where it leads, and how far."""
+
+    def direction(self, objective: Any, state: State, pairs: deque[Pair], /) -> tuple[Any, float]:
+        """A direction from a state, by its model, and what the loss can fall by along it."""
+
+    def search(self, objective: Any, state: State, direction: Any) -> State:
+        """The state after a step along it, or one of the same iteration if none will do."""
+
+
+class Newtonian:
+    """Steps of a smooth function: the direction of L-BFGS, and a line search."""
+
+    def __init__(self, size: Size | None = None) -> None:
+        self._size = size
+
+    def direction(self, _: Any, state: State, pairs: deque[Pair]) -> tuple[Any, float]:
+        """As `Steps` says; by a quadratic model, the fall is half of what the slope promises."""
+        direction = -quasi_newton_step(state.gradient, pairs, state.model)
+        (slope,) = numbers(dot(state.gradient, direction))
+        return direction, -0.5 * float(slope)
+
+    def search(self, objective: Any, state: State, direction: Any) -> State:
+        """As `Steps` says."""
+        return _line_search(objective, state, direction, self._size)
+
+
+def descend(
+    objective: Any,
+    state: State,
+    kinds: Sequence[Curvature],
+    steps: Steps,
+    target: float = 0.0,
+    is_near: Callable[[State], bool] | None = None,
+) -> Iterator[State]:
+    """Go on from a state, as `matrix_descent` does: with its model, if it has one."""
+    pairs: deque[Pair] = deque(maxlen=N_PAIRS)
+    age = 1  # steps since the model was measured: one at least, if it came with the state
+    look_at = target  # what may be left for a closer look to be worth it
+
+    def renewed(state: State, kind: Curvature | None = None) -> State:
+        """The state with a model measured there: the best that is affordable, if none is named."""
+        nonlocal age
+        kind = kind or (_affordable(kinds, state) if state.iteration else kinds[0])
+        age = 0
+        if kind.is_hessian:
+            pairs.clear()
+        model = kind.measure(state.params)
+        return state._replace(n_passes=state.n_passes + 1, model=model)
+
+    def confirmed(state: State, direction: Any) -> tuple[State, Any, float]:
+        """The state, a direction and what is left, by a model measured there; or infinite."""
+        witness = None
+        if _is_short(objective, direction):
+            witness = _witness(kinds, state, is_near)
+        if witness is None:
+            return state, direction, np.inf
+        state = renewed(state, witness)
+        direction, left = steps.direction(objective, state, pairs)
+        is_sure = left > target or _is_short(objective, direction)
+        return state, direction, left if is_sure else np.inf
+
+    if state.model is None:
+        state = renewed(state)
+    direction, _ = steps.direction(objective, state, pairs)
+    while True:
+        before, state = state, steps.search(objective, state, direction)
+        if state.iteration == before.iteration:
+            if age == 0 and not pairs:
+                return
+            pairs.clear()  # once more, from a fresh model alone
+            state = renewed(state)
+            direction, _ = steps.direction(objective, state, pairs)
+            continue
+        age += 1
+        pairs.extend(make_pairs(state.params - before.params, state.gradient - before.gradient))
+        direction, left = steps.direction(objective, state, pairs)
+        # What is due anyway can wait until somebody asks for the next step.
+        patience = _affordable(kinds, state).patience(state.params)
+        is_due = age >= patience or (state.step < 1.0 and 2 * age >= patience)
+        if target > 0.0 and left <= look_at:
+            # An old model's word tells no more than that it is time to look.
+            look_at = left / FASTER
+            state, direction, left = confirmed(state, direction)
+            is_due = is_due and age > 0
+        elif 0.0 < left <= target:
+            left = np.inf
+        state = state._replace(left=left)
+        yield state
+        if is_due:
+            state = renewed(state)
+            direction, _ = steps.direction(objective, state, pairs)
+
+
+def _looked_at(
+    objective: Any, state: State, kinds: Sequence[Curvature], steps: Steps, target: float
+) -> State:
+    """A first state with a model, and with what is left if that is little and certain."""
+    kind = next((kind for kind in kinds if kind.is_coupled), kinds[0])
+    model = kind.measure(state.params)
+    state = state._replace(n_passes=state.n_passes + 1, model=model)
+    direction, left = steps.direction(objective, state, deque())
+    is_sure = kind.is_coupled and left <= target and _is_short(objective, direction)
+    return state._replace(left=left if is_sure else np.inf)
+
+
+def _witness(
+    kinds: Sequence[Curvature], state: State, is_near: Callable[[State], bool] | None
+) -> Curvature | None:
+    """The kind of model whose word is taken that little is left, if any.
+
+    A diagonal knows nothing of correlated features: its word is taken only where a certificate
+    says that it is not far wrong, or where none is to be had.
+    """
+    kind = _affordable(kinds, state)
+    if kind.is_coupled:
+        return kind
+    coupled = next((kind for kind in kinds if kind.is_coupled), None)
+    if is_near is None:
+        return coupled or kind
+    return kind if is_near(state) else coupled
+
+
+def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:
+    """The best kind that costs no more than the passes spent, or the first of all."""
+    affordable = (k for k in reversed(kinds) if k.cost(state.params) <= state.n_passes)
+    return next(affordable, kinds[0])
+
+
+def _is_short(objective: Any, direction: Any) -> bool:
+    """Whether a step changes no difference between two logits of a sample by more than `SHORT`."""
+    return bool(objective.largest_difference(direction) <= SHORT)
+
+
+def make_pairs(coef_diff: Array, gradient_diff: Array) -> list[Pair]:
+    """A step's pair; none if rounding hides its curvature, which is never negative.
+
+    On another device nobody looks: a step that makes no sense for it will not be taken.
+    """
+    pair = Pair(coef_diff, gradient_diff, dot(coef_diff, gradient_diff))
+    if not isinstance(pair.curvature, float):
+        return [pair]
+    squares = dot(coef_diff, coef_diff) * dot(gradient_diff, gradient_diff)
+    return [pair] if pair.curvature > 1e-14 * squares**0.5 else []
+
+
+def quasi_newton_step(gradient: Any, pairs: Sequence[Pair] | deque[Pair], solve: Solve) -> Any:
+    """Apply the inverse Hessian approximation of L-BFGS to the gradient.
+
+    Parameters
+    ----------
+    gradient : ndarray
+    pairs : sequence of Pair
+        Oldest first, each of positive curvature.
+    solve : callable
+        The initial inverse Hessian, up to a factor: the newest pair shows how long its steps
+        should be.
+
+    References
+    ----------
+    J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., 2006, algorithm 7.4 (s_k is
+    coef_diff, y_k is gradient_diff, rho_k is 1 / curvature), and equation (7.20) with `solve` in
+    place of the identity. https://doi.org/10.1007/978-0-387-40065-5
+    """
+    if not pairs:
+        return solve(gradient)
+    step, projections = gradient, []
+    for pair in reversed(pairs):
+        projection = dot(pair.coef_diff, step) / pair.curvature
+        step = step - projection * pair.gradient_diff
+        projections.append(projection)
+    newest = pairs[-1]
+    both = solve(stack(step, newest.gradient_diff))
+    step = (newest.curvature / dot(newest.gradient_diff, both[1, ...])) * both[0, ...]
+    for pair, projection in zip(pairs, reversed(projections), strict=True):
+        projection = projection - dot(pair.gradient_diff, step) / pair.curvature
+        step = step + projection * pair.coef_diff
+    return step
+
+
+def _line_search(
+    objective: Objective, state: State, direction: Array, size: Size | None = None
+) -> State:
+    """Return the state after a step along the direction, or the same iteration's if none will do.
+
+    The full step is taken when the loss falls enough (Armijo). Otherwise the slope at the trial
+    point, which comes with its gradient, shows where the minimum along the line lies.
+    """
+    slope = dot(state.gradient, direction)
+    rounding = objective.precision * abs(state.loss)
+    n_passes, t = state.n_passes, 1.0
+    while not _is_upwards(slope) and n_passes < state.n_passes + 30:
+        params = state.params + t * direction
+        loss, gradient = objective.value_and_gradient(params)
+        n_passes += 1
+        # One read of a device: the slopes come with the loss.
+        loss, slope, trial_slope, length = numbers(
+            loss, slope, dot(gradient, direction), size and size(gradient)
+        )
+        promised = -slope * t
+        if _is_upwards(slope):
+            break
+        if falls_enough(state.loss - loss, promised, rounding, state.gradient, gradient):
+            loss, step = min(loss, state.loss), state.iteration + 1
+            return State(step, params, loss, gradient, n_passes, t, state.model, length)
+        if promised <= rounding:
+            break
+        t *= _cubic_minimizer(state.loss, slope * t, loss, trial_slope * t)
+    return state._replace(n_passes=n_passes)
+
+
+def _is_upwards(slope: Scalar) -> bool:
+    """Whether it is known that a slope leads nowhere."""
+    return isinstance(slope, float) and not slope < 0.0
+
+
+def falls_enough(
+    fall: float, promised: float, rounding: float, before: Array, after: Array
+) -> bool:
+    """Whether a step is as good as it should be (Armijo), given the gradients before and after it.
+
+    Where rounding hides the fall, they are the better judge. That the gradient must shrink by a
+    tenth lets the descent end.
+    """
+    if fall >= SUFFICIENT * promised:
+        return True
+    if promised > 10 * rounding or fall < -10 * rounding:
+        return False
+    square, square_before = numbers(dot(after, after), dot(before, before))
+    return bool(square <= 0.9**2 * square_before)
+
+
+def _cubic_minimizer(value: float, slope: float, end_value: float, end_slope: float) -> float:
+    """Where in (0, 1) the cubic through both ends' values and slopes is least, kept in [0.1, 0.7].
+
+    References
+    ----------
+    J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., 2006, equation (3.59).
+    """
+    if not (np.isfinite(end_value) and np.isfinite(end_slope)):
+        return 0.1
+    d1 = slope + end_slope - 3.0 * (end_value - value)
+    d2 = np.sqrt(max(d1 * d1 - slope * end_slope, 0.0))
+    denominator = end_slope - slope + 2.0 * d2
+    if denominator <= 0.0:
+        return 0.5
+    return float(np.clip(1.0 - (end_slope + d2 - d1) / denominator, 0.1, 0.7))

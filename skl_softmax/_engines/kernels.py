@@ -1,0 +1,152 @@
+"""The softmax, and the loss it leads to, on a block of logits in place.
+
+Logits are (n_outputs, rows), one row of them for two classes: NumPy adds up along the first axis
+with SIMD; sums along short rows of a (rows, n_outputs) array take two to three times as long.
+
+There are two modules of kernels, this one and `_compiled`, which has those that time is spent on,
+for who has Numba; `kernels` tells which to use. They agree as far as rounding goes. The other has
+whole passes over a block besides, for which here is no like (`fused_kernels`).
+
+Knows nothing of X, of coefficients or of what a block is part of.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from skl_softmax._arrays import Array
+from skl_softmax._engines.disk import Derived
+
+MANY_ROWS = 2**22  # of which no float each is to be kept
+WORTH_COMPILING = 2**12  # logits; loading Numba takes longer than hundreds of smaller fits
+
+# (logits, targets, weights) -> the block's loss; logits are residuals, s (p - y), afterwards.
+BlockLoss: TypeAlias = Callable[[Array, Array, Array], float]
+
+
+def kernels(n_logits: int) -> Any:
+    """The module of kernels for data with so many logits.
+
+    Theirs, not a block's: neither the number of threads nor what came before may decide.
+    """
+    return fused_kernels(n_logits) or sys.modules[__name__]
+
+
+@cache
+def _compiled() -> Any:
+    """The module `_compiled`, or None without Numba, or with its compiler switched off."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):  # seen without loading Numba
+        return None
+    try:
+        from numba import config
+    except ImportError:
+        return None
+    return None if config.DISABLE_JIT else import_module("skl_softmax._engines.kernels_numba")
+
+
+def fused_kernels(n_logits: int) -> Any:
+    """The module of what is computed of a block of dense rows in one call, if it is to be used."""
+    return _compiled() if n_logits >= WORTH_COMPILING else None
+
+
+def softmax_block(logits: Array) -> None:
+    """Turn logits (n_classes, rows) into probabilities."""
+    logits -= logits.max(axis=0)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=0)
+
+
+def log_softmax_block(logits: Array) -> None:
+    """Turn logits (n_classes, rows) into log-probabilities."""
+    logits -= logits.max(axis=0)
+    logits -= np.log(np.exp(logits).sum(axis=0))
+
+
+def sigmoid_block(logits: Array) -> None:
+    """Turn logits (1, rows) into the probability of the second class."""
+    logits *= 0.5
+    np.tanh(logits, out=logits)  # several times as fast as scipy.special.expit
+    logits *= 0.5
+    logits += 0.5
+
+
+def block_loss(y: Array, n_outputs: int, dtype: DTypeLike) -> tuple[BlockLoss, Any]:
+    """Return what computes a block's loss, and the targets (…, n_samples) in the form it takes.
+
+    y : codes of the classes (n_samples,), or their probabilities (n_samples, n_classes)
+    """
+    signs = np.array([1, -1], dtype)
+    fastest = kernels(len(y) * n_outputs)
+    loss, form = {
+        (1, True): (fastest.two_class_loss, signs.take),
+        (1, False): (fastest.softmax_loss, None),
+        (2, True): (_soft_two_class_loss, lambda proba: proba[:, 1]),
+        (2, False): (_soft_softmax_loss, np.transpose),
+    }[y.ndim, n_outputs == 1]
+    if form is None:
+        return loss, y
+    return loss, Derived(form, y) if isinstance(y, Derived) or len(y) > MANY_ROWS else form(y)
+
+
+def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
+    """Of rows with a class each, (rows,)."""
+    n = len(y)
+    flat = logits.reshape(-1)
+    labelled = np.multiply(y, n, dtype=np.intp)
+    labelled += np.arange(n)  # where each row's own class stands
+    logits -= logits.max(axis=0)
+    own = flat.take(labelled)
+    np.exp(logits, out=logits)
+    total = logits.sum(axis=0)
+    logits *= (weights / total).astype(logits.dtype, copy=False)
+    flat[labelled] -= weights
+    return float(weights @ (np.log(total) - own))
+
+
+def two_class_loss(logits: Array, signs: Array, weights: Array) -> float:
+    """Of rows with a sign each, 1 for the first class and -1 for the second.
+
+    A sample loses log(1 + exp(m)), m its logit times its sign.
+    """
+    m = logits[0]
+    m *= signs
+    tail = np.exp(-np.abs(m))
+    loss = np.log1p(tail)
+    loss += np.maximum(m, 0.0)
+    np.divide(np.where(m > 0.0, 1.0, tail), 1.0 + tail, out=m)
+    m *= signs
+    m *= weights
+    return float(weights @ loss)
+
+
+def _soft_softmax_loss(logits: Array, proba: Array, weights: Array) -> float:
+    """Of rows with a probability for each class, (n_classes, rows), that sum to one."""
+    logits -= logits.max(axis=0)
+    own = np.einsum("ki,ki->i", proba, logits)
+    np.exp(logits, out=logits)
+    total = logits.sum(axis=0)
+    logits *= (weights / total).astype(logits.dtype, copy=False)
+    logits -= proba * weights
+    return float(weights @ (np.log(total) - own))
+
+
+def _soft_two_class_loss(logits: Array, proba: Array, weights: Array) -> float:
+    """Of rows with the second class's probability each, (rows,).
+
+    A sample loses log(1 + exp(z)) - p z, z its logit and p that probability.
+    """
+    z = logits[0]
+    tail = np.exp(-np.abs(z))
+    loss = np.log1p(tail) + np.maximum(z, 0.0) - proba * z
+    np.divide(np.where(z > 0.0, 1.0, tail), 1.0 + tail, out=z)
+    z -= proba
+    z *= weights
+    return float(weights @ loss)

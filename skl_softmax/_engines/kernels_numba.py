@@ -1,0 +1,353 @@
+"""What time is spent on, compiled by Numba at the first call, and kept on disk.
+
+The kernels of `_kernels` once more: NumPy takes exponentials of float64 one by one on processors
+without AVX-512, and logarithms too; here they are written out, so that the compiler takes as many
+at once as the processor can, in one sweep over a block for a dozen.
+
+And what is computed of a block of dense rows, in one call for a dozen: the interpreter's lock is
+not held meanwhile, so threads need not wait for it between small calls of NumPy; and rows are still
+in the cache when they are multiplied for the second time.
+
+All in one file: Numba does not see when what a function calls has changed in another. No compiled
+function that Python calls returns an array, but fills given ones: to make one Numba runs some
+Python, and Ctrl-C at that moment would be a SystemError.
+
+Knows a block: its rows, labels, weights and coordinates; not what it is part of. Needs Numba, so
+nothing but `_kernels` may import it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numba import njit
+
+from skl_softmax._arrays import Array
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# The bits of a float64: a sign, an exponent e, and a fraction, for 2**(e - BIAS) (1 + fraction).
+FRACTION_BITS, BIAS = 52, 1023
+SQRT_HALF = int(np.float64(math.sqrt(0.5)).view(np.int64))
+TO_INTEGER = 1.5 * 2.0**52  # a number added to it is rounded to an integer, in its last bits
+ZERO = int(np.float64(TO_INTEGER).view(np.int64))  # how that looks for the number zero
+LOG2_E = 1.0 / math.log(2.0)
+LN2_HIGH = float.fromhex("0x1.62e42feep-1")  # log(2) in two parts; few bits: k times it is exact
+LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
+LEAST = -708.0  # below it, exp(x) has fewer digits, and slows down what it is multiplied with
+EXP_TERMS = tuple(1.0 / math.factorial(k) for k in range(12, -1, -1))
+ATANH_TERMS = tuple(1.0 / (2 * k + 1) for k in range(9, -1, -1))
+
+# Rows to multiply at a time: beyond a hundred OpenBLAS is slower for few classes, with AVX-512, and
+# below sixteen for any; of a size to be in the cache still for the second product. By the one
+# column of two classes it multiplies any number as fast, and fewer calls are better.
+FEW_ROWS, FEW_BYTES = (16, 96), 2**19
+FEW_ROWS_OF_TWO = 1024
+
+
+def compiled(function: Function) -> Function:
+    """Compile a function when it is first called; a product and a sum may be rounded as one."""
+    options: dict[str, Any] = {
+        "nogil": True,
+        "fastmath": {"contract"},
+        "error_model": "numpy",  # Python's, for a division by zero, keeps to one number at a time
+    }
+    try:
+        return cast(Function, njit(cache=True, **options)(function))
+    except RuntimeError:  # no folder may be written to
+        return cast(Function, njit(**options)(function))
+
+
+@compiled
+def _exp(x: float) -> float:
+    """Of a number that is not positive, to a unit or two in the last place; below 1e-307, zero.
+
+    exp(x) = 2**k exp(r), where k is an integer and abs(r) <= log(2) / 2, by Taylor's series.
+    """
+    is_zero = x < LEAST  # false if x is not a number: nor is the result
+    x = LEAST if is_zero else x
+    rounded = np.float64(x * LOG2_E + TO_INTEGER)
+    k = rounded - TO_INTEGER
+    r = (x - k * LN2_HIGH) - k * LN2_LOW
+    power = np.float64(0.0)
+    for term in EXP_TERMS:
+        power = power * r + term
+    exponent = rounded.view(np.int64) - ZERO + BIAS
+    return 0.0 if is_zero else power * np.int64(exponent << FRACTION_BITS).view(np.float64)
+
+
+@compiled
+def _log1p(x: float) -> float:
+    """Of a number that is not negative, to a few units in the last place.
+
+    u = 1 + x = 2**k m, where k is an integer and m**2 from 1/2 to 2; log(m) = 2 atanh(ratio). What
+    rounding takes from u is made up for.
+    """
+    u = np.float64(1.0 + x)
+    k = (u.view(np.int64) - SQRT_HALF) >> FRACTION_BITS
+    m = np.int64(u.view(np.int64) - (k << FRACTION_BITS)).view(np.float64)
+    ratio = (m - 1.0) / (m + 1.0)
+    square, atanh = ratio * ratio, np.float64(0.0)
+    for term in ATANH_TERMS:
+        atanh = atanh * square + term
+    k_float = np.int64(k + ZERO).view(np.float64) - TO_INTEGER
+    log = k_float * LN2_HIGH + (k_float * LN2_LOW + 2.0 * ratio * atanh)
+    return log + (x - (u - 1.0)) / u
+
+
+@compiled
+def _sigmoid(z: float) -> float:
+    """1 / (1 + exp(-z)), of any number."""
+    tail = _exp(-abs(z))
+    return (1.0 if z > 0.0 else tail) / (1.0 + tail)
+
+
+@compiled
+def _exponentials(logits: Array) -> tuple[Array, Array]:
+    """Turn logits (n_classes, rows) into exp(logits - largest); return `largest` and the sums."""
+    n_classes, n = logits.shape
+    largest, total = logits[0].astype(np.float64), np.zeros(n)
+    for k in range(1, n_classes):
+        for i in range(n):
+            largest[i] = logits[k, i] if logits[k, i] > largest[i] else largest[i]
+    for k in range(n_classes):
+        for i in range(n):
+            exponential = _exp(logits[k, i] - largest[i])
+            logits[k, i] = exponential
+            total[i] += exponential
+    return largest, total
+
+
+@compiled
+def _scale(logits: Array, factors: Array) -> None:
+    """Multiply logits (n_classes, rows) by a factor for each row, in place."""
+    n_classes, n = logits.shape
+    for k in range(n_classes):
+        for i in range(n):
+            logits[k, i] *= factors[i]
+
+
+@compiled
+def softmax_block(logits: Array) -> None:
+    """As in `_kernels`."""
+    _, total = _exponentials(logits)
+    _scale(logits, 1.0 / total)
+
+
+@compiled
+def log_softmax_block(logits: Array) -> None:
+    """As in `_kernels`."""
+    largest, total = _exponentials(logits.copy())
+    n_classes, n = logits.shape
+    for i in range(n):
+        total[i] = _log1p(total[i] - 1.0)
+    for k in range(n_classes):
+        for i in range(n):
+            logits[k, i] = (logits[k, i] - largest[i]) - total[i]
+
+
+@compiled
+def sigmoid_block(logits: Array) -> None:
+    """As in `_kernels`."""
+    z = logits[0]
+    for i in range(len(z)):
+        z[i] = _sigmoid(np.float64(z[i]))
+
+
+def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
+    """As in `_kernels`."""
+    losses, labels = np.empty(len(y)), y.astype(np.intp, copy=False)
+    _softmax_losses(logits, labels, np.ascontiguousarray(weights), losses)
+    return float(losses.sum())
+
+
+@compiled
+def _softmax_losses(logits: Array, y: Array, weights: Array, losses: Array) -> None:
+    """The same, of each row."""
+    n = len(y)
+    for i in range(n):
+        losses[i] = -logits[y[i], i]
+    largest, total = _exponentials(logits)
+    for i in range(n):
+        losses[i] = weights[i] * ((losses[i] + largest[i]) + _log1p(total[i] - 1.0))
+        total[i] = weights[i] / total[i]
+    _scale(logits, total)
+    for i in range(n):
+        logits[y[i], i] -= weights[i]
+
+
+def two_class_loss(logits: Array, signs: Array, weights: Array) -> float:
+    """As in `_kernels`."""
+    losses = np.empty(len(signs))
+    _two_class_losses(logits, signs, np.ascontiguousarray(weights), losses)
+    return float(losses.sum())
+
+
+@compiled
+def _two_class_losses(logits: Array, signs: Array, weights: Array, losses: Array) -> None:
+    """The same, of each row."""
+    z = logits[0]
+    for i in range(len(signs)):
+        m = np.float64(z[i] * signs[i])
+        losses[i] = weights[i] * ((m if m > 0.0 else 0.0) + _log1p(_exp(-abs(m))))
+        z[i] = weights[i] * signs[i] * _sigmoid(m)
+
+
+def softmax_pass(
+    X: Array, y: Array, weights: Array, coef: Array, intercept: Array
+) -> tuple[float, Array, Array]:
+    """Return the rows' loss, and their residuals s (p - y) times X, and summed.
+
+    X : ndarray (rows, n_features), in any order, of the dtype of coef and intercept
+    y : ndarray of int (rows,)
+    weights : ndarray of float64 (rows,)
+    coef : ndarray (n_classes, n_features)
+    intercept : ndarray (n_classes,)
+    """
+    labels, weights = y.astype(np.intp, copy=False), np.ascontiguousarray(weights)
+    gradient, sums = np.zeros(coef.shape), np.zeros(len(coef))
+    coef = np.asfortranarray(coef)
+    loss = _softmax_pass(X, labels, weights, coef, intercept, gradient, sums)
+    return loss, gradient, sums
+
+
+@compiled
+def _softmax_pass(
+    X: Array,
+    y: Array,
+    weights: Array,
+    coef: Array,
+    intercept: Array,
+    gradient: Array,
+    sums: Array,
+) -> float:
+    """The same, of labels and weights side by side in memory; adds to gradient and sums."""
+    n_classes, n_features = coef.shape
+    step = max(FEW_ROWS[0], min(FEW_BYTES // (n_features * X.itemsize), FEW_ROWS[1]))
+    part, buffer = np.empty(coef.shape, X.dtype), np.empty(n_classes * step, X.dtype)
+    loss, losses = 0.0, np.empty(step)
+    for start in range(0, len(X), step):
+        few = slice(start, start + step)
+        rows = np.ascontiguousarray(X[few])  # a copy only of what is in another order
+        n = len(rows)
+        logits = buffer[: n_classes * n].reshape(n_classes, n)
+        np.dot(coef, rows.T, logits)
+        for k in range(n_classes):
+            logits[k] += intercept[k]
+        _softmax_losses(logits, y[few], weights[few], losses)  # logits: now residuals
+        loss += losses[:n].sum()
+        np.dot(logits, rows, part)
+        gradient += part
+        for k in range(n_classes):
+            for i in range(n):
+                sums[k] += logits[k, i]
+    return loss
+
+
+def two_class_pass(
+    X: Array, signs: Array, weights: Array, coef: Array, intercept: Array
+) -> tuple[float, Array, Array]:
+    """The same of two classes: signs for labels, 1 or -1, and one row of coef (1, n_features)."""
+    weights, coef = np.ascontiguousarray(weights), np.ascontiguousarray(coef)
+    gradient, sums = np.zeros(coef.shape), np.zeros(1)
+    loss = _two_class_pass(X, signs, weights, coef, intercept, gradient, sums)
+    return loss, gradient, sums
+
+
+@compiled
+def _two_class_pass(
+    X: Array,
+    signs: Array,
+    weights: Array,
+    coef: Array,
+    intercept: Array,
+    gradient: Array,
+    sums: Array,
+) -> float:
+    """The same, of weights and coef side by side in memory; adds to gradient and sums."""
+    part, buffer = np.empty(coef.shape[1], X.dtype), np.empty(FEW_ROWS_OF_TWO, X.dtype)
+    loss, losses = 0.0, np.empty(FEW_ROWS_OF_TWO)
+    for start in range(0, len(X), FEW_ROWS_OF_TWO):
+        few = slice(start, start + FEW_ROWS_OF_TWO)
+        rows = np.ascontiguousarray(X[few])
+        n = len(rows)
+        z = buffer[:n]
+        np.dot(rows, coef[0], z)
+        z += intercept[0]
+        _two_class_losses(z.reshape(1, n), signs[few], weights[few], losses)  # z: now residuals
+        loss += losses[:n].sum()
+        np.dot(z, rows, part)
+        gradient[0] += part
+        for i in range(n):
+            sums[0] += z[i]
+    return loss
+
+
+def moments(X: Array, weights: Array, origin: Array) -> tuple[float, Array, Array]:
+    """Return the rows' weight, their mean less an origin, and their scatter about the mean.
+
+    X : ndarray (rows, n_features), in any order
+    weights : ndarray of float64 (rows,)
+        Non-negative; one is positive.
+    origin : ndarray of float64 (n_features,)
+    """
+    weights, n_features = np.ascontiguousarray(weights), X.shape[1]
+    mean, scatter = np.zeros(n_features), np.zeros((n_features, n_features))
+    total = float(weights.sum())
+    _add_to_mean(X, weights / total, origin, mean)
+    _add_to_gram(X, np.sqrt(weights), origin, mean, np.ones(n_features), scatter)
+    return total, mean, scatter
+
+
+def gram(X: Array, weights: Array, center: Array, inverse_scale: Array, n_dof: int) -> Array:
+    """Return the weighted sum of x~ x~ᵀ over rows, (n_dof, n_dof).
+
+    X : ndarray (rows, n_features), in any order
+    weights : ndarray of float64 (rows,)
+        Non-negative: what has none costs nothing.
+    center, inverse_scale : ndarray of float64 (n_features,)
+        x~ is what they make of a row, and a one if n_dof is larger than n_features.
+    """
+    total = np.zeros((n_dof, n_dof))
+    _add_to_gram(X, np.sqrt(weights), center, np.zeros_like(center), inverse_scale, total)
+    return total
+
+
+@compiled
+def _add_to_mean(X: Array, weights: Array, origin: Array, mean: Array) -> None:
+    """Add the rows' weighted sum, less an origin, to their mean (n_features,)."""
+    n_rows, n_features = X.shape
+    for i in range(n_rows):
+        for j in range(n_features):
+            mean[j] += weights[i] * (X[i, j] - origin[j])
+
+
+@compiled
+def _add_to_gram(
+    X: Array, roots: Array, origin: Array, mean: Array, inverse_scale: Array, total: Array
+) -> None:
+    """Add what `gram` returns to a total (n_dof, n_dof).
+
+    roots : ndarray (rows,), of the weights
+    origin, mean : ndarray (n_features,)
+        The center's parts: subtracted one by one, a constant column is exactly zero.
+    """
+    n_rows, n_features = X.shape
+    n_dof = len(total)
+    part, buffer, n = np.empty((n_dof, n_dof)), np.empty((FEW_ROWS[1], n_dof)), 0
+    for i in range(n_rows):
+        if roots[i] != 0.0:
+            for j in range(n_features):
+                deviation = (X[i, j] - origin[j]) - mean[j]
+                buffer[n, j] = deviation * inverse_scale[j] * roots[i]
+            for j in range(n_features, n_dof):
+                buffer[n, j] = roots[i]
+            n += 1
+        if n == len(buffer) or (i == n_rows - 1 and n > 0):
+            rows = buffer[:n]
+            np.dot(rows.T, rows, part)
+            total += part
+            n = 0

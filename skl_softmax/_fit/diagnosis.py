@@ -1,0 +1,102 @@
+"""What the user should know of how a descent ended.
+
+Reads an estimator's parameters and sets nothing on it; whoever calls warns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.coordinates import Task, largest_stable_learning_rate, recession_of
+from skl_softmax._fit.loop import Run
+
+MOST_NAMES = 10  # of features, in a warning
+
+
+class SeparationWarning(ConvergenceWarning):  # type: ignore[misc]
+    """The classes can be separated, and nothing keeps the weights from growing without end."""
+
+
+def outcome(estimator: Any, run: Run, task: Task, workers: Workers) -> Warning | None:
+    """What to warn of: nothing, if the fit ended as was asked for."""
+    if run.stop_reason in ("callback", "early_stopping", "interrupted"):
+        return None
+    if (
+        run.kept.iteration != run.last.iteration and run.stop_reason != "diverged"
+    ):  # other data had their say
+        return None
+    if run.stop_reason == "separation" and run.recession is None:
+        where = f"the weights after step {run.last.iteration}, where the fit stopped,"
+        return _separated(where, run.last.loss)
+    if run.stop_reason != "diverged":
+        unbounded = _unbounded(estimator, run, task, workers)
+        if unbounded is not None and (run.converged or isinstance(unbounded, SeparationWarning)):
+            return unbounded
+    is_asked_for = estimator.tol == 0 and run.gap is None and run.stop_reason != "diverged"
+    if run.converged or is_asked_for:
+        return None
+    message = _not_converged(estimator, run, is_single=task.X.dtype == np.float32)
+    if run.stop_reason != "precision" and not isinstance(estimator.learning_rate, str):
+        stable = largest_stable_learning_rate(task, workers)
+        message += (
+            f" The largest learning rate that is stable for this data is {stable:.3g} (now"
+            f" {float(estimator.learning_rate):g}); learning_rate='auto' needs none."
+        )
+    return ConvergenceWarning(message)  # type: ignore[no-any-return]
+
+
+def _not_converged(estimator: Any, run: Run, *, is_single: bool) -> str:
+    """What went wrong, how far off the end is, and what would help."""
+    if run.stop_reason == "diverged":
+        return (
+            f"Diverged: at step {run.last.iteration + 1} the loss was no longer finite; the"
+            f" weights after step {run.kept.iteration} are kept."
+        )
+    share = run.left / run.null_loss
+    left, name = f"the loss is an estimated {share:.2g} of the null loss above its minimum", "tol"
+    if run.gap is not None:
+        left, name = f"the loss may be {run.gap:.2g} above its minimum", "gap_tol"
+    if run.stop_reason == "precision":
+        single = "float64, " if is_single else ""
+        return (
+            f"Not converged: the loss falls no further at the precision of its numbers, but {left}."
+            f" Use {single}a larger alpha, or subtract the means of columns that are far larger"
+            " than their spread."
+        )
+    return (
+        f"Not converged: after max_iter={estimator.max_iter} steps {left}, more than"
+        f" {name}={float(getattr(estimator, name)):g}. Raise max_iter or {name}."
+    )
+
+
+def _separated(where: str, loss: float) -> Warning:
+    return SeparationWarning(
+        f"No minimum: {where} give every sample's own class the highest probability, and with"
+        f" alpha=0 the loss, now {loss:.3g}, falls further the larger they grow. Set alpha > 0."
+    )
+
+
+def _unbounded(estimator: Any, run: Run, task: Task, workers: Workers) -> Warning | None:
+    """What to say if there is no minimum, or if nobody knows whether there is one."""
+    if estimator.alpha > 0 or estimator.tol == 0:
+        return None
+    found = run.recession or recession_of(task, workers, *run.weights)
+    if not found.is_decided:
+        return ConvergenceWarning(  # type: ignore[no-any-return]
+            "With alpha=0 the loss need not have a minimum; here that was not decided, since it"
+            " would take too long. Set alpha > 0."
+        )
+    if found.features is None:
+        return None
+    names = getattr(estimator, "feature_names_in_", None)
+    moved = [f"x{j}" if names is None else names[j] for j in np.flatnonzero(found.features)]
+    shown = ", ".join(moved[:MOST_NAMES]) + (", …" if len(moved) > MOST_NAMES else "")
+    return SeparationWarning(
+        "No minimum: some samples can be told apart without an error by"
+        f" {shown or 'the intercept alone'}, and with alpha=0 the loss, now {run.kept.loss:.3g},"
+        " falls without end as coefficients grow. Set alpha > 0."
+    )

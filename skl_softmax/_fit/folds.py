@@ -1,0 +1,143 @@
+"""The folds of a cross-validation: what each fits, scores, and likes best.
+
+Knows no formula of the loss and no rule for a step; chooses nothing for all folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.metrics import check_scoring
+
+from skl_softmax._arrays import Array
+from skl_softmax._engines.protocol import Samples
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.coordinates import Task
+from skl_softmax._fit.path import descend_path, prepare
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Some samples to fit, and others to score.
+
+    Attributes
+    ----------
+    classes : ndarray (n_classes,)
+    samples : Samples
+        All of them.
+    weights : ndarray (n_samples,) or None
+        Their weights as given, without those of the classes.
+    fitted, held_out : ndarray
+        Which are which.
+    """
+
+    classes: Array
+    samples: Samples
+    weights: Array | None
+    fitted: Array
+    held_out: Array
+
+    def check(self, number: int) -> None:
+        """Raise a ValueError if a class has nothing to fit, or there is nothing to score."""
+        counts = np.bincount(
+            self.samples.y[self.fitted], self.samples.weights[self.fitted], len(self.classes)
+        )
+        if not counts.all():
+            missing = self.classes[counts == 0.0].tolist()
+            everywhere = np.bincount(self.samples.y, self.samples.weights, len(self.classes))
+            if not everywhere.all():
+                missing = self.classes[everywhere == 0.0].tolist()
+                raise ValueError(f"No sample of class {missing[0]!r} has a weight > 0.")
+            raise ValueError(
+                f"cv leaves no sample of class {missing[0]!r} to be fitted in fold {number}: use"
+                " fewer folds, or others."
+            )
+        if not len(self.held_out):
+            raise ValueError(f"cv holds out no sample in fold {number}.")
+        if self.weights is not None and not self.weights[self.held_out].any():
+            raise ValueError(f"cv holds out no sample with a weight > 0 in fold {number}.")
+
+    def train(self) -> Samples:
+        """The samples to fit; their weights sum to one."""
+        X, y, weights = self.samples
+        weights = weights[self.fitted]
+        return Samples(X[self.fitted], y[self.fitted], weights / weights.sum())
+
+    def scorer(self, scoring: Any, task: Task, workers: Workers) -> Callable[[Any], float]:
+        """Return what scores a fitted classifier on the samples held out."""
+        X, codes, _ = self.samples
+        X, codes = X[self.held_out], codes[self.held_out]
+        weights = None if self.weights is None else self.weights[self.held_out]
+        if isinstance(scoring, str) and scoring == "neg_log_loss":
+            # scikit-learn's would need a sample of every class, and takes longer than the fit.
+            shares = np.ones(len(codes)) if weights is None else weights
+            loss = task.cross_entropy(X, codes, shares / shares.sum(), workers)
+            return lambda model: -loss(model.coef_, model.intercept_)
+        labels = self.classes[codes]
+
+        def score(model: Any) -> float:
+            scorer = check_scoring(model, scoring)
+            if weights is None or not _takes_weights(scorer):
+                return float(scorer(model, X, labels))
+            return float(scorer(model, X, labels, sample_weight=weights))
+
+        return score
+
+
+def _takes_weights(scorer: Callable[..., float]) -> bool:
+    """Whether a scorer can be given weights of the samples."""
+    parameters = signature(scorer).parameters.values()
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+class FoldResult(NamedTuple):
+    """What a path over alphas came to on one fold: a list of each, by alpha, and its best."""
+
+    scores: list[float]
+    n_iter: list[int]
+    warnings: list[Warning | None]
+    alpha: float
+    weights: tuple[Array, Array]
+
+
+def fit_fold(fold: Fold, model: Any, alphas: Array, scoring: Any) -> FoldResult:
+    """Fit and score for every alpha; `model` has the other parameters."""
+    model.classes_, model.n_features_in_ = fold.classes, fold.samples.X.shape[1]
+    scores, fits = [], []
+    best = 0.0, (np.empty(0), np.empty(0))
+    with Workers() as workers, np.errstate(all="ignore"):
+        problem, state = prepare(model, fold.train(), workers)
+        score = fold.scorer(scoring, problem.task, workers)
+        for fit in descend_path(model, problem, state, alphas, workers):
+            model.coef_, model.intercept_ = fit.run.weights
+            scores.append(score(model))
+            if np.isnan(scores[-1]):
+                raise ValueError(f"scoring={scoring!r} gave NaN for alpha={model.alpha:.3g}.")
+            fits.append((fit.run.last.iteration, fit.warning))
+            if scores[-1] == max(scores) > max(scores[:-1], default=-np.inf):
+                best = model.alpha, fit.run.weights
+    n_iter, found = zip(*fits, strict=True)
+    return FoldResult(scores, list(n_iter), list(found), *best)
+
+
+def mean_of_bests(results: Sequence[FoldResult], ratios: Array) -> dict[str, Any]:
+    """The attributes that are means over folds of what each liked best.
+
+    `results` has those of all ratios for one fold after another.
+    """
+    n = len(ratios)
+    chosen = [
+        max(range(start, start + n), key=lambda i: max(results[i].scores))
+        for start in range(0, len(results), n)
+    ]
+    coefs, intercepts = zip(*(results[i].weights for i in chosen), strict=True)
+    return {
+        "alpha_": float(np.mean([results[i].alpha for i in chosen])),
+        "l1_ratio_": float(np.mean([ratios[i % n] for i in chosen])),
+        "coef_": np.mean(coefs, axis=0),
+        "intercept_": np.mean(intercepts, axis=0),
+    }

@@ -1,0 +1,126 @@
+"""Fits over many strengths of the penalty, each from where the one before it ended.
+
+What does not depend on the penalty is measured once, and what was learnt of the curvature goes from
+one fit to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skl_softmax._arrays import Array
+from skl_softmax._descent.curvature import curvature_kinds
+from skl_softmax._descent.l1_curvature import l1_curvature_kinds
+from skl_softmax._descent.l1_steps import l1_descend
+from skl_softmax._descent.steps import Newtonian, State, descend, start
+from skl_softmax._engines.finiteness import check_measured
+from skl_softmax._engines.protocol import Samples
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.callbacks import Callbacks
+from skl_softmax._fit.coordinates import StandardizedProblem, Task
+from skl_softmax._fit.diagnosis import outcome
+from skl_softmax._fit.loop import Run, follow, target_of
+from skl_softmax._objective.l1 import L1Objective
+
+LEAST_RATIO = 0.1  # below it, a path begins where it would with this l1_ratio
+UNLIKE = 1e-3  # times the largest scale: a smaller one asks for other alphas
+FARTHEST = 1e-20  # times the first, the last alpha is not below
+ROUNDING = 1e-10  # relative, of the alpha from which on all weights are zero
+
+
+class Fit(NamedTuple):
+    """One of a path: what it passed through, and what there is to warn of."""
+
+    run: Run
+    warning: Warning | None
+
+
+def prepare(model: Any, samples: Samples, workers: Workers) -> tuple[StandardizedProblem, State]:
+    """Return the problem, for any alpha > 0, and its state at zero weights."""
+    n_classes = len(model.classes_)
+    n_outputs = 1 if n_classes == 2 else n_classes
+    task = Task(*samples, n_outputs, 1.0, bool(model.fit_intercept), float(model.l1_ratio))
+    problem = StandardizedProblem(task, workers)
+    check_measured(samples.X, problem.scale, model)
+    return problem, start(problem.objective, np.zeros(problem.objective.shape))
+
+
+def descend_path(
+    model: Any,
+    problem: StandardizedProblem,
+    state: State,
+    alphas: Array,
+    workers: Workers,
+) -> Iterator[Fit]:
+    """Fit for every alpha in turn, from a state of the problem with whatever alpha it has.
+
+    `model` has the parameters, and gets each alpha.
+    """
+    nobody = Callbacks(model, None, None, None)
+    for alpha in alphas.tolist():
+        model.alpha = alpha
+        before, problem = problem, problem.with_alpha(alpha)
+        state = _moved(state, before, problem)
+        states = _descent(problem, state, target_of(model, problem))
+        run = follow(model, problem, states, None, nobody)
+        if run.stop_reason == "interrupted":
+            raise KeyboardInterrupt
+        yield Fit(run, outcome(model, run, problem.task, workers))
+        state = run.last
+
+
+def _moved(state: State, before: StandardizedProblem, after: StandardizedProblem) -> State:
+    """The state of the same params where the penalty is another: without a pass, if it can be."""
+    params = state.params
+    if np.isnan(state.gradient).any():  # the last steps were on some of the features
+        return start(after.objective, params)._replace(n_passes=state.n_passes)
+    penalties = [problem.objective.penalty_on(params) for problem in (before, after)]
+    change = after.smooth.penalty - before.smooth.penalty
+    return state._replace(
+        iteration=0,
+        loss=state.loss - penalties[0] + penalties[1],
+        gradient=state.gradient + change * params,
+        step=1.0,
+        left=np.inf,
+        model=state.model if before.task.has_kinks == after.task.has_kinks else None,
+    )
+
+
+def _descent(problem: StandardizedProblem, state: State, target: float) -> Iterator[State]:
+    """The state, and the steps from there."""
+    objective = problem.objective
+    if isinstance(objective, L1Objective):
+        return chain([state], l1_descend(objective, state, l1_curvature_kinds))
+    kinds = curvature_kinds(objective)
+    steps = descend(objective, state, kinds, Newtonian(), target, problem.is_near)
+    return chain([state], steps)
+
+
+def grid(
+    problem: StandardizedProblem, state: State, l1_ratio: float, n_alphas: int, eps: float
+) -> Array:
+    """The strengths (n_alphas,), given the state at zero weights.
+
+    The first is a few roundings above the least that zeroes all. The last is `eps` times as much;
+    or, where the scales of features lie far apart, `eps` times what matters for the smallest.
+    """
+    slopes = problem.slopes(state.gradient)
+    if not slopes.any():
+        raise ValueError(
+            "No feature has a part in telling the classes apart, so that there is no alpha to begin"
+            " with: give alphas."
+        )
+    largest = slopes.max() * (1.0 + ROUNDING) / max(l1_ratio, LEAST_RATIO)
+    deviations = problem.deviations
+    varying = np.isfinite(deviations) & (deviations > 0.0)
+    scales, slopes = deviations[varying], slopes[varying]
+    last = eps * largest
+    if l1_ratio == 0.0 and scales.min() < UNLIKE * scales.max():
+        # An L2 penalty grows with the square of a feature's scale.
+        smallest = scales.min() * min(1.0, scales.min())
+        last *= min(1.0, (slopes / scales).max() * smallest / slopes.max())
+    return np.geomspace(largest, max(last, FARTHEST * largest), n_alphas)

@@ -1,0 +1,150 @@
+r"""Whether a loss without a penalty has a minimum: a linear program decides.
+
+It has none if there is a *direction of recession*: coefficients D that make no sample's own class
+less likely than any other, and some sample's more,
+
+.. math::
+
+    (D_{y_i} - D_k) \cdot \tilde x_i \ge 0 \text{ for all } i, k, \qquad
+    \sum_{i, k} s_i (D_{y_i} - D_k) \cdot \tilde x_i > 0 .
+
+The loss then falls along D without end. The sum is, up to a factor, the slope of the loss at zero.
+There are as many constraints as samples and classes, of which few matter: the program is solved for
+a few samples, and those that its solution violates most are added, until there are none. Where the
+few alone leave no direction, neither do all.
+
+Knows sums over samples; takes no steps.
+
+References
+----------
+A. Albert and J. A. Anderson, "On the existence of maximum likelihood estimates in logistic
+regression models", Biometrika 71, 1984. https://doi.org/10.1093/biomet/71.1.1
+
+K. Konis, Linear programming algorithms for detecting separated data in binary logistic regression
+models, PhD thesis, University of Oxford, 2007.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import linprog
+
+from skl_softmax._arrays import Array
+from skl_softmax._engines.protocol import Sums
+
+MOST_UNKNOWNS = 2**11  # coefficients, beyond which the program takes minutes
+MOST_ROWS = 2**13  # samples in it
+ROWS_A_COEFFICIENT = 8  # samples that are added at a time, for each coefficient of a class
+EXACT = 1e-9  # relative, of a margin: below it is rounding
+FAR = 1e7  # coefficients of a direction for a slope of one: it leads nowhere
+
+
+class Recession(NamedTuple):
+    """What is known of directions of recession.
+
+    Attributes
+    ----------
+    is_decided : bool
+        Whether it is known if there is any.
+    features : ndarray (n_features,) of bool, or None
+        Those that one of them moves along; None: there is none.
+    """
+
+    is_decided: bool
+    features: Array | None = None
+
+
+def recession(
+    sums: Sums, scale: Array, coef: Array, intercept: Array, *, fit_intercept: bool
+) -> Recession:
+    """Look for a direction of recession.
+
+    Parameters
+    ----------
+    sums : Sums
+        Over features less their means, in float64.
+    scale : ndarray (n_features,)
+        Their deviations; infinite for those that do not count.
+    coef, intercept : ndarray (n_outputs, n_features), (n_outputs,)
+        Weights of features less their means: the samples that they get most wrong come first.
+    """
+    n_outputs, n_features = sums.n_outputs, sums.n_features
+    n_dof = n_features + fit_intercept
+    n_free = max(1, n_outputs - 1)  # the last class of several is zero
+    if n_free * n_dof > MOST_UNKNOWNS:
+        return Recession(is_decided=False)
+    zeros = np.zeros((n_outputs, n_features)), np.zeros(n_outputs)
+    _, slopes, of_intercept = sums.loss_and_gradient(*zeros)
+    slopes = np.column_stack([slopes / scale, of_intercept])[:, :n_dof]
+    if n_outputs > 1:
+        slopes = slopes[:-1] - slopes[-1:]
+    slopes /= max(float(np.abs(slopes).max()), np.finfo(float).tiny)
+
+    def margins(coef: Array, intercept: Array) -> sparse.csr_array:
+        X, own = sums.least_sure(coef, intercept, ROWS_A_COEFFICIENT * n_dof)
+        rows = np.column_stack([X / scale, np.ones(len(X))])[:, :n_dof]
+        return _margins(rows, own, n_free)
+
+    constraints = margins(coef, intercept)
+    while constraints.shape[0] <= MOST_ROWS * n_free:
+        direction = _solve(constraints, slopes.ravel())
+        if direction is None:
+            return Recession(is_decided=True)
+        moves = np.zeros((n_outputs, n_dof))
+        moves[:n_free] = direction.reshape(n_free, n_dof)
+        found = margins(moves[:, :n_features] / scale, moves @ (np.arange(n_dof) >= n_features))
+        broken = found @ direction < -EXACT
+        if not broken.any():
+            moved = np.abs(moves[:, :n_features]).max(axis=0) > EXACT**0.5
+            return Recession(is_decided=True, features=moved)
+        constraints = sparse.vstack([constraints, found[broken]])
+    return Recession(is_decided=False)
+
+
+def _margins(rows: Array, own: Array, n_free: int) -> sparse.csr_array:
+    """What must not be negative, of samples (rows, n_dof): linear in a direction's coefficients.
+
+    own : ndarray (rows, n_classes) of bool
+        The classes that a sample has: one, or several of soft targets.
+    """
+    rows = rows / np.maximum(np.abs(rows).max(axis=1, keepdims=True), np.finfo(float).tiny)
+    n_classes, n_dof = own.shape[1], rows.shape[1]
+    parts = []
+    for a in range(n_classes):
+        for b in range(n_classes):
+            chosen = rows[own[:, a]]
+            if a == b or not len(chosen):
+                continue
+            if n_free == 1 and n_classes == 2:
+                parts.append(chosen if a == 1 else -chosen)
+                continue
+            margins = np.zeros((len(chosen), n_free, n_dof))
+            if a < n_free:
+                margins[:, a] += chosen
+            if b < n_free:
+                margins[:, b] -= chosen
+            parts.append(margins.reshape(len(chosen), -1))
+    return sparse.csr_array(np.vstack(parts))
+
+
+def _solve(constraints: sparse.csr_array, slopes: Array) -> Array | None:
+    """The direction of least coefficients for a slope of minus one, of size one; or None."""
+    n = len(slopes)
+    found = linprog(
+        np.ones(2 * n),
+        A_ub=sparse.hstack([-constraints, constraints]),
+        b_ub=np.zeros(constraints.shape[0]),
+        A_eq=np.concatenate([slopes, -slopes])[np.newaxis],
+        b_eq=[-1.0],
+        bounds=(0.0, None),
+        method="highs",
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+    )
+    if found.x is None:
+        return None
+    direction = found.x[:n] - found.x[n:]
+    size = float(np.abs(direction).max())
+    return direction / size if size <= FAR else None

@@ -1,0 +1,157 @@
+r"""A certificate: how far a loss is above the minimum at most, by Fenchel duality.
+
+With :math:`t_i` the labels as probabilities, and :math:`q_i` any probabilities in their place that
+have the mean of the labels (the dual's constraint, since the intercept is free), no loss is below
+
+.. math::
+
+    D(q) = -\sum_i s_i \sum_k q_{ik} \log q_{ik} - P^*(-S(q)),
+    \qquad S(q) = \sum_i s_i (q_i - t_i) x_i^\top ,
+
+where :math:`P^*` is the convex conjugate of the penalty P. For
+:math:`P(w) = \lambda_1 \lvert w \rvert + \frac{\lambda_2}{2} w^2` it is
+:math:`\max(\lvert v \rvert - \lambda_1, 0)^2 / (2 \lambda_2)`; and for :math:`\lambda_2 = 0` it is
+zero where :math:`\lvert v \rvert \le \lambda_1`, and infinite elsewhere.
+
+The probabilities p of a model meet neither condition exactly. What their mean is off by,
+:math:`\delta`, is made up for by a share :math:`\varepsilon` of constant probabilities c. A share
+:math:`\theta` of the labels themselves, for which S is zero, brings S within :math:`\lambda_1`:
+:math:`q_i = (1 - \theta) ((1 - \varepsilon) p_i + \varepsilon c) + \theta t_i`. The entropy is
+concave, so the entropy of this mixture is at least the mixture of the entropies of p, of c, and
+(zero) of the labels. All that is needed then is the loss, its gradient, and the gradient at zero
+weights: no pass over the data.
+
+Knows an objective's coordinates and penalty; takes no steps.
+
+References
+----------
+R. T. Rockafellar, Convex Analysis, Princeton University Press, 1970, section 31. S. Boyd and
+L. Vandenberghe, Convex Optimization, Cambridge University Press, 2004, sections 5.1 and 5.7.
+S.-J. Kim, K. Koh, M. Lustig, S. Boyd and D. Gorinevsky, "An interior-point method for large-scale
+l1-regularized least squares", IEEE Journal of Selected Topics in Signal Processing 1, 2007, section
+III, on the L1 penalty: residuals scaled until they are feasible.
+https://doi.org/10.1109/JSTSP.2007.910971
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import xlogy
+
+from skl_softmax._arrays import Array
+from skl_softmax._engines.protocol import of_all_classes
+from skl_softmax._objective.l1 import L1Objective
+from skl_softmax._objective.smooth import SoftmaxObjective
+
+TINY = 1e-300  # so that nothing divided by nothing is nothing
+
+
+class Certificate:
+    """Bounds what is left to gain.
+
+    Parameters
+    ----------
+    objective : SoftmaxObjective or L1Objective
+    mean : ndarray (n_features,)
+        Of the features in the objective's coordinates. Without an intercept it does not matter.
+    at_zero : ndarray (n_outputs, n_dof)
+        The gradient of the smooth part at zero params: it holds the classes' shares, and their
+        sums of features.
+    """
+
+    def __init__(
+        self, objective: SoftmaxObjective | L1Objective, at_zero: Array, mean: Array
+    ) -> None:
+        self._objective, self._mean = objective, mean
+        smooth = objective.smooth if isinstance(objective, L1Objective) else objective
+        n_features = smooth.sums.n_features
+        self._n_features, self._fit_intercept = n_features, smooth.fit_intercept
+        # sum_i s_i t_i x_iᵀ; at zero weights every probability is the same.
+        self._sums = mean / max(2, len(at_zero)) - at_zero[:, :n_features]
+        shares = of_all_classes(_column(1.0 / max(2, len(at_zero)) - at_zero[:, n_features:]), 1.0)
+        self._shares = np.maximum(shares, 0.0)
+        self._varies = np.isfinite(smooth.scale)  # a constant has no penalty, and no gradient
+        self._l2 = smooth.penalty[:n_features]
+        self._l1 = np.zeros(n_features)
+        if isinstance(objective, L1Objective):
+            self._l1 = objective.l1[:n_features]
+        with np.errstate(divide="ignore"):
+            self._inverse = np.where(self._varies & (self._l2 > 0.0), 1.0 / self._l2, 0.0)
+
+    def gap(self, params: Array, loss: float, gradient: Array) -> float:
+        r"""How far the loss at `params` is above the least at most: F - D(q), term by term.
+
+        With L the loss without the penalty, A the gradient of L for the coefficients W, b the
+        intercepts and :math:`T = \sum_i s_i (t_i - c) x_i^\top`, so that no two like numbers are
+        subtracted:
+
+        .. math::
+
+            P(W) + P^*(-(1 - \theta) S) + (1 - \theta) \langle W, S \rangle
+            + (1 - \theta) R + \theta L, \qquad
+            S = (1 - \varepsilon) A - \varepsilon T ,
+
+            R = (1 - \varepsilon) \langle \delta, b \rangle
+            + \varepsilon \Bigl(L + \sum_k c_k \log c_k + \langle W, T \rangle \Bigr) .
+
+        The less of :math:`\theta = 0`, which needs an L2 penalty, and of the least
+        :math:`\theta` that brings S within the L1 penalty. Rounding is added, not left to chance.
+
+        params, gradient : (n_outputs, n_dof); the gradient is that of the smooth part
+        """
+        coef = params[:, : self._n_features]
+        sums = gradient[:, : self._n_features] - self._l2 * coef
+        noise = self._objective.precision * (1.0 + float(np.abs(coef).sum(axis=1).max()))
+        data_loss, rest = loss - self._objective.penalty_on(params), 0.0
+        if self._fit_intercept:
+            intercept, delta = params[:, self._n_features :], gradient[:, self._n_features :]
+            share, constant = self._mixture(of_all_classes(_column(delta), 0.0), noise)
+            # Of two classes the second's.
+            of_labels = self._sums - constant[-len(coef) :, np.newaxis] * self._mean
+            entropy = float(xlogy(constant, constant).sum())
+            first_order = data_loss + entropy + float(np.vdot(coef, of_labels))
+            rest = (1.0 - share) * float(np.vdot(delta, intercept)) + share * first_order
+            rest += noise * (float(np.abs(intercept).sum()) + abs(first_order))
+            sums = sums - share * (sums + of_labels)
+        kept = self._feasible_share(sums, noise)
+        gap = np.inf
+        if kept > 0.0:
+            gap = self._slack(coef, kept * sums, noise) + kept * rest + (1.0 - kept) * data_loss
+        if self._inverse.any():
+            gap = min(gap, self._slack(coef, sums, noise) + rest)
+        return gap + noise * (1.0 + abs(loss))
+
+    def _feasible_share(self, sums: Array, noise: float) -> float:
+        """The largest share of `sums` (n_outputs, n_features) within the L1 penalty: 0 without."""
+        size = np.abs(sums[:, self._varies]) + noise
+        return float((self._l1[self._varies] / size).min(initial=1.0))
+
+    def _slack(self, coef: Array, sums: Array, noise: float) -> float:
+        r"""P(W) + P*(-S) + <W, S>, which is never negative, for (n_outputs, n_features) each.
+
+        What is of -S within the L1 penalty belongs to its kink, what is beyond to the L2 penalty:
+        both have a slack of their own.
+        """
+        inside = np.clip(-sums, -self._l1, self._l1)
+        beyond = np.abs(self._l2 * coef + sums + inside) + noise
+        at_kinks = (self._l1 * np.abs(coef) - inside * coef)[:, self._varies]
+        rounding = noise * float(np.abs(coef).sum()) if self._l1.any() else 0.0
+        return float(at_kinks.sum()) + rounding + 0.5 * float((beyond**2 * self._inverse).sum())
+
+    def _mixture(self, delta: Array, noise: float) -> tuple[float, Array]:
+        """A share of constant probabilities that makes up for `delta`, and those, (n_classes,).
+
+        The least there is, were `delta` and the classes' shares off by `noise` for the worse.
+
+        delta : (n_classes,), by how much the mean probabilities are above the classes' shares
+        """
+        above = np.maximum(delta + noise, 0.0)
+        share = float(np.max(above / (np.maximum(self._shares - noise, 0.0) + above + TINY)))
+        if share == 0.0:
+            return 0.0, self._shares
+        return share, np.maximum(self._shares - (1.0 - share) * delta / share, 0.0)
+
+
+def _column(numbers: Array) -> Array:
+    """Numbers (n_outputs, 1) as (n_outputs,); zeros where there are none, (n_outputs, 0)."""
+    return numbers[:, 0] if numbers.shape[1] else np.zeros(len(numbers))

@@ -1,0 +1,240 @@
+r"""The objective: loss, gradient and Hessians, from sums over samples.
+
+.. math::
+
+    F(W, b) = \sum_i s_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W x_i + b))
+              + \frac{\alpha}{2} \lVert W \rVert_F^2, \qquad \sum_i s_i = 1.
+
+Two classes have one row of logits z, with probabilities (1 - sigmoid(z), sigmoid(z)) and the
+penalty on that one row.
+
+Conventions
+-----------
+n_outputs : rows of logits, 1 for two classes and n_classes for more.
+coef : (n_outputs, n_features); intercept : (n_outputs,), zeros without an intercept.
+params : (n_outputs, n_dof), n_dof = n_features + fit_intercept, intercept last; float64, in the
+    coordinates  w~ = w * scale,  b~ = b + w @ center,  which give every feature mean zero and
+    variance one without touching X. center = 0 and scale = 1 are the raw coordinates.
+
+Knows its samples by their `Sums` alone, and nothing of steps, convergence or estimators; validates
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+
+import numpy as np
+from scipy.special import entr
+
+from skl_softmax._arrays import Array
+from skl_softmax._engines.protocol import Frame, Sums
+
+LARGEST_PENALTY = 1e300  # on a coefficient
+
+
+class SoftmaxObjective:
+    """F over samples, of params that are NumPy's.
+
+    Parameters
+    ----------
+    sums : Sums
+    alpha, fit_intercept
+        As above.
+    center, scale : ndarray, (n_features,)
+        The coordinates of `params`; `center` must be zero without an intercept. An infinite scale
+        leaves a feature out: its coefficient stays zero.
+    gram : ndarray of shape (n_features, n_features) or (n_features,), or None, default=None
+        The Gram matrix of the features in these coordinates, under the weights, or its diagonal,
+        as far as it is known: then the curvature at zero needs no pass over the samples.
+    has_outliers : bool, default=False
+        As of a `Frame`.
+    """
+
+    place = None  # params are where matrices are
+
+    def __init__(
+        self,
+        sums: Sums,
+        *,
+        alpha: float,
+        fit_intercept: bool,
+        center: Array,
+        scale: Array,
+        gram: Array | None = None,
+        has_outliers: bool = False,
+    ) -> None:
+        self.sums, self.gram = sums, gram
+        self.fit_intercept = fit_intercept
+        self.center, self.scale = center, scale
+        self.frame = Frame(center, 1.0 / scale, fit_intercept, has_outliers)
+        self.n_outputs, self.has_outliers = sums.n_outputs, has_outliers
+        self.shape = sums.n_outputs, self.frame.n_dof
+        self.penalty = self._penalty(alpha)  # (n_dof,): F holds penalty @ params**2 / 2
+        # Relative, of a computed loss: a logit loses what it is smaller than its terms.
+        self.precision = float(np.finfo(sums.dtype).eps * (1.0 + np.max(np.abs(center) / scale)))
+
+    def _penalty(self, alpha: float) -> Array:
+        penalty = np.zeros(self.shape[1])
+        # Finite: an infinite penalty on a coefficient of zero would not be a number.
+        penalty[: len(self.scale)] = np.minimum(alpha / self.scale**2, LARGEST_PENALTY)
+        return penalty
+
+    def with_alpha(self, alpha: float) -> SoftmaxObjective:
+        """The same function with another penalty."""
+        other = copy(self)
+        other.penalty = self._penalty(alpha)
+        return other
+
+    def null_loss(self) -> float:
+        """The mean cross-entropy of the best constant prediction: the classes' entropy.
+
+        Where all the weight is on one class, of classes that are equally frequent.
+        """
+        shares, _ = self.sums.class_weights()
+        return float(entr(shares).sum()) or float(np.log(len(shares)))
+
+    def sample(self, n_samples: int) -> SoftmaxObjective:
+        """The same function of a random sample of the rows, always the same one, copied."""
+        sample = copy(self)
+        sample.sums = self.sums.sample(n_samples)
+        return sample
+
+    def restrict(self, features: Array) -> SoftmaxObjective:
+        """The same function of some features, (n_features,) of bool: their columns, copied."""
+        part = copy(self)
+        part.sums, part.gram = self.sums.columns(features), None
+        part.center, part.scale = self.center[features], self.scale[features]
+        part.frame = self.frame._replace(
+            center=part.center, inverse_scale=self.frame.inverse_scale[features]
+        )
+        part.penalty = self.penalty[self.dof_of(features)]
+        part.shape = self.n_outputs, len(part.penalty)
+        return part
+
+    def dof_of(self, features: Array) -> Array:
+        """The degrees of freedom (n_dof,) of some features, both of bool: the intercept too."""
+        return np.append(features, np.ones(int(self.fit_intercept), dtype=bool))
+
+    def coef(self, params: Array) -> tuple[Array, Array]:
+        """Return (coef, intercept) of the data's dtype.
+
+        The intercept makes up for what rounding `coef` to float32 moves the features' means by.
+        """
+        coef = params[:, : self.sums.n_features] / self.scale
+        coef = coef.astype(self.sums.dtype, copy=False)
+        if not self.fit_intercept:
+            return coef, np.zeros(self.n_outputs, dtype=coef.dtype)
+        intercept = params[:, -1] - coef.astype(np.float64, copy=False) @ self.center
+        return coef, intercept.astype(coef.dtype, copy=False)
+
+    def params(self, coef: Array, intercept: Array) -> Array:
+        """Return the params of given weights: the inverse of `coef`, up to rounding."""
+        params = np.empty(self.shape)
+        varying = np.isfinite(self.scale)
+        params[:, : self.sums.n_features] = np.where(varying, coef, 0.0) * np.where(
+            varying, self.scale, 0.0
+        )
+        if self.fit_intercept:
+            params[:, -1] = intercept + coef @ self.center
+        return params
+
+    def value_and_gradient(self, params: Array) -> tuple[float, Array]:
+        """Return F and its gradient (n_outputs, n_dof), both with respect to `params`."""
+        loss, of_coef, of_intercept = self.sums.loss_and_gradient(*self.coef(params))
+        gradient = np.empty(self.shape)
+        if self.fit_intercept:
+            gradient[:, -1] = of_intercept
+        gradient[:, : self.sums.n_features] = of_coef
+        standardize_gradient(gradient, of_intercept, self.center, self.scale)
+        penalized = self.penalty * params
+        gradient += penalized
+        return float(loss + 0.5 * np.vdot(penalized, params)), gradient
+
+    def penalty_on(self, params: Array) -> float:
+        """The penalty's part of F."""
+        return 0.5 * float(np.vdot(self.penalty * params, params))
+
+    def separates(self, params: Array) -> bool:
+        """Whether each sample's own class has the largest logit, by more than rounding.
+
+        Samples of weight zero aside.
+        """
+        return self.sums.separates(*self.coef(params))
+
+    def largest_difference(self, params: Array) -> float:
+        """The largest difference between two logits of a sample; of one, to zero."""
+        return self.sums.largest_difference(*self.coef(params))
+
+    def shared_hessian(self, params: Array) -> Array:
+        """One (n_dof, n_dof) matrix for all outputs, penalty included.
+
+        The Gram matrix of the rows, weighted by the mean curvature of the softmax over the
+        directions that sum to zero. For two classes, and for any number at zero weights, it acts on
+        such directions as the Hessian itself.
+        """
+        n_dof = self.shape[1]
+        if self.gram is not None and self.gram.ndim == 2 and not params.any():
+            hessian = np.eye(n_dof)
+            hessian[: len(self.gram), : len(self.gram)] = self.gram
+            hessian /= 4.0 if self.n_outputs == 1 else self.n_outputs
+        else:
+            hessian = self.sums.shared_gram(*self.coef(params), self.frame)
+        hessian[np.diag_indices(n_dof)] += self.penalty
+        return hessian
+
+    def class_hessians(self, params: Array) -> Array:
+        """The Hessian's diagonal blocks, one for each class: (n_outputs, n_dof, n_dof)."""
+        hessians = self.sums.class_grams(*self.coef(params), self.frame)
+        diagonal = np.arange(self.shape[1])
+        hessians[:, diagonal, diagonal] += self.penalty
+        return hessians
+
+    def full_hessian(self, params: Array) -> Array:
+        """The Hessian of F for all classes but the last, whose row makes the sum zero.
+
+        For params that are ``u - u.mean(axis=0)`` with u (n_classes, n_dof) and its last row zero:
+        a matrix (n_free, n_free), n_free = (n_classes - 1) * n_dof, for the rest of u in C order.
+        """
+        n_outputs, n_dof = self.shape
+        hessian = self.sums.full_gram(*self.coef(params), self.frame)
+        features = np.arange(n_dof)
+        hessian.reshape(n_outputs - 1, n_dof, n_outputs - 1, n_dof)[:, features, :, features] += (
+            self.penalty[:, np.newaxis, np.newaxis] * (np.eye(n_outputs - 1) - 1.0 / n_outputs)
+        )
+        return hessian
+
+    def free_hessian(self, params: Array, free: Array) -> Array:
+        """The Hessian of F for some coordinates, (n_outputs, n_dof) of bool: (n_free, n_free).
+
+        In C order.
+        """
+        dofs: Sequence[Array] = [np.flatnonzero(of_class) for of_class in free]
+        if len(free) == 1:
+            return np.asarray(self.shared_hessian(params)[np.ix_(dofs[0], dofs[0])])
+        hessian = self.sums.free_gram(*self.coef(params), self.frame, dofs)
+        penalties = np.concatenate([self.penalty[of_class] for of_class in dofs])
+        hessian[np.diag_indices(len(hessian))] += penalties
+        return hessian
+
+    def hessian_diagonal(self, params: Array) -> Array:
+        """The diagonal of the Hessian of F, in the shape of params."""
+        if self.gram is not None and not params.any():
+            proba = 1.0 / max(2, self.n_outputs)
+            diagonal = np.full(self.shape, proba * (1.0 - proba))
+            gram = self.gram if self.gram.ndim == 1 else self.gram.diagonal()
+            diagonal[:, : len(gram)] *= gram
+        else:
+            diagonal = self.sums.squares(*self.coef(params), self.frame)
+        return diagonal + self.penalty
+
+
+def standardize_gradient(gradient: Array, sums: Array, center: Array, scale: Array) -> None:
+    """Turn the gradient for coef into the one for ``coef * scale``, in place: the chain rule.
+
+    `gradient` is (n_outputs, n_dof), `sums` the gradient for the intercept, (n_outputs,).
+    """
+    features = gradient[:, : len(scale)]
+    features -= sums[:, np.newaxis] * center
+    features /= scale

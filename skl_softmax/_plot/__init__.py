@@ -1,0 +1,4 @@
+"""The displays.
+
+Knows what given weights predict; not how they were found.
+"""

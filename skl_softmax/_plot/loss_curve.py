@@ -1,0 +1,305 @@
+"""The display of a fit's loss over the steps.
+
+As scikit-learn's displays: `__init__` stores, `from_estimator` collects, `plot` draws. Nothing is
+fitted again, and pyplot knows nothing of the figures: to have it, hand `ax` one of its axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from skl_softmax._arrays import Array
+from skl_softmax._plot.source import check_axes, check_choice, trained
+from skl_softmax._plot.style import (
+    Drawn,
+    add_legend,
+    class_colors,
+    clear_spines,
+    new_figure,
+    point_marker,
+)
+
+CURVE = "loss curve"  # marks the lines that have taken a colour
+
+
+class LossCurveDisplay(Drawn):
+    """The loss after each step of one or more fits.
+
+    Use `from_estimator`, `from_estimators` or `from_cv_results` to make one.
+
+    Parameters
+    ----------
+    steps : list of ndarray of shape (n_iter + 1,)
+        Where each curve's losses stand: numbers of steps, or of passes over the data.
+    losses : list of ndarray of shape (n_iter + 1,)
+        Each curve's losses, in nats per sample.
+    names : list of str or None
+        What the legend calls each curve; None leaves it out.
+    x : {"iteration", "passes"}, default="iteration"
+        What `steps` counts.
+    what : {"loss", "excess"}, default="loss"
+        Whether to draw the losses or what they exceed the `optimum` by.
+    optima : list of float
+        The least loss there is, for each curve.
+    validation_losses : list of (ndarray of shape (n_iter + 1,) or None), default=None
+        Each fit's losses on its validation set, if it had one: drawn as a dashed line in the same
+        colour, but not with ``what="excess"``, since they have another optimum.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    lines_, validation_lines_ : list of matplotlib Line2D
+        One for each curve, and one for each validation set drawn.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skl_softmax import LossCurveDisplay, SoftmaxGDClassifier
+    >>> classifier = SoftmaxGDClassifier().fit(*load_wine(return_X_y=True))
+    >>> display = LossCurveDisplay.from_estimator(classifier, what="excess")
+    >>> display.ax_.get_yscale()
+    'log'
+    """
+
+    def __init__(
+        self,
+        *,
+        steps: Sequence[Array],
+        losses: Sequence[Array],
+        names: Sequence[str | None],
+        x: str = "iteration",
+        what: str = "loss",
+        optima: Sequence[float],
+        validation_losses: Sequence[Array | None] | None = None,
+    ) -> None:
+        self.validation_losses = validation_losses
+        self.steps = steps
+        self.losses = losses
+        self.names = names
+        self.x = x
+        self.what = what
+        self.optima = optima
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        ax: Any = None,
+        name: str | None = None,
+        x: str = "iteration",
+        what: str = "loss",
+        optimum: float | None = None,
+        log: bool | None = None,
+        **line_kw: Any,
+    ) -> Self:
+        """Draw one estimator's losses; with the `ax` of another display, beside its curves.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted `SoftmaxGDClassifier`, or a Pipeline or search that ends in one.
+        ax : matplotlib Axes, default=None
+            Where to draw. None: in a new figure.
+        name : str, default=None
+            What the legend calls the curve.
+        x : {"iteration", "passes"}, default="iteration"
+            Whether to count steps, or passes over the data: a step takes one or more, and what a
+            fit measures beside takes some.
+        what : {"loss", "excess"}, default="loss"
+            Whether to draw the losses or what they exceed the `optimum` by.
+        optimum : float, default=None
+            The least loss there is. None: the least of the curve, which then falls to nothing at
+            its end, converged or not: better give what a fit with a smaller `tol` reached.
+        log : bool, default=None
+            Whether the axis of the loss is logarithmic; where there is no excess, nothing is
+            drawn. None: it is for ``what="excess"``.
+        **line_kw
+            What else to give the line.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            If `x` or `what` is none of the above, or `optimum` is more than some loss.
+        """
+        options = {"x": x, "what": what, "optimum": optimum, "log": log, **line_kw}
+        return cls._from([estimator], [name], ax, **options)
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators: Mapping[str, Any] | Sequence[Any],
+        *,
+        ax: Any = None,
+        x: str = "iteration",
+        what: str = "loss",
+        optimum: float | None = None,
+        log: bool | None = None,
+        **line_kw: Any,
+    ) -> Self:
+        """Draw the losses of several estimators on one axis.
+
+        Parameters
+        ----------
+        estimators : dict of str to estimator, or list of estimators
+            Fitted ones, as in `from_estimator`; a list is numbered.
+        optimum : float, default=None
+            The least loss there is. None: the least that any of these estimators reached; they
+            should have the same objective.
+        ax, x, what, log, **line_kw
+            As in `from_estimator`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            As `from_estimator`, or if there is no estimator.
+        """
+        if not isinstance(estimators, Mapping):
+            estimators = {f"estimator {i}": each for i, each in enumerate(estimators)}
+        options = {"x": x, "what": what, "optimum": optimum, "log": log, **line_kw}
+        return cls._from(list(estimators.values()), list(estimators), ax, **options)
+
+    @classmethod
+    def from_cv_results(
+        cls,
+        cv_results: Mapping[str, Any],
+        *,
+        ax: Any = None,
+        x: str = "iteration",
+        what: str = "loss",
+        log: bool | None = None,
+        **line_kw: Any,
+    ) -> Self:
+        """Draw the losses of a cross-validation, a curve for each fold.
+
+        Parameters
+        ----------
+        cv_results : dict
+            From ``cross_validate(…, return_estimator=True)``.
+        what : {"loss", "excess"}, default="loss"
+            Whether to draw the losses or what they exceed the least of their own fold by: each
+            fold has its own objective.
+        ax, x, log, **line_kw
+            As in `from_estimator`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            As `from_estimator`, or if the estimators were not kept.
+        """
+        if "estimator" not in cv_results:
+            raise ValueError(
+                "cv_results has no fitted estimators: cross-validate with return_estimator=True."
+            )
+        folds = list(cv_results["estimator"])
+        names = [f"fold {i}" for i in range(len(folds))]
+        options = {"x": x, "what": what, "log": log, **line_kw}
+        return cls._from(folds, names, ax, own_optimum=True, **options)
+
+    @classmethod
+    def _from(
+        cls,
+        estimators: Sequence[Any],
+        names: Sequence[str | None],
+        ax: Any,
+        *,
+        x: str,
+        what: str,
+        log: bool | None,
+        optimum: float | None = None,
+        own_optimum: bool = False,
+        **line_kw: Any,
+    ) -> Self:
+        check_choice("x", x, ["iteration", "passes"])
+        check_choice("what", what, ["loss", "excess"])
+        if not estimators:
+            raise ValueError("There is no estimator to draw.")
+        classifiers = [trained(estimator).classifier for estimator in estimators]
+        losses = [classifier.loss_history_ for classifier in classifiers]
+        least = [float(np.min(loss)) for loss in losses]
+        if optimum is not None and optimum > min(least):
+            raise ValueError(f"optimum must be no more than the least loss, {min(least):.6g}.")
+        if not own_optimum:
+            least = len(losses) * [min(least) if optimum is None else optimum]
+        steps = [
+            classifier.passes_history_ if x == "passes" else np.arange(len(loss))
+            for classifier, loss in zip(classifiers, losses, strict=True)
+        ]
+        display = cls(
+            steps=steps,
+            losses=losses,
+            names=names,
+            x=x,
+            what=what,
+            optima=least,
+            validation_losses=[
+                getattr(classifier, "validation_loss_history_", None) for classifier in classifiers
+            ],
+        )
+        return display.plot(ax=ax, log=log, **line_kw)
+
+    def plot(self, ax: Any = None, *, log: bool | None = None, **line_kw: Any) -> Self:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw. None: in a new figure.
+        log : bool, default=None
+            Whether the axis of the loss is logarithmic. None: it is for ``what="excess"``.
+        **line_kw
+            What else to give every line.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+            The same.
+        """
+        self.ax_ = new_figure(5.0, 3.4).subplots() if ax is None else check_axes(ax, 1)[0]
+        self.figure_ = self.ax_.figure
+        is_excess = self.what == "excess"
+        if log if log is not None else is_excess:
+            self.ax_.set_yscale("log")
+        n_before = sum(line.get_gid() == CURVE for line in self.ax_.lines)
+        colors = class_colors(n_before + len(self.losses))[n_before:]
+        self.lines_, self.validation_lines_ = [], []
+        validation_losses = self.validation_losses or len(self.losses) * [None]
+        for steps, losses, validation, optimum, name, color in zip(
+            self.steps, self.losses, validation_losses, self.optima, self.names, colors, strict=True
+        ):
+            values = losses - optimum if is_excess else losses
+            if self.ax_.get_yscale() == "log":
+                values = np.where(values > 0.0, values, np.nan)
+            has_both = validation is not None and not is_excess
+            label = "training" if has_both and name is None else name
+            options = {"color": color, "label": label, **point_marker(steps)} | line_kw
+            self.lines_ += self.ax_.plot(steps, values, gid=CURVE, **options)
+            if has_both:
+                label = "validation" if name is None else f"{name}, validation"
+                options |= {"label": label, "linestyle": "--"}
+                self.validation_lines_ += self.ax_.plot(steps, validation, **options)
+        self.ax_.set(
+            xlabel="step" if self.x == "iteration" else "passes over the data",
+            ylabel=f"{'excess ' if is_excess else ''}loss [nats per sample]",
+        )
+        clear_spines(self.ax_)
+        handles, texts = self.ax_.get_legend_handles_labels()
+        if handles:
+            add_legend(self.ax_, handles, texts, framealpha=0.8)
+        return self

@@ -1,0 +1,59 @@
+"""The house: which folder may import which, how long its files are, and where its doors are."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import skl_softmax
+
+ROOT = Path(skl_softmax.__file__).parent
+LEAVES = {"_arrays", "_compat"}
+MAY_IMPORT = {
+    "_compat": set(),
+    "_arrays": {"_compat"},
+    "_engines": LEAVES,
+    "_objective": {"_engines", *LEAVES},
+    "_descent": {"_objective", "_engines", *LEAVES},
+    "_fit": {"_descent", "_objective", "_engines", *LEAVES},
+    "_data": {"_engines", *LEAVES},
+    "_model": {"_engines", *LEAVES},
+    "_plot": {"_model", "_arrays"},
+    "textbook": set(),
+}
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def part_of(parts):
+    """The folder, or the file beside the folders, that a module belongs to."""
+    return parts[0] if parts else "__init__"
+
+
+def imports_of(file):
+    """The parts of the package that a file imports."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "skl_softmax":
+            parts = node.module.split(".")[1:]
+            yield from [part_of(parts)] if parts else [name.name for name in node.names]
+        elif isinstance(node, ast.Import):
+            for name in node.names:
+                assert not name.name.startswith("skl_softmax"), "from skl_softmax… import, please"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_import_goes_up(file):
+    part = part_of(file.relative_to(ROOT).with_suffix("").parts)
+    imported = set(imports_of(file)) - {part}
+    assert imported <= MAY_IMPORT.get(part, imported), f"{part} may not import these"
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= 450
+
+
+def test_every_folder_has_a_rule_and_none_knows_the_estimators():
+    folders = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
+    assert folders <= MAY_IMPORT.keys()
+    assert set().union(*MAY_IMPORT.values()) <= MAY_IMPORT.keys()
+
+
+def test_public_names_are_of_the_public_door():
+    for name in set(skl_softmax.__all__) - {"__version__"}:
+        assert getattr(skl_softmax, name).__module__ == "skl_softmax"
