@@ -22,10 +22,10 @@ from skl_softmax._data.samples import Given
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.callbacks import Callbacks
-from skl_softmax._fit.coordinates import Task
 from skl_softmax._fit.diagnosis import SeparationWarning, outcome
 from skl_softmax._fit.loop import follow
 from skl_softmax._fit.plan import measures_scale, plan
+from skl_softmax._fit.task import Task
 from skl_softmax._fitted import FittedMixin
 from skl_softmax._model import start_weights
 

@@ -25,7 +25,9 @@ from skl_softmax._descent.l1_steps import l1_descent
 from skl_softmax._descent.steps import matrix_descent
 from skl_softmax._engines.finiteness import check_measured
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import StandardizedProblem, Task, centered_task
+from skl_softmax._fit.coordinates import StandardizedProblem
+from skl_softmax._fit.standardization import centered_task
+from skl_softmax._fit.task import Task
 from skl_softmax._model import dense
 from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._predictions import StagedMixin

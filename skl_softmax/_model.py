@@ -13,9 +13,10 @@ import numpy as np
 from scipy import sparse
 
 from skl_softmax._arrays import Array, DeviceArray, Matrix, to_numpy
-from skl_softmax._engines.device import OnDevice, probabilities
+from skl_softmax._engines.device import OnDevice
 from skl_softmax._engines.finiteness import check_block
 from skl_softmax._engines.kernels import kernels
+from skl_softmax._engines.kernels_device import probabilities
 from skl_softmax._engines.rows import Block, Rows
 from skl_softmax._engines.threads import Workers
 

@@ -30,7 +30,7 @@ from skl_softmax._data.cluster import check_dask  # noqa: E402
 from skl_softmax._data.samples import Given  # noqa: E402
 from skl_softmax._engines.protocol import Frame  # noqa: E402
 from skl_softmax._engines.threads import Workers  # noqa: E402
-from skl_softmax._fit.coordinates import Task  # noqa: E402
+from skl_softmax._fit.task import Task  # noqa: E402
 from skl_softmax.dask import DaskSoftmaxGDClassifier  # noqa: E402
 
 N, D = 600, 5

@@ -18,7 +18,8 @@ from skl_softmax._descent.l1_curvature import l1_curvature_kinds
 from skl_softmax._descent.l1_steps import l1_descent, proximal_descent
 from skl_softmax._descent.steps import constant_descent, matrix_descent
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem, Task
+from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem
+from skl_softmax._fit.task import Task
 
 
 class Problem(NamedTuple):

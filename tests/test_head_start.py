@@ -12,7 +12,8 @@ from skl_softmax._descent.head_start import head_start
 from skl_softmax._descent.steps import matrix_descent
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit import plan as _plan
-from skl_softmax._fit.coordinates import StandardizedProblem, Task
+from skl_softmax._fit.coordinates import StandardizedProblem
+from skl_softmax._fit.task import Task
 
 
 def many(n_samples=40_000, n_features=8, n_classes=3):

@@ -15,8 +15,9 @@ from skl_softmax._descent.steps import Newtonian, descend, start
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.rows import Rows
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import StandardizedProblem, Task
+from skl_softmax._fit.coordinates import StandardizedProblem
 from skl_softmax._fit.path import _descent, _moved, prepare
+from skl_softmax._fit.task import Task
 from skl_softmax._model import SoftmaxModel
 
 X, y = load_iris(return_X_y=True)

@@ -24,6 +24,7 @@ from sklearn.utils import assert_all_finite
 
 from skl_softmax._arrays import Array, DeviceArray
 from skl_softmax._compat import move_to, namespace_and_device
+from skl_softmax._engines.kernels_device import linear, losses_and_residuals, probabilities
 from skl_softmax._engines.negligible_rows import NEGLIGIBLE, few_of
 from skl_softmax._engines.protocol import NO_FLOOR, Frame, at_equal_distances, choose
 from skl_softmax._engines.rows import Moments
@@ -212,10 +213,12 @@ class DeviceSums:
         self, coef: DeviceArray, intercept: DeviceArray
     ) -> tuple[DeviceArray, DeviceArray, DeviceArray]:
         """The same of weights on the device, of X's type; sums of the widest, not read."""
-        xp, widest = self.xp, self._rows.widest
+        xp, widest, classes = self.xp, self._rows.widest, self._classes()
         total: list[DeviceArray] = []
         for X, y, weights in self._blocks():
-            losses, residuals = self._loss(linear(X, coef, intercept), y, weights)
+            losses, residuals = losses_and_residuals(
+                xp, linear(X, coef, intercept), y, weights, classes
+            )
             part = [
                 xp.sum(losses, dtype=widest),
                 xp.astype(residuals.T @ X, widest),
@@ -227,43 +230,12 @@ class DeviceSums:
 
     def cross_entropy(self, coef: Array, intercept: Array) -> float:
         """As `Sums` says."""
-        losses = [
-            self.xp.sum(
-                self._loss(self._rows.linear(coef, intercept, X), y, weights)[0],
-                dtype=self._rows.widest,
-            )
-            for X, y, weights in self._blocks(self.n_features)
-        ]
-        return float(sum(self._rows.fetch(*losses)))
-
-    def _loss(
-        self, logits: DeviceArray, y: DeviceArray, weights: DeviceArray
-    ) -> tuple[DeviceArray, DeviceArray]:
-        """Weighted losses (rows,), and residuals s (p - y) (rows, n_outputs); logits are lost."""
-        xp = self.xp
-        if self.n_outputs == 1:
-            z = logits[:, 0]
-            target = xp.astype(y, z.dtype) if y.ndim == 1 else y[:, 1]
-            tail = xp.exp(-xp.abs(z))
-            losses = xp.log1p(tail) + xp.clip(z, min=0.0) - target * z
-            # For a sample of one class, 1 - p is had from the tail too: nothing cancels.
-            lower, upper = tail / (1.0 + tail), 1.0 / (1.0 + tail)
-            p, not_p = xp.where(z > 0.0, upper, lower), xp.where(z > 0.0, lower, upper)
-            residuals = (1.0 - target) * p - target * not_p
-            return weights * losses, (weights * residuals)[:, None]
-        logits -= xp.max(logits, axis=1, keepdims=True)
-        if y.ndim == 1:
-            own = xp.take_along_axis(logits, y[:, None], axis=1)[:, 0]
-        else:
-            own = xp.sum(y * logits, axis=1)
-        proba = xp.exp(logits)
-        total = xp.sum(proba, axis=1)
-        losses = weights * (xp.log(total) - own)
-        proba *= (weights / total)[:, None]
-        if y.ndim == 1:
-            is_own = y[:, None] == self._classes()
-            return losses, xp.where(is_own, proba - weights[:, None], proba)
-        return losses, proba - y * weights[:, None]
+        xp, widest, classes, sums = self.xp, self._rows.widest, self._classes(), []
+        for X, y, weights in self._blocks(self.n_features):
+            logits = self._rows.linear(coef, intercept, X)
+            losses, _ = losses_and_residuals(xp, logits, y, weights, classes)
+            sums.append(xp.sum(losses, dtype=widest))
+        return float(sum(self._rows.fetch(*sums)))
 
     def _classes(self) -> DeviceArray:
         return self.xp.arange(self.n_outputs, dtype=self._y.dtype, device=self._rows.device)
@@ -468,20 +440,3 @@ class DeviceSums:
                 difference = xp.max(xp.max(logits, axis=1) - xp.min(logits, axis=1))
             found = max(found, float(difference))
         return found
-
-
-def linear(X: DeviceArray, coef: DeviceArray, intercept: DeviceArray) -> DeviceArray:
-    """The logits (rows, n_outputs)."""
-    logits = X @ coef.T
-    logits += intercept
-    return logits
-
-
-def probabilities(xp: Any, logits: DeviceArray) -> DeviceArray:
-    """The softmax of logits (rows, n_outputs), which are lost; of one, the second class's."""
-    if logits.shape[1] == 1:
-        return 0.5 * xp.tanh(0.5 * logits) + 0.5
-    logits -= xp.max(logits, axis=1, keepdims=True)
-    proba = xp.exp(logits)
-    proba /= xp.sum(proba, axis=1, keepdims=True)
-    return proba

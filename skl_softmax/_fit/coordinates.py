@@ -11,116 +11,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from math import fsum
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
-from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
-from skl_softmax._arrays import Array, Matrix, to_numpy
+from skl_softmax._arrays import Array, to_numpy
 from skl_softmax._descent.curvature import starts_from_gram_matrix
 from skl_softmax._descent.steps import State
-from skl_softmax._engines.protocol import Frame, Sums
-from skl_softmax._engines.row_sums import RowSums
-from skl_softmax._engines.rows import Rows
+from skl_softmax._engines.protocol import Sums
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.recession import Recession, recession
 from skl_softmax._fit.row_space import RowSpace, is_wide, row_space
+from skl_softmax._fit.standardization import least_deviation, standardization
+from skl_softmax._fit.task import Task
 from skl_softmax._objective.duality import Certificate
 from skl_softmax._objective.l1 import L1Objective, pseudo_gradient
 from skl_softmax._objective.smooth import SoftmaxObjective, standardize_gradient
 
-NORMAL = 1.4826  # deviation of normal numbers over the median of their absolute values
-ODD = 30.0  # times the deviation of most, and a feature's deviation is that of a few outliers
 NEAR = 5e-3  # share of the null loss: certified so, a poor model's estimate can be taken
-OFF_CENTER = 10.0  # deviations from zero, where an offset costs a certificate its first digit
 FAR = 1e4  # deviations from zero, where a feature's offset costs four digits of a loss
 
 Gap: TypeAlias = Callable[[Array, float, Array], float]  # of params, loss and gradient
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be fitted, as the objective's docstring defines it.
-
-    Attributes
-    ----------
-    X : ndarray, CSR, `OnDisk` or `OnDevice` (n_samples, n_features)
-    y : ndarray of integers (n_samples,), or of probabilities (n_samples, n_classes)
-    weights : ndarray (n_samples,), summing to one
-    origin : ndarray (n_features,) or None
-        What is subtracted from every row of X.
-    """
-
-    X: Matrix
-    y: Array
-    weights: Array
-    n_outputs: int
-    alpha: float
-    fit_intercept: bool
-    l1_ratio: float = 0.0
-    origin: Array | None = None
-
-    @property
-    def has_kinks(self) -> bool:
-        """Whether there is an L1 penalty."""
-        return self.alpha * self.l1_ratio > 0.0
-
-    def sums(
-        self, workers: Workers, *, dtype: DTypeLike | None = None, origin: Array | None = None
-    ) -> Sums:
-        """What is summed over the samples, in that dtype at least.
-
-        origin : what is subtracted from every row of X, (n_features,); None: nothing
-        """
-        origin = self.origin if origin is None else origin
-        if hasattr(self.X, "sums"):  # it is elsewhere, and brings its own
-            sums: Sums = self.X.sums(self.y, self.weights, self.n_outputs, dtype, origin)
-            return sums
-        rows = Rows(self.X, self.n_outputs, workers, dtype=dtype, origin=origin)
-        return RowSums(rows, self.y, self.weights)
-
-    def smooth(
-        self,
-        sums: Sums,
-        center: Array,
-        scale: Array,
-        gram: Array | None = None,
-        *,
-        has_outliers: bool = False,
-    ) -> SoftmaxObjective:
-        """F without the L1 penalty, over X or what stands for it, in the given coordinates."""
-        return SoftmaxObjective(
-            sums,
-            alpha=self.alpha * (1.0 - self.l1_ratio),
-            fit_intercept=self.fit_intercept,
-            center=center,
-            scale=scale,
-            gram=gram,
-            has_outliers=has_outliers,
-        )
-
-    def l1(self, scale: Array) -> Array:
-        """What an absolute value of the params (n_dof,) costs, in coordinates of that scale."""
-        return np.append(self.alpha * self.l1_ratio / scale, np.zeros(int(self.fit_intercept)))
-
-    def penalty(self, coef: Array) -> float:
-        """The penalty on raw coefficients (n_outputs, n_features)."""
-        l2 = 0.5 * (1.0 - self.l1_ratio) * float((coef**2).sum())
-        return self.alpha * (l2 + self.l1_ratio * float(np.abs(coef).sum()))
-
-    def with_kinks(self, smooth: SoftmaxObjective) -> SoftmaxObjective | L1Objective:
-        """F, given what `smooth` returned."""
-        return L1Objective(smooth, self.l1(smooth.scale)) if self.has_kinks else smooth
-
-    def cross_entropy(
-        self, X: Matrix, y: Array, weights: Array, workers: Workers
-    ) -> Callable[[Array, Array], float]:
-        """The mean loss on other samples, without the penalty, of given coef and intercept."""
-        return replace(self, X=X, y=y, weights=weights).sums(workers).cross_entropy
 
 
 class Problem:
@@ -194,7 +108,7 @@ class RawProblem(Problem):
         self.center, self.scale = np.zeros(n_features), np.ones(n_features)
         self._mean = self.center
         if measure_scale:
-            found = _standardization(self._sums, task.fit_intercept)
+            found = standardization(self._sums, task.fit_intercept)
             self.center, self.scale, self._mean, _ = found
         self.deviations = self.scale
         self.coef = self.smooth.coef
@@ -266,7 +180,7 @@ class StandardizedProblem(Problem):
         self.is_rotated = self._space is not None
         if self._space is None:
             with_gram = not task.has_kinks and starts_from_gram_matrix(sums)
-            found = _standardization(sums, task.fit_intercept, with_gram=with_gram)
+            found = standardization(sums, task.fit_intercept, with_gram=with_gram)
             self.center, self.scale, self._mean, gram = found
             self.smooth = task.smooth(
                 sums, self.center, self.scale, gram, has_outliers=gram is None
@@ -404,138 +318,11 @@ def _exactly(coef: Array, center: Array, intercept: Array) -> Array:
     )
 
 
-class Standardization(NamedTuple):
-    """Coordinates of the features, and what is known of the features there.
-
-    Attributes
-    ----------
-    center, scale : ndarray (n_features,)
-        What is subtracted from each feature, and what it is divided by then. The scale of a
-        constant is infinite, which makes its coefficient zero and keeps its rounding out of all
-        others; where squares overflow it is not a number.
-    mean : ndarray (n_features,)
-        Of the features there: zero, but where outliers decide the mean.
-    gram : ndarray (n_features, n_features) or (n_features,), or None
-        Their Gram matrix under the weights, or its diagonal; None if some have outliers.
-    """
-
-    center: Array
-    scale: Array
-    mean: Array
-    gram: Array | None
-
-
-def _standardization(
-    sums: Sums, fit_intercept: bool, *, with_gram: bool = False
-) -> Standardization:
-    """Measure the coordinates in which every feature has mean zero and variance one.
-
-    Without an intercept nothing can be subtracted, and the scale is the root mean square.
-    """
-    _, mean, moments = sums.moments(with_gram)
-    variance = moments.diagonal().copy() if with_gram else moments
-    if not fit_intercept:
-        variance += mean**2
-        moments = moments + mean * mean[:, np.newaxis] if with_gram else variance
-        mean = np.zeros_like(mean)
-    scale = np.sqrt(variance)
-    scale[variance < _smallest(sums.dtype) ** 2] = np.inf  # or negative, by rounding
-    scale[~np.isfinite(variance)] = np.nan
-    nothing = np.zeros_like(mean)
-    median, deviation, is_odd = _without_outliers(sums, mean, scale)
-    if fit_intercept and is_odd.any():
-        center = np.where(is_odd, median, mean)
-        scale = np.where(is_odd, deviation, scale)
-        return Standardization(center, scale, (mean - center) / scale, None)
-    if with_gram:
-        return Standardization(mean, scale, nothing, moments / scale / scale[:, np.newaxis])
-    return Standardization(mean, scale, nothing, np.isfinite(scale).astype(np.float64))
-
-
-def centered_task(
-    task: Task, workers: Workers, coef: Array, intercept: Array
-) -> tuple[Task, Array]:
-    """The task of features less their means, where these cost digits, and the intercept there."""
-    center, scale, *_ = _standardization(task.sums(workers, dtype=np.float64), task.fit_intercept)
-    if not np.max(np.abs(center) / scale, initial=0.0) > OFF_CENTER:
-        return task, intercept
-    return replace(task, origin=center), intercept + coef @ center
-
-
-def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) -> Recession:
-    """Whether the loss without a penalty falls without end, given weights that were fitted.
-
-    Of features less their means, in float64: then offsets hide nothing.
-    """
-    sums = task.sums(workers, dtype=np.float64)
-    center, scale, *_ = _standardization(sums, task.fit_intercept)
-    if np.max(np.abs(center) / scale, initial=0.0) > 1.0:
-        sums = task.sums(workers, dtype=np.float64, origin=center)
-        intercept = intercept + coef.astype(np.float64) @ center
-    coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
-    return recession(sums, scale, coef, intercept, fit_intercept=task.fit_intercept)
-
-
-def _without_outliers(sums: Sums, mean: Array, scale: Array) -> tuple[Array, Array, Array]:
-    """Where most of a feature's numbers are, how far apart, and whether outliers hide that.
-
-    Each (n_features,). One giant cell makes all others of its column nearly the same, and nearly
-    collinear with the intercept. A few rows tell where the others are.
-    """
-    few = sums.few_rows()
-    if few is None:
-        return mean, scale, np.zeros(len(mean), dtype=bool)
-    median = np.median(few, axis=0)
-    deviation = NORMAL * np.median(np.abs(few - median), axis=0)
-    is_odd = (deviation > 0.0) & (scale > ODD * deviation) & np.isfinite(scale)
-    return median, deviation, is_odd
-
-
-def _smallest(dtype: DTypeLike) -> float:
-    """The least deviation of a feature: one that can be squared, and whose weight is in range."""
-    return 1e-33 if np.dtype(dtype) == np.float32 else 1.5e-154
-
-
 def _left_out(sums: Sums, alpha: float, scale: Array) -> float:
     """What features that count as constant could take off the loss at most, if they are not.
 
     The dual's sums for such a feature j are residuals times deviations: of all classes together,
     their squares are at most twice its variance.
     """
-    squares = float(np.count_nonzero(np.isinf(scale)) * _smallest(sums.dtype) ** 2)
+    squares = float(np.count_nonzero(np.isinf(scale)) * least_deviation(sums.dtype) ** 2)
     return squares / alpha if alpha > 0 else np.inf
-
-
-def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
-    r"""Return 2/L, below which a constant step lets the loss fall from every point.
-
-    L bounds the Hessian's largest eigenvalue: with :math:`\tilde X` = X and a column of ones if
-    there is an intercept,
-    :math:`L = \frac12 \lambda_{\max}(\tilde X^\top S \tilde X) + \alpha`, and
-    1/4 in place of 1/2 for the one row of two classes.
-
-    References
-    ----------
-    D. Böhning, "Multinomial logistic regression algorithm", Annals of the Institute of Statistical
-    Mathematics 44, 1992. https://doi.org/10.1007/BF00048682
-    """
-    sums = task.sums(workers)
-    frame = Frame(np.zeros(sums.n_features), np.ones(sums.n_features), task.fit_intercept)
-    n_dof = frame.n_dof
-
-    def multiply(vector: Array) -> Array:
-        return sums.gram_times(vector.reshape(-1), frame)
-
-    if n_dof == 1:
-        largest = float(multiply(np.ones(1))[0])
-    else:
-        operator = LinearOperator((n_dof, n_dof), matvec=multiply, dtype=np.float64)
-        start = np.random.default_rng(0).standard_normal(n_dof)
-        try:
-            (largest,) = eigsh(operator, k=1, v0=start, return_eigenvectors=False, tol=1e-6)
-        except ArpackError:  # as for X of zeros: then the quotient is exact, and else near enough
-            largest = float(np.linalg.norm(multiply(start)) / np.linalg.norm(start))
-    factor = 0.25 if task.n_outputs == 1 else 0.5
-    if not np.isfinite(largest):  # squares overflow
-        return 0.0
-    return float(2.0 / (factor * largest + task.alpha))

@@ -11,8 +11,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import Task, largest_stable_learning_rate, recession_of
 from skl_softmax._fit.loop import Run
+from skl_softmax._fit.recession import recession_of
+from skl_softmax._fit.task import Task, largest_stable_learning_rate
 
 MOST_NAMES = 10  # of features, in a warning
 

@@ -16,8 +16,8 @@ from sklearn.metrics import check_scoring
 from skl_softmax._arrays import Array
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import Task
 from skl_softmax._fit.path import descend_path, prepare
+from skl_softmax._fit.task import Task
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ from skl_softmax._engines.finiteness import check_measured
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.callbacks import Callbacks
-from skl_softmax._fit.coordinates import StandardizedProblem, Task
+from skl_softmax._fit.coordinates import StandardizedProblem
 from skl_softmax._fit.diagnosis import outcome
 from skl_softmax._fit.loop import Run, follow, target_of
+from skl_softmax._fit.task import Task
 from skl_softmax._objective.l1 import L1Objective
 
 LEAST_RATIO = 0.1  # below it, a path begins where it would with this l1_ratio

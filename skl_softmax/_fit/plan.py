@@ -20,8 +20,9 @@ from skl_softmax._descent.steps import State, constant_descent, matrix_descent
 from skl_softmax._engines.device import DeviceSums, OnDevice
 from skl_softmax._engines.finiteness import check_measured, checked_at_start
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem, Task
+from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem
 from skl_softmax._fit.loop import target_of
+from skl_softmax._fit.task import Task
 from skl_softmax._objective.device import DeviceObjective
 from skl_softmax._objective.l1 import L1Objective
 

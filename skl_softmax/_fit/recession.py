@@ -34,6 +34,9 @@ from scipy.optimize import linprog
 
 from skl_softmax._arrays import Array
 from skl_softmax._engines.protocol import Sums
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.standardization import standardization
+from skl_softmax._fit.task import Task
 
 MOST_UNKNOWNS = 2**11  # coefficients, beyond which the program takes minutes
 MOST_ROWS = 2**13  # samples in it
@@ -148,3 +151,17 @@ def _solve(constraints: sparse.csr_array, slopes: Array) -> Array | None:
     direction = found.x[:n] - found.x[n:]
     size = float(np.abs(direction).max())
     return direction / size if size <= FAR else None
+
+
+def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) -> Recession:
+    """Whether the loss without a penalty falls without end, given weights that were fitted.
+
+    Of features less their means, in float64: then offsets hide nothing.
+    """
+    sums = task.sums(workers, dtype=np.float64)
+    center, scale, *_ = standardization(sums, task.fit_intercept)
+    if np.max(np.abs(center) / scale, initial=0.0) > 1.0:
+        sums = task.sums(workers, dtype=np.float64, origin=center)
+        intercept = intercept + coef.astype(np.float64) @ center
+    coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
+    return recession(sums, scale, coef, intercept, fit_intercept=task.fit_intercept)

@@ -1,0 +1,97 @@
+"""Coordinates in which features have mean zero and variance one, whatever their outliers are.
+
+Knows sums over samples; nothing of objectives or steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from skl_softmax._arrays import Array
+from skl_softmax._engines.protocol import Sums
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.task import Task
+
+NORMAL = 1.4826  # deviation of normal numbers over the median of their absolute values
+ODD = 30.0  # times the deviation of most, and a feature's deviation is that of a few outliers
+OFF_CENTER = 10.0  # deviations from zero, where an offset costs a certificate its first digit
+
+
+class Standardization(NamedTuple):
+    """Coordinates of the features, and what is known of the features there.
+
+    Attributes
+    ----------
+    center, scale : ndarray (n_features,)
+        What is subtracted from each feature, and what it is divided by then. The scale of a
+        constant is infinite, which makes its coefficient zero and keeps its rounding out of all
+        others; where squares overflow it is not a number.
+    mean : ndarray (n_features,)
+        Of the features there: zero, but where outliers decide the mean.
+    gram : ndarray (n_features, n_features) or (n_features,), or None
+        Their Gram matrix under the weights, or its diagonal; None if some have outliers.
+    """
+
+    center: Array
+    scale: Array
+    mean: Array
+    gram: Array | None
+
+
+def standardization(sums: Sums, fit_intercept: bool, *, with_gram: bool = False) -> Standardization:
+    """Measure the coordinates in which every feature has mean zero and variance one.
+
+    Without an intercept nothing can be subtracted, and the scale is the root mean square.
+    """
+    _, mean, moments = sums.moments(with_gram)
+    variance = moments.diagonal().copy() if with_gram else moments
+    if not fit_intercept:
+        variance += mean**2
+        moments = moments + mean * mean[:, np.newaxis] if with_gram else variance
+        mean = np.zeros_like(mean)
+    scale = np.sqrt(variance)
+    scale[variance < least_deviation(sums.dtype) ** 2] = np.inf  # or negative, by rounding
+    scale[~np.isfinite(variance)] = np.nan
+    nothing = np.zeros_like(mean)
+    median, deviation, is_odd = _without_outliers(sums, mean, scale)
+    if fit_intercept and is_odd.any():
+        center = np.where(is_odd, median, mean)
+        scale = np.where(is_odd, deviation, scale)
+        return Standardization(center, scale, (mean - center) / scale, None)
+    if with_gram:
+        return Standardization(mean, scale, nothing, moments / scale / scale[:, np.newaxis])
+    return Standardization(mean, scale, nothing, np.isfinite(scale).astype(np.float64))
+
+
+def centered_task(
+    task: Task, workers: Workers, coef: Array, intercept: Array
+) -> tuple[Task, Array]:
+    """The task of features less their means, where these cost digits, and the intercept there."""
+    center, scale, *_ = standardization(task.sums(workers, dtype=np.float64), task.fit_intercept)
+    if not np.max(np.abs(center) / scale, initial=0.0) > OFF_CENTER:
+        return task, intercept
+    return replace(task, origin=center), intercept + coef @ center
+
+
+def _without_outliers(sums: Sums, mean: Array, scale: Array) -> tuple[Array, Array, Array]:
+    """Where most of a feature's numbers are, how far apart, and whether outliers hide that.
+
+    Each (n_features,). One giant cell makes all others of its column nearly the same, and nearly
+    collinear with the intercept. A few rows tell where the others are.
+    """
+    few = sums.few_rows()
+    if few is None:
+        return mean, scale, np.zeros(len(mean), dtype=bool)
+    median = np.median(few, axis=0)
+    deviation = NORMAL * np.median(np.abs(few - median), axis=0)
+    is_odd = (deviation > 0.0) & (scale > ODD * deviation) & np.isfinite(scale)
+    return median, deviation, is_odd
+
+
+def least_deviation(dtype: DTypeLike) -> float:
+    """The least deviation of a feature: one that can be squared, and whose weight is in range."""
+    return 1e-33 if np.dtype(dtype) == np.float32 else 1.5e-154

@@ -1,0 +1,137 @@
+"""What is to be fitted: samples and a penalty, before any coordinates are chosen.
+
+Knows nothing of estimators; takes no steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import DTypeLike
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+
+from skl_softmax._arrays import Array, Matrix
+from skl_softmax._engines.protocol import Frame, Sums
+from skl_softmax._engines.row_sums import RowSums
+from skl_softmax._engines.rows import Rows
+from skl_softmax._engines.threads import Workers
+from skl_softmax._objective.l1 import L1Objective
+from skl_softmax._objective.smooth import SoftmaxObjective
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be fitted, as the objective's docstring defines it.
+
+    Attributes
+    ----------
+    X : ndarray, CSR, `OnDisk` or `OnDevice` (n_samples, n_features)
+    y : ndarray of integers (n_samples,), or of probabilities (n_samples, n_classes)
+    weights : ndarray (n_samples,), summing to one
+    origin : ndarray (n_features,) or None
+        What is subtracted from every row of X.
+    """
+
+    X: Matrix
+    y: Array
+    weights: Array
+    n_outputs: int
+    alpha: float
+    fit_intercept: bool
+    l1_ratio: float = 0.0
+    origin: Array | None = None
+
+    @property
+    def has_kinks(self) -> bool:
+        """Whether there is an L1 penalty."""
+        return self.alpha * self.l1_ratio > 0.0
+
+    def sums(
+        self, workers: Workers, *, dtype: DTypeLike | None = None, origin: Array | None = None
+    ) -> Sums:
+        """What is summed over the samples, in that dtype at least.
+
+        origin : what is subtracted from every row of X, (n_features,); None: nothing
+        """
+        origin = self.origin if origin is None else origin
+        if hasattr(self.X, "sums"):  # it is elsewhere, and brings its own
+            sums: Sums = self.X.sums(self.y, self.weights, self.n_outputs, dtype, origin)
+            return sums
+        rows = Rows(self.X, self.n_outputs, workers, dtype=dtype, origin=origin)
+        return RowSums(rows, self.y, self.weights)
+
+    def smooth(
+        self,
+        sums: Sums,
+        center: Array,
+        scale: Array,
+        gram: Array | None = None,
+        *,
+        has_outliers: bool = False,
+    ) -> SoftmaxObjective:
+        """F without the L1 penalty, over X or what stands for it, in the given coordinates."""
+        return SoftmaxObjective(
+            sums,
+            alpha=self.alpha * (1.0 - self.l1_ratio),
+            fit_intercept=self.fit_intercept,
+            center=center,
+            scale=scale,
+            gram=gram,
+            has_outliers=has_outliers,
+        )
+
+    def l1(self, scale: Array) -> Array:
+        """What an absolute value of the params (n_dof,) costs, in coordinates of that scale."""
+        return np.append(self.alpha * self.l1_ratio / scale, np.zeros(int(self.fit_intercept)))
+
+    def penalty(self, coef: Array) -> float:
+        """The penalty on raw coefficients (n_outputs, n_features)."""
+        l2 = 0.5 * (1.0 - self.l1_ratio) * float((coef**2).sum())
+        return self.alpha * (l2 + self.l1_ratio * float(np.abs(coef).sum()))
+
+    def with_kinks(self, smooth: SoftmaxObjective) -> SoftmaxObjective | L1Objective:
+        """F, given what `smooth` returned."""
+        return L1Objective(smooth, self.l1(smooth.scale)) if self.has_kinks else smooth
+
+    def cross_entropy(
+        self, X: Matrix, y: Array, weights: Array, workers: Workers
+    ) -> Callable[[Array, Array], float]:
+        """The mean loss on other samples, without the penalty, of given coef and intercept."""
+        return replace(self, X=X, y=y, weights=weights).sums(workers).cross_entropy
+
+
+def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
+    r"""Return 2/L, below which a constant step lets the loss fall from every point.
+
+    L bounds the Hessian's largest eigenvalue: with :math:`\tilde X` = X and a column of ones if
+    there is an intercept,
+    :math:`L = \frac12 \lambda_{\max}(\tilde X^\top S \tilde X) + \alpha`, and
+    1/4 in place of 1/2 for the one row of two classes.
+
+    References
+    ----------
+    D. Böhning, "Multinomial logistic regression algorithm", Annals of the Institute of Statistical
+    Mathematics 44, 1992. https://doi.org/10.1007/BF00048682
+    """
+    sums = task.sums(workers)
+    frame = Frame(np.zeros(sums.n_features), np.ones(sums.n_features), task.fit_intercept)
+    n_dof = frame.n_dof
+
+    def multiply(vector: Array) -> Array:
+        return sums.gram_times(vector.reshape(-1), frame)
+
+    if n_dof == 1:
+        largest = float(multiply(np.ones(1))[0])
+    else:
+        operator = LinearOperator((n_dof, n_dof), matvec=multiply, dtype=np.float64)
+        start = np.random.default_rng(0).standard_normal(n_dof)
+        try:
+            (largest,) = eigsh(operator, k=1, v0=start, return_eigenvectors=False, tol=1e-6)
+        except ArpackError:  # as for X of zeros: then the quotient is exact, and else near enough
+            largest = float(np.linalg.norm(multiply(start)) / np.linalg.norm(start))
+    factor = 0.25 if task.n_outputs == 1 else 0.5
+    if not np.isfinite(largest):  # squares overflow
+        return 0.0
+    return float(2.0 / (factor * largest + task.alpha))
