@@ -7,7 +7,7 @@ from sklearn.datasets import make_blobs
 # the same examples everywhere.
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("suite")
-# For an hour: pytest tests/test_fuzz.py --hypothesis-profile=long
+# For an hour: pytest tests/behaviour/test_fuzz.py --hypothesis-profile=long
 settings.register_profile("long", deadline=None, max_examples=20_000)
 
 

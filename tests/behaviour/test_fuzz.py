@@ -1,6 +1,6 @@
 """Anything at all: a fit and its predictions raise a ValueError or TypeError, or are right.
 
-``pytest tests/test_fuzz.py --hypothesis-profile=long`` tries 20000 examples.
+``pytest tests/behaviour/test_fuzz.py --hypothesis-profile=long`` tries 20000 examples.
 """
 
 import warnings

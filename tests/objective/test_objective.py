@@ -10,7 +10,7 @@ from skl_softmax import textbook
 from skl_softmax._engines import kernels as _kernels
 from skl_softmax._engines import negligible_rows as _essential
 from skl_softmax._engines import protocol as _sums
-from skl_softmax._engines import row_sums as _row_sums
+from skl_softmax._engines import row_curvature as _row_curvature
 from skl_softmax._engines import rows as _rows
 from skl_softmax._engines.row_sums import RowSums
 from skl_softmax._engines.rows import Rows
@@ -234,13 +234,13 @@ def test_rows_without_curvature_are_left_out_of_models(n_classes, kind, monkeypa
             "class": objective.class_hessians,
             "full": objective.full_hessian,
         }[kind]
-        standardized = _row_sums.standardized
+        standardized = _row_curvature.standardized
 
         def counting(X, kept, frame):
             multiplied.append(len(kept))
             return standardized(X, kept, frame)
 
-        monkeypatch.setattr(_row_sums, "standardized", counting)
+        monkeypatch.setattr(_row_curvature, "standardized", counting)
         params = 40.0 * np.random.default_rng(2).normal(size=objective.shape)
         approximate = np.atleast_3d(np.moveaxis(measure(params), 0, -1))
         monkeypatch.setattr(_essential, "NEGLIGIBLE", -1.0)

@@ -233,7 +233,7 @@ def test_fitted_weights(name, dtype):
 
 
 def main():
-    """Print what the page about trust shows: ``python tests/test_exact.py``."""
+    """Print what the page about trust shows: ``python tests/behaviour/test_exact.py``."""
     print("| data | excess | error of `loss_` | error of `coef_`, of the largest |")
     print("|---|---|---|---|")
     for dtype in (np.float64, np.float32):

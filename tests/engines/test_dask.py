@@ -24,10 +24,11 @@ dask = pytest.importorskip("dask", reason="the extra dask is not installed")
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
 
-from skl_softmax import _dask  # noqa: E402
+from skl_softmax._data import cluster as _chunks  # noqa: E402
 from skl_softmax._data.check import check_samples  # noqa: E402
 from skl_softmax._data.cluster import check_dask  # noqa: E402
 from skl_softmax._data.samples import Given  # noqa: E402
+from skl_softmax._engines import cluster as _dask  # noqa: E402
 from skl_softmax._engines.protocol import Frame  # noqa: E402
 from skl_softmax._engines.threads import Workers  # noqa: E402
 from skl_softmax._fit.task import Task  # noqa: E402
@@ -242,7 +243,7 @@ def test_known_classes(problem, monkeypatch):
         raise AssertionError("labels are looked for")
 
     expected = DaskSoftmaxGDClassifier().fit(A, b)
-    monkeypatch.setattr(_dask, "find_classes", refuse)
+    monkeypatch.setattr(_chunks, "find_classes", refuse)
     found = DaskSoftmaxGDClassifier().fit(A, b, classes=classes[::-1])
     np.testing.assert_array_equal(found.coef_, expected.coef_)
     with pytest.raises(ValueError, match=rf"y has labels \['{classes[-1]}'\]"):

@@ -146,7 +146,7 @@ def test_in_extended_precision(l1_ratio):
             bound = model.duality_gap(problem.X, problem.y, problem.weights)
             excess = problem.loss(model.coef_, model.intercept_) - least
             assert np.longdouble(bound) >= excess, (seed, factor)
-            rounding = 1e-9 + 1e-14 * l1_ratio / problem.alpha
+            rounding = 1e-9 + 1e-12 * l1_ratio / problem.alpha
             assert bound <= 2.0 * float(excess) + rounding
 
 

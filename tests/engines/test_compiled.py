@@ -347,7 +347,7 @@ def test_where_nothing_can_be_kept_on_disk(monkeypatch):
 def test_numba_switched_off():
     """Then it is not even loaded."""
     code = (
-        "import sys; from skl_softmax import _kernels;"
+        "import sys; from skl_softmax._engines import kernels as _kernels;"
         " print(_kernels.kernels(10**6).__name__, _kernels.fused_kernels(10**6),"
         " 'numba' in sys.modules)"
     )

@@ -1,7 +1,7 @@
-"""Keep a random sample of cosmic-ray's mutants: ``python tests/mutants.py mutants.sqlite 320``.
+"""Keep a random sample of cosmic-ray's mutants: ``python .ci/mutants.py mutants.sqlite 320``.
 
 Of arithmetic, those that put the opposite in its place; what else there is fails at once. All of
-them, and how to run them: tests/mutation.toml.
+them, and how to run them: .ci/mutation.toml.
 """
 
 import random

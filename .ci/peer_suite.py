@@ -1,4 +1,4 @@
-"""scikit-learn's tests of LogisticRegression, run on ours: ``python tests/peer_suite.py``.
+"""scikit-learn's tests of LogisticRegression, run on ours: ``python .ci/peer_suite.py``.
 
 They come with scikit-learn. Those that speak of the L2-penalised model are run through an adapter
 that takes LogisticRegression's parameters; where a test compares its solvers, ours is one of them
