@@ -194,13 +194,13 @@ def descend(
     def confirmed(state: State, direction: Any) -> tuple[State, Any, float]:
         """The state, a direction and what is left, by a model measured there; or infinite."""
         witness = None
-        if _is_short(objective, direction):
+        if is_short(objective, direction):
             witness = _witness(kinds, state, is_near)
         if witness is None:
             return state, direction, np.inf
         state = renewed(state, witness)
         direction, left = steps.direction(objective, state, pairs)
-        is_sure = left > target or _is_short(objective, direction)
+        is_sure = left > target or is_short(objective, direction)
         return state, direction, left if is_sure else np.inf
 
     if state.model is None:
@@ -243,7 +243,7 @@ def _looked_at(
     model = kind.measure(state.params)
     state = state._replace(n_passes=state.n_passes + 1, model=model)
     direction, left = steps.direction(objective, state, deque())
-    is_sure = kind.is_coupled and left <= target and _is_short(objective, direction)
+    is_sure = kind.is_coupled and left <= target and is_short(objective, direction)
     return state._replace(left=left if is_sure else np.inf)
 
 
@@ -270,7 +270,7 @@ def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:
     return next(affordable, kinds[0])
 
 
-def _is_short(objective: Any, direction: Any) -> bool:
+def is_short(objective: Any, direction: Any) -> bool:
     """Whether a step changes no difference between two logits of a sample by more than `SHORT`."""
     return bool(objective.largest_difference(direction) <= SHORT)
 

@@ -72,6 +72,11 @@ class Problem:
         """The loss of the best constant prediction."""
         return self.smooth.null_loss()
 
+    @property
+    def _is_far(self) -> bool:
+        """Whether a feature's offset costs digits: then it is subtracted from every row."""
+        return bool(np.max(np.abs(self.center) / self.deviations, initial=0.0) > FAR)
+
     def stored_loss(self, coef: Array, intercept: Array) -> float | None:
         """F at weights as they are stored, in float64, whatever coordinates they were found in.
 
@@ -79,13 +84,12 @@ class Problem:
         centred: then no digits are lost to their offsets.
         """
         task, center = self.task, self.center
-        is_far = bool(np.max(np.abs(center) / self.deviations, initial=0.0) > FAR)
-        if not (self.is_rotated or is_far or task.X.dtype != np.float64):
+        if not (self.is_rotated or self._is_far or task.X.dtype != np.float64):
             return None
         coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
-        if is_far:
+        if self._is_far:
             intercept = _exactly(coef, center, intercept)
-        exact = task.sums(self.workers, dtype=np.float64, origin=center if is_far else None)
+        exact = task.sums(self.workers, dtype=np.float64, origin=center if self._is_far else None)
         loss = exact.cross_entropy(coef, intercept)
         self.all_sums.append(exact)
         return loss + task.penalty(coef)
@@ -175,6 +179,7 @@ class StandardizedProblem(Problem):
         self.all_sums, self.workers = [sums], workers
         self._is_wide = may_reduce and not task.has_kinks and is_wide(task.X)
         self._space: RowSpace | None = None
+        self._shift: Array | None = None  # subtracted from every row, (n_features,)
         if self._is_wide:
             self._space = row_space(task.X, task.weights, workers, fit_intercept=task.fit_intercept)
         self.is_rotated = self._space is not None
@@ -182,12 +187,16 @@ class StandardizedProblem(Problem):
             with_gram = not task.has_kinks and starts_from_gram_matrix(sums)
             found = standardization(sums, task.fit_intercept, with_gram=with_gram)
             self.center, self.scale, self._mean, gram = found
-            self.smooth = task.smooth(
-                sums, self.center, self.scale, gram, has_outliers=gram is None
-            )
-            self.deviations = self.scale
+            self.deviations, center = self.scale, self.center
+            if self._is_far:
+                self._shift = center.astype(sums.dtype).astype(np.float64)
+                center = center - self._shift
+                sums = task.sums(workers, dtype=dtype, origin=self._shift)
+                self.all_sums.append(sums)
+            self.smooth = task.smooth(sums, center, self.scale, gram, has_outliers=gram is None)
         else:
             self.center, self.deviations = self._space.center, self._space.deviations
+            self._shift = self.center
             self.scale = np.ones_like(self.center)  # of use to no one here, and a number
             sums = replace(task, X=self._space.coordinates).sums(workers)
             self.all_sums.append(sums)
@@ -206,7 +215,8 @@ class StandardizedProblem(Problem):
         coef, intercept = self.smooth.coef(params)
         if self._space is not None:
             coef = self._space.basis.expand(coef)
-            intercept = (intercept - coef.astype(np.float64) @ self.center).astype(coef.dtype)
+        if self._shift is not None:
+            intercept = (intercept - coef.astype(np.float64) @ self._shift).astype(coef.dtype)
         return coef, intercept
 
     def params(self, coef: Array, intercept: Array) -> Array:
@@ -215,8 +225,9 @@ class StandardizedProblem(Problem):
         What is common to all classes, and outside the row space, changes no probability and costs
         penalty: it is left out.
         """
+        if self._shift is not None:
+            intercept = intercept + coef @ self._shift
         if self._space is not None:
-            intercept = intercept + coef @ self.center
             coef = self._space.basis.reduce(coef)
         params = self.smooth.params(coef, intercept)
         if isinstance(self.objective, L1Objective):

@@ -15,7 +15,7 @@ import numpy as np
 
 from skl_softmax._arrays import Array, to_numpy
 from skl_softmax._descent.curvature import curvature_kinds
-from skl_softmax._descent.steps import Newtonian, State, matrix_descent
+from skl_softmax._descent.steps import Newtonian, State, is_short, matrix_descent
 from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem
 
 SHARE = 0.1  # of what may be left, to which the minimum is found
@@ -41,6 +41,8 @@ def minimum(problem: RawProblem, coef: Array, intercept: Array, target: float) -
 def decrement(problem: StandardizedProblem, state: State) -> float:
     """The Newton decrement at a state: what the loss can fall by, by the best model there is.
 
+    Infinite where its step is so long that the curvature changes on the way.
+
     References
     ----------
     S. Boyd and L. Vandenberghe, Convex Optimization, Cambridge University Press, 2004, section
@@ -49,4 +51,5 @@ def decrement(problem: StandardizedProblem, state: State) -> float:
     params, gradient = to_numpy(state.params), to_numpy(state.gradient)
     model = curvature_kinds(problem.smooth)[-1].measure(params)
     state = state._replace(params=params, gradient=gradient, model=model)
-    return Newtonian().direction(problem.smooth, state, deque())[1]
+    direction, left = Newtonian().direction(problem.smooth, state, deque())
+    return left if is_short(problem.smooth, direction) else np.inf
