@@ -55,6 +55,9 @@ class Curvature:
         Whether it knows how features are correlated.
     is_short_lived : bool, default=False
         Whether each step changes the curvature by orders of magnitude, as outliers make it.
+    ordinary : callable or None, default=None
+        Where there are outliers, ``ordinary(params)`` returns the model of the rows without, and
+        their share of weight.
     """
 
     measure: Callable[[Array], Model]
@@ -63,6 +66,7 @@ class Curvature:
     share: Callable[[Array], float] = lambda _: 1.0
     is_coupled: bool = True
     is_short_lived: bool = False
+    ordinary: Callable[[Array], tuple[Model, float]] | None = None
 
     def cost(self, params: Array) -> float:
         """What measuring the next one costs, in steps."""
@@ -155,9 +159,27 @@ def curvature_kinds(objective: Objective) -> list[Curvature]:
             kinds = _outside_null_space(kinds, objective)
     if objective.gram is None or objective.gram.ndim == 1:
         kinds.insert(0, Curvature(diagonal, cost["diagonal"], is_coupled=False))
-    if objective.has_outliers:
-        kinds = [replace(kind, is_short_lived=True) for kind in kinds]
-    return kinds
+    return _beside_outliers(kinds, objective) if objective.has_outliers else kinds
+
+
+def _beside_outliers(kinds: list[Curvature], objective: Objective) -> list[Curvature]:
+    """The kinds, each with the model of the ordinary rows as a witness."""
+    found: list[Any] = []  # the kinds of those rows and their share, once they are asked for
+
+    def ordinary(place: int) -> Callable[[Array], tuple[Model, float]]:
+        def measure(params: Array) -> tuple[Model, float]:
+            if not found:
+                rest, share = objective.ordinary()
+                found.extend([curvature_kinds(rest), share])
+            params = params if isinstance(params, np.ndarray) else objective.fetch(params)
+            return found[0][place].measure(params), found[1]
+
+        return measure
+
+    return [
+        replace(kind, is_short_lived=True, ordinary=ordinary(place))
+        for place, kind in enumerate(kinds)
+    ]
 
 
 def costs(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
-from skl_softmax._arrays import Array, Scalar, dot, numbers, stack
+from skl_softmax._arrays import Array, Scalar, dot, numbers, stack, to_numpy
 from skl_softmax._descent.curvature import Curvature, Solve
 
 N_PAIRS = 8
@@ -200,6 +200,7 @@ def descend(
             return state, direction, np.inf
         state = renewed(state, witness)
         direction, left = steps.direction(objective, state, pairs)
+        left = max(left, left_of_ordinary(witness, state))
         is_sure = left > target or is_short(objective, direction)
         return state, direction, left if is_sure else np.inf
 
@@ -221,18 +222,30 @@ def descend(
         # What is due anyway can wait until somebody asks for the next step.
         patience = _affordable(kinds, state).patience(state.params)
         is_due = age >= patience or (state.step < 1.0 and 2 * age >= patience)
-        if target > 0.0 and left <= look_at:
+        if target > 0.0 and 0.0 <= left <= look_at:
             # An old model's word tells no more than that it is time to look.
             look_at = left / FASTER
             state, direction, left = confirmed(state, direction)
             is_due = is_due and age > 0
-        elif 0.0 < left <= target:
+        elif left < 0.0 or 0.0 < left <= target:
             left = np.inf
         state = state._replace(left=left)
         yield state
         if is_due:
             state = renewed(state)
             direction, _ = steps.direction(objective, state, pairs)
+
+
+def left_of_ordinary(kind: Curvature, state: State) -> float:
+    """What the loss can fall by, as far as the rows without outliers tell; zero if all are.
+
+    They have less curvature than all rows together, and so say more: a bound, but for sampling.
+    """
+    if kind.ordinary is None:
+        return 0.0
+    model, share = kind.ordinary(state.params)
+    gradient = to_numpy(state.gradient)
+    return 0.5 * float(np.vdot(gradient, model(gradient))) / share
 
 
 def _looked_at(
@@ -243,6 +256,7 @@ def _looked_at(
     model = kind.measure(state.params)
     state = state._replace(n_passes=state.n_passes + 1, model=model)
     direction, left = steps.direction(objective, state, deque())
+    left = max(left, left_of_ordinary(kind, state))
     is_sure = kind.is_coupled and left <= target and is_short(objective, direction)
     return state._replace(left=left if is_sure else np.inf)
 

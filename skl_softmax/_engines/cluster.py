@@ -27,6 +27,7 @@ from skl_softmax._engines.row_sums import RowSums
 from skl_softmax._engines.rows import Moments, Rows, add
 from skl_softmax._engines.threads import Workers
 
+NO_PASS = "curvature", "class_weights", "ordinary"  # nor are these counted in memory
 ARITY = 8  # sums that are added up by one task
 Lazy = Any  # a `dask.delayed` object
 
@@ -146,7 +147,11 @@ class ClusterSums:
 
     def _call(self, merge: Callable[[Any, Any], Any], method: str, *arguments: Any) -> Any:
         """Merge what a method of `RowSums` returns for every chunk."""
-        self.n_passes += method not in ("curvature", "class_weights")  # nor are they in memory
+        self.n_passes += method not in (
+            "curvature",
+            "class_weights",
+            "ordinary",
+        )  # nor are they in memory
         shared = dask.delayed(arguments, traverse=False)  # once in the graph
         of_chunk = dask.delayed(call, pure=False)
         parts = [
@@ -161,9 +166,9 @@ class ClusterSums:
 
     def sample(self, n_samples: int) -> Self:
         """As `Sums` says; itself, if the rows chosen have no weight."""
-        return self._take(choose(self.n_samples, n_samples))
+        return self.take(choose(self.n_samples, n_samples))
 
-    def _take(self, chosen: Array) -> Self:
+    def take(self, chosen: Array) -> Self:
         """The same over some rows, given as sorted indices."""
         ends = np.cumsum(self._rows.lengths)
         places = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
@@ -184,6 +189,11 @@ class ClusterSums:
         chunks = [dask.delayed(divide_weights)(chunk, total) for chunk, _ in parts]
         return self._over(chunks, [length for _, length in parts], self.n_features)
 
+    def ordinary(self, frame: Frame, limit: float) -> tuple[Array, Array]:
+        """As `Sums` says."""
+        kept, weights = self._call(concatenate, "ordinary", frame, limit)
+        return kept, weights
+
     def columns(self, features: Array) -> Self:
         """As `Sums` says."""
         chosen = dask.delayed(np.asarray(features))
@@ -202,7 +212,7 @@ class ClusterSums:
             return np.full(self.n_outputs, NO_FLOOR)
         if self._few is None:
             chosen = few_of(self.n_samples)
-            self._few = self if chosen is None else self._take(chosen)
+            self._few = self if chosen is None else self.take(chosen)
         return np.asarray(self._few._sum("curvature", coef, intercept)[0])
 
     def class_weights(self) -> Array:
@@ -226,7 +236,7 @@ class ClusterSums:
         """As `Sums` says."""
         if self.is_sparse:
             return None
-        few = self._take(at_equal_distances(self.n_samples))
+        few = self.take(at_equal_distances(self.n_samples))
         found = dask.compute(*[dask.delayed(lambda c: c.X)(chunk) for chunk in few._rows.chunks])
         X = np.concatenate([part.toarray() if sparse.issparse(part) else part for part in found])
         return np.asarray(X, np.float64) - (0.0 if self._origin is None else self._origin)

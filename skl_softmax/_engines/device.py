@@ -166,9 +166,9 @@ class DeviceSums:
 
     def sample(self, n_samples: int) -> Self:
         """As `Sums` says."""
-        return self._take(choose(self.n_samples, n_samples))
+        return self.take(choose(self.n_samples, n_samples))
 
-    def _take(self, chosen: Array) -> Self:
+    def take(self, chosen: Array) -> Self:
         """The same over some rows, given as sorted indices; itself, if they have no weight."""
         places = self._rows.put(chosen)
         weights = self.xp.take(self._weights, places, axis=0)
@@ -180,6 +180,15 @@ class DeviceSums:
         sample._y = self.xp.take(self._y, places, axis=0)
         sample._weights = weights / self.xp.sum(weights)
         return sample
+
+    def ordinary(self, frame: Frame, limit: float) -> tuple[Array, Array]:
+        """As `Sums` says."""
+        xp, kept = self.xp, []
+        for X, *_ in self._blocks(2 * frame.n_dof):
+            distances = xp.abs(self._standardized(X, frame))
+            kept.append(xp.astype(xp.all(distances <= limit, axis=1), X.dtype))
+        found, weights = self._rows.fetch(xp.concat(kept), self._weights)
+        return found > 0.0, weights
 
     def columns(self, features: Array) -> Self:
         """As `Sums` says."""
@@ -299,7 +308,7 @@ class DeviceSums:
             return np.full(self.n_outputs, NO_FLOOR)
         if self._few is None:
             chosen = few_of(self.n_samples)
-            self._few = self if chosen is None else self._take(chosen)
+            self._few = self if chosen is None else self.take(chosen)
         few, n_passes = self._few, self.n_passes
         total = 0.0
         for _, weights, proba in few._proba(coef, intercept):

@@ -157,8 +157,14 @@ class Sums(Protocol):
     def largest_difference(self, coef: Array, intercept: Array) -> float:
         """The largest difference between two logits of a sample; of one, to zero."""
 
+    def ordinary(self, frame: Frame, limit: float) -> tuple[Array, Array]:
+        """Which rows have no x~ beyond the limit, (n_samples,) of bool; and the weights s."""
+
+    def take(self, rows: Array) -> Self:
+        """The sums over some rows, as sorted indices, copied; itself if these weigh nothing."""
+
     def sample(self, n_samples: int) -> Self:
-        """The same over a random sample, always the same one, copied."""
+        """The sums over a random sample, always the same one, copied."""
 
     def columns(self, features: Array) -> Self:
         """The same over some of the columns, (n_features,) of bool, copied."""

@@ -40,7 +40,7 @@ class RowCurvature:
     _to_proba: Any
     _dense_rows: Rows | None
 
-    def _take(self, chosen: Array) -> Self:
+    def take(self, chosen: Array) -> Self:
         """The sums over some rows, given as sorted indices."""
         raise NotImplementedError
 
@@ -80,7 +80,7 @@ class RowCurvature:
             return None
         if self._few is None:
             chosen = few_of(self.n_samples)
-            self._few = self if chosen is None else self._take(chosen)
+            self._few = self if chosen is None else self.take(chosen)
         return self._few.curvature(coef, intercept)
 
     def shared_gram(

@@ -14,7 +14,7 @@ import numpy as np
 from skl_softmax._arrays import Array
 from skl_softmax._engines.disk import stretches
 from skl_softmax._engines.kernels import block_loss, fused_kernels, kernels
-from skl_softmax._engines.protocol import at_equal_distances, choose
+from skl_softmax._engines.protocol import Frame, at_equal_distances, choose
 from skl_softmax._engines.row_curvature import FEW_FEATURES, RowCurvature
 from skl_softmax._engines.rows import Block, Moments, Rows
 
@@ -74,9 +74,9 @@ class RowSums(RowCurvature):
 
     def sample(self, n_samples: int) -> Self:
         """As `Sums` says; itself, if the rows chosen have no weight."""
-        return self._take(choose(self.n_samples, n_samples))
+        return self.take(choose(self.n_samples, n_samples))
 
-    def _take(self, chosen: Array) -> Self:
+    def take(self, chosen: Array) -> Self:
         """The same over some rows, given as sorted indices."""
         weights = self.weights[chosen]
         if not weights.any():
@@ -88,6 +88,19 @@ class RowSums(RowCurvature):
         sample._y = self._y[chosen]
         sample.weights, sample._targets = weights / weights.sum(), self._targets[..., chosen]
         return sample
+
+    def ordinary(self, frame: Frame, limit: float) -> tuple[Array, Array]:
+        """As `Sums` says."""
+
+        def run_kept(run: list[Block]) -> list[Array]:
+            blocks = (block.X for block in self.rows.read(run))
+            return [
+                (np.abs(X - frame.center) * frame.inverse_scale <= limit).all(axis=1)
+                for X in blocks
+            ]
+
+        kept = [mask for of_run in self.rows.map(run_kept) for mask in of_run]
+        return np.concatenate(kept), self.weights
 
     def columns(self, features: Array) -> Self:
         """As `Sums` says."""

@@ -25,7 +25,12 @@ from skl_softmax._descent.steps import State
 from skl_softmax._engines.protocol import Sums
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.row_space import RowSpace, is_wide, row_space
-from skl_softmax._fit.standardization import least_deviation, standardization
+from skl_softmax._fit.standardization import (
+    Standardization,
+    beside_outliers,
+    least_deviation,
+    standardization,
+)
 from skl_softmax._fit.task import Task
 from skl_softmax._objective.duality import Certificate
 from skl_softmax._objective.l1 import L1Objective, pseudo_gradient
@@ -200,9 +205,11 @@ class StandardizedProblem(Problem):
             self.scale = np.ones_like(self.center)  # of use to no one here, and a number
             sums = replace(task, X=self._space.coordinates).sums(workers)
             self.all_sums.append(sums)
-            rank = sums.n_features
-            self._mean = np.zeros(rank)
-            self.smooth = task.smooth(sums, np.zeros(rank), self._space.scale, np.eye(rank))
+            nothing = np.zeros(sums.n_features)
+            found = Standardization(nothing, self._space.scale, nothing, np.eye(len(nothing)))
+            found = beside_outliers(found, sums, fit_intercept=task.fit_intercept)
+            center, scale, self._mean, gram = found
+            self.smooth = task.smooth(sums, center, scale, gram, has_outliers=gram is None)
         self.objective = task.with_kinks(self.smooth)
 
     @property

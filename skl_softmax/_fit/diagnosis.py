@@ -57,20 +57,25 @@ def _not_converged(estimator: Any, run: Run, *, is_single: bool) -> str:
             f"Diverged: at step {run.last.iteration + 1} the loss was no longer finite; the"
             f" weights after step {run.kept.iteration} are kept."
         )
-    share = run.left / run.null_loss
-    left, name = f"the loss is an estimated {share:.2g} of the null loss above its minimum", "tol"
+    name = "tol" if run.gap is None else "gap_tol"
+    allowed = f", more than {name}={float(getattr(estimator, name)):g}"
     if run.gap is not None:
-        left, name = f"the loss may be {run.gap:.2g} above its minimum", "gap_tol"
+        left = f"the loss may be {run.gap:.2g} above its minimum"
+    elif run.left < run.kept.loss:
+        share = run.left / run.null_loss
+        left = f"the loss is an estimated {share:.2g} of the null loss above its minimum"
+    else:  # no loss is below zero, so that such an estimate says nothing
+        left, allowed = "it is not known how far the loss is above its minimum", ""
     if run.stop_reason == "precision":
         single = "float64, " if is_single else ""
         return (
             f"Not converged: the loss falls no further at the precision of its numbers, but {left}."
-            f" Use {single}a larger alpha, or subtract the means of columns that are far larger"
-            " than their spread."
+            f" Use {single}a larger alpha, or look for outliers: numbers far larger than most of"
+            " their column."
         )
     return (
-        f"Not converged: after max_iter={estimator.max_iter} steps {left}, more than"
-        f" {name}={float(getattr(estimator, name)):g}. Raise max_iter or {name}."
+        f"Not converged: after max_iter={estimator.max_iter} steps {left}{allowed}. Raise max_iter"
+        f" or {name}."
     )
 
 

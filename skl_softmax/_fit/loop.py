@@ -214,6 +214,8 @@ class _Log:
             steps = [
                 step._replace(loss=max(step.loss, stored_loss)) for step in steps[: kept.iteration]
             ] + [steps[kept.iteration]._replace(loss=stored_loss), *steps[kept.iteration + 1 :]]
+        if stop_reason == "max_iter" and left <= self._target:
+            stop_reason = "tol"  # with the last step that was allowed
         has_arrived = self._has_arrived(stop_reason, kept.loss, left, gap)
         is_last = kept.iteration == self.last.iteration
         if stop_reason in ("tol", "gap_tol") and is_last and not has_arrived:
@@ -298,12 +300,14 @@ class _Log:
         if isinstance(problem, RawProblem) and self._target == 0.0:
             return np.inf
         if problem.task.has_kinks:
-            # Rounding weighs more in a certificate than in an estimate.
-            gap = self._gap(self._with_all_derivatives(state))
-            return min(gap, state.left) if gap <= LITTLE * problem.null_loss else gap
+            state = self._with_all_derivatives(state)
+            gap = self._gap(state)
+            # Rounding can hide the proof: then an estimate is all there is.
+            is_hidden = gap > self._target and isinstance(problem, StandardizedProblem)
+            return min(gap, decrement(problem.objective, state)) if is_hidden else gap
         if isinstance(problem, RawProblem):
             return state.loss - self._find_minimum()
-        return decrement(problem, state) if np.isinf(state.left) else state.left
+        return decrement(problem.smooth, state) if np.isinf(state.left) else state.left
 
     def _with_all_derivatives(self, state: State) -> State:
         """The state, with the derivatives that steps on some features left out: takes a pass."""

@@ -107,7 +107,9 @@ def grid(
     """The strengths (n_alphas,), given the state at zero weights.
 
     The first is a few roundings above the least that zeroes all. The last is `eps` times as much;
-    or, where the scales of features lie far apart, `eps` times what matters for the smallest.
+    or, where the scales of features lie far apart, as in raw columns, or one has outliers, `eps`
+    times what matters for the smallest. Sparse features with an L1 penalty are counts and the like:
+    their scales tell how rare they are.
     """
     slopes = problem.slopes(state.gradient)
     if not slopes.any():
@@ -120,8 +122,10 @@ def grid(
     varying = np.isfinite(deviations) & (deviations > 0.0)
     scales, slopes = deviations[varying], slopes[varying]
     last = eps * largest
-    if l1_ratio == 0.0 and scales.min() < UNLIKE * scales.max():
-        # An L2 penalty grows with the square of a feature's scale.
-        smallest = scales.min() * min(1.0, scales.min())
-        last *= min(1.0, (slopes / scales).max() * smallest / slopes.max())
+    # Of standardised features no slope is above one, but for outliers.
+    is_unlike = scales.min() < UNLIKE * scales.max() or bool((slopes > scales).any())
+    if is_unlike and not (l1_ratio > 0.0 and problem.smooth.sums.is_sparse):
+        # An L1 penalty grows with a feature's scale, an L2 penalty with its square.
+        smallest = scales.min() * (min(1.0, scales.min()) if l1_ratio < 1.0 else 1.0)
+        last *= min(1.0, np.minimum(slopes / scales, 1.0).max() * smallest / slopes.max())
     return np.geomspace(largest, max(last, FARTHEST * largest), n_alphas)

@@ -15,8 +15,12 @@ import numpy as np
 
 from skl_softmax._arrays import Array, to_numpy
 from skl_softmax._descent.curvature import curvature_kinds
-from skl_softmax._descent.steps import Newtonian, State, is_short, matrix_descent
-from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem
+from skl_softmax._descent.l1_curvature import l1_curvature_kinds
+from skl_softmax._descent.l1_steps import OrthantSteps
+from skl_softmax._descent.steps import Newtonian, State, is_short, left_of_ordinary, matrix_descent
+from skl_softmax._fit.coordinates import RawProblem
+from skl_softmax._objective.l1 import L1Objective
+from skl_softmax._objective.smooth import SoftmaxObjective
 
 SHARE = 0.1  # of what may be left, to which the minimum is found
 STEPS = 1000  # towards it: as many as a fit takes by default
@@ -29,19 +33,22 @@ def minimum(problem: RawProblem, coef: Array, intercept: Array, target: float) -
     """
     objective, target = problem.standardized(), SHARE * target
     params, kinds = objective.params(coef, intercept), curvature_kinds(objective)
+    loss, _ = objective.value_and_gradient(params)
+    if not loss < np.log(max(2, len(params))):  # where all is saturated, there is no curvature
+        params = np.zeros_like(params)
     states = matrix_descent(objective, params, kinds, target=target, looks_first=True)
-    state = None
     for state in islice(states, STEPS):
         if state.left <= target:
             return state.loss - state.left
-    is_over = next(states, None) is None  # the loss can fall no further in floating point
-    return state.loss if is_over and state is not None else -np.inf
+    # The loss may fall no further in floating point: then it is judged where it is.
+    return state.loss - decrement(objective, state)
 
 
-def decrement(problem: StandardizedProblem, state: State) -> float:
+def decrement(objective: SoftmaxObjective | L1Objective, state: State) -> float:
     """The Newton decrement at a state: what the loss can fall by, by the best model there is.
 
-    Infinite where its step is so long that the curvature changes on the way.
+    With an L1 penalty, in the orthant that a step leads into. Infinite where the step is so long
+    that the curvature changes on the way, or where no model knows how features are correlated.
 
     References
     ----------
@@ -49,7 +56,29 @@ def decrement(problem: StandardizedProblem, state: State) -> float:
     9.5.1.
     """
     params, gradient = to_numpy(state.params), to_numpy(state.gradient)
-    model = curvature_kinds(problem.smooth)[-1].measure(params)
-    state = state._replace(params=params, gradient=gradient, model=model)
-    direction, left = Newtonian().direction(problem.smooth, state, deque())
-    return left if is_short(problem.smooth, direction) else np.inf
+    state = state._replace(params=params, gradient=gradient)
+    if isinstance(objective, L1Objective):
+        return _decrement_in_orthant(objective, state)
+    kind = curvature_kinds(objective)[-1]
+    state = state._replace(model=kind.measure(params))
+    direction, left = Newtonian().direction(objective, state, deque())
+    left = max(left, left_of_ordinary(kind, state))
+    return left if is_short(objective, direction) else np.inf
+
+
+def _decrement_in_orthant(objective: L1Objective, state: State) -> float:
+    """See `decrement`: with an L1 penalty."""
+
+    def found(measured: L1Objective) -> tuple[Array, float]:
+        kind = l1_curvature_kinds(measured)[-1]
+        if not kind.is_coupled:
+            return np.zeros_like(state.params), np.inf
+        there = state._replace(model=kind.measure(state.params))
+        (direction, *_), left = OrthantSteps().direction(objective, there, deque())
+        return direction, left
+
+    direction, left = found(objective)
+    if objective.smooth.has_outliers:
+        rest, share = objective.smooth.ordinary()
+        left = max(left, found(L1Objective(rest, objective.l1))[1] / share)
+    return left if is_short(objective.smooth, direction) else np.inf

@@ -56,15 +56,9 @@ def standardization(sums: Sums, fit_intercept: bool, *, with_gram: bool = False)
     scale = np.sqrt(variance)
     scale[variance < least_deviation(sums.dtype) ** 2] = np.inf  # or negative, by rounding
     scale[~np.isfinite(variance)] = np.nan
-    nothing = np.zeros_like(mean)
-    median, deviation, is_odd = _without_outliers(sums, mean, scale)
-    if fit_intercept and is_odd.any():
-        center = np.where(is_odd, median, mean)
-        scale = np.where(is_odd, deviation, scale)
-        return Standardization(center, scale, (mean - center) / scale, None)
-    if with_gram:
-        return Standardization(mean, scale, nothing, moments / scale / scale[:, np.newaxis])
-    return Standardization(mean, scale, nothing, np.isfinite(scale).astype(np.float64))
+    gram = moments / scale / scale[:, np.newaxis] if with_gram else np.isfinite(scale) * 1.0
+    found = Standardization(mean, scale, np.zeros_like(mean), gram)
+    return beside_outliers(found, sums, fit_intercept=fit_intercept)
 
 
 def centered_task(
@@ -77,19 +71,23 @@ def centered_task(
     return replace(task, origin=center), intercept + coef @ center
 
 
-def _without_outliers(sums: Sums, mean: Array, scale: Array) -> tuple[Array, Array, Array]:
-    """Where most of a feature's numbers are, how far apart, and whether outliers hide that.
+def beside_outliers(found: Standardization, sums: Sums, *, fit_intercept: bool) -> Standardization:
+    """Coordinates by the median where a few outliers make the deviation; else those found.
 
-    Each (n_features,). One giant cell makes all others of its column nearly the same, and nearly
-    collinear with the intercept. A few rows tell where the others are.
+    One giant cell makes all others of its column nearly the same, and nearly collinear with the
+    intercept. A few rows tell where the others are.
     """
-    few = sums.few_rows()
+    few, (mean, scale, _, _) = sums.few_rows(), found
     if few is None:
-        return mean, scale, np.zeros(len(mean), dtype=bool)
-    median = np.median(few, axis=0)
+        return found
+    median = np.median(few, axis=0) if fit_intercept else np.zeros_like(mean)
     deviation = NORMAL * np.median(np.abs(few - median), axis=0)
     is_odd = (deviation > 0.0) & (scale > ODD * deviation) & np.isfinite(scale)
-    return median, deviation, is_odd
+    if not is_odd.any():
+        return found
+    center = np.where(is_odd, median, mean)
+    scale = np.where(is_odd, deviation, scale)
+    return Standardization(center, scale, (mean - center) / scale, None)
 
 
 def least_deviation(dtype: DTypeLike) -> float:

@@ -90,6 +90,10 @@ class DeviceObjective:
         sample.sums = sample._sums = sums
         return sample
 
+    def ordinary(self) -> tuple[SoftmaxObjective, float]:
+        """As `SoftmaxObjective.ordinary`; its params are NumPy's."""
+        return self._smooth.ordinary()
+
     def shared_hessian(self, params: DeviceArray) -> Array:
         """As `SoftmaxObjective.shared_hessian`, NumPy's: so are the other three."""
         return self._smooth.shared_hessian(self._host(params))

@@ -119,7 +119,7 @@ class Certificate:
             gap = self._slack(coef, kept * sums, noise) + kept * rest + (1.0 - kept) * data_loss
         if self._inverse.any():
             gap = min(gap, self._slack(coef, sums, noise) + rest)
-        return gap + noise * (1.0 + abs(loss))
+        return min(gap, loss) + noise * (1.0 + abs(loss))  # no loss is below zero
 
     def _feasible_share(self, sums: Array, noise: float) -> float:
         """The largest share of `sums` (n_outputs, n_features) within the L1 penalty: 0 without."""

@@ -31,6 +31,8 @@ from scipy.special import entr
 from skl_softmax._arrays import Array
 from skl_softmax._engines.protocol import Frame, Sums
 
+OUTLIER = 30.0  # scales from the center: a row with such a number is none of the ordinary ones
+MANY_ROWS = 2**14  # that a model of the ordinary rows is measured on, at most
 LARGEST_PENALTY = 1e300  # on a coefficient
 
 
@@ -100,6 +102,21 @@ class SoftmaxObjective:
         sample = copy(self)
         sample.sums = self.sums.sample(n_samples)
         return sample
+
+    def ordinary(self) -> tuple[SoftmaxObjective, float]:
+        """The function of rows without outliers, of not too many, and these rows' share of weight.
+
+        One giant number can have all the curvature of its direction, and hide what the other rows
+        say there.
+        """
+        kept, weights = self.sums.ordinary(self.frame, OUTLIER)
+        share, chosen = float(weights[kept].sum() / weights.sum()), np.flatnonzero(kept)
+        if share == 0.0:
+            return self, 1.0
+        rest = copy(self)
+        rest.sums = self.sums.take(chosen[:: -(-len(chosen) // MANY_ROWS)])
+        rest.has_outliers, rest.frame = False, self.frame._replace(has_outliers=False)
+        return rest, share
 
     def restrict(self, features: Array) -> SoftmaxObjective:
         """The same function of some features, (n_features,) of bool: their columns, copied."""
