@@ -79,8 +79,8 @@ class SoftmaxGDClassifier(
         `tol` means the same in any units and for any number and share of the classes. The estimate
         is the Newton decrement of a curvature model measured at the last weights, whose step
         changes no logit by much; for a constant learning rate, ``"auto"`` looks for the minimum
-        once. With an L1 penalty the loss is certified, not estimated, to be that near (see
-        `duality_gap`). ``0``: take all `max_iter` steps, without a warning (``"auto"`` stops
+        once. With an L1 penalty the loss is certified to be that near (see `duality_gap`), and
+        estimated only where rounding hides the proof. ``0``: take all `max_iter` steps, without a warning (``"auto"`` stops
         before, when the loss can fall no further at the precision of its numbers).
     gap_tol : float, default=None
         In the place of `tol`: stop when a certificate says that the loss is at most that many nats
@@ -146,8 +146,8 @@ class SoftmaxGDClassifier(
     gap_ : float
         How far `loss_` is above the minimum at most; only with `gap_tol`.
     converged_ : bool
-        Whether `tol` or `gap_tol` was reached, or the loss could fall no further, with the weights
-        that the fit ended with, as they are stored.
+        Whether the weights, as they are stored, reach `tol` or `gap_tol`, or are as near to the
+        minimum as floating point allows. False if early stopping keeps those of an earlier step.
     stop_reason_ : str
         Why the fit stopped: ``"tol"`` or ``"gap_tol"`` (reached), ``"precision"`` (the loss can
         fall no further at the precision of its numbers, or of the weights that are stored),

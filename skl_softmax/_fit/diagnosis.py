@@ -26,9 +26,8 @@ def outcome(estimator: Any, run: Run, task: Task, workers: Workers) -> Warning |
     """What to warn of: nothing, if the fit ended as was asked for."""
     if run.stop_reason in ("callback", "early_stopping", "interrupted"):
         return None
-    if (
-        run.kept.iteration != run.last.iteration and run.stop_reason != "diverged"
-    ):  # other data had their say
+    is_earlier = run.kept.iteration != run.last.iteration  # early stopping chose by other samples
+    if is_earlier and run.stop_reason != "diverged":
         return None
     if run.stop_reason == "separation" and run.recession is None:
         where = f"the weights after step {run.last.iteration}, where the fit stopped,"
@@ -87,7 +86,7 @@ def _separated(where: str, loss: float) -> Warning:
 
 
 def _unbounded(estimator: Any, run: Run, task: Task, workers: Workers) -> Warning | None:
-    """What to say if there is no minimum, or if nobody knows whether there is one."""
+    """What to say if there is no minimum, or if that was not decided."""
     if estimator.alpha > 0 or estimator.tol == 0:
         return None
     found = run.recession or recession_of(task, workers, *run.weights)

@@ -29,7 +29,7 @@ STEPS = 1000  # towards it: as many as a fit takes by default
 def minimum(problem: RawProblem, coef: Array, intercept: Array, target: float) -> float:
     """The least loss, to a tenth of the target, looked for from given weights.
 
-    Minus infinity, if the matrix step does not find it: then nobody knows what is left.
+    Minus infinity, if the matrix step does not find it: then it is not known what is left.
     """
     objective, target = problem.standardized(), SHARE * target
     params, kinds = objective.params(coef, intercept), curvature_kinds(objective)
