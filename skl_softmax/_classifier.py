@@ -80,8 +80,9 @@ class SoftmaxGDClassifier(
         is the Newton decrement of a curvature model measured at the last weights, whose step
         changes no logit by much; for a constant learning rate, ``"auto"`` looks for the minimum
         once. With an L1 penalty the loss is certified to be that near (see `duality_gap`), and
-        estimated only where rounding hides the proof. ``0``: take all `max_iter` steps, without a warning (``"auto"`` stops
-        before, when the loss can fall no further at the precision of its numbers).
+        estimated only where rounding hides the proof. ``0``: take all `max_iter` steps, without a
+        warning (``"auto"`` stops before, when the loss can fall no further at the precision of its
+        numbers).
     gap_tol : float, default=None
         In the place of `tol`: stop when a certificate says that the loss is at most that many nats
         per sample above its minimum (`duality_gap` tells how). Needs ``alpha > 0``; wide data
