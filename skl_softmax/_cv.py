@@ -23,12 +23,20 @@ from skl_softmax._data.parameters import check_number
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.folds import Fold, fit_fold, mean_of_bests
-from skl_softmax._fit.path import LEAST_RATIO, grid, prepare
+from skl_softmax._fit.path import grid, prepare
 from skl_softmax._path import check_alphas, check_grid, check_input, warn_of
 from skl_softmax._predictions import PredictionMixin
 
 SELECT = "best", "one_standard_error"
 FIRST, LAST = 0, -1  # of the alphas
+ENDS = {
+    FIRST: (
+        "largest",
+        "the coefficients are nearly zero there. Either no feature helps, or a few of the samples"
+        " held out, such as outliers, outweigh all others.",
+    ),
+    LAST: ("smallest", "alphas beyond it may be better. Give alphas to look there."),
+}
 SAME = 1e-3  # relative difference of scores that tells nothing
 
 
@@ -242,13 +250,12 @@ class SoftmaxGDClassifierCV(
         for name in ("best_estimator_", "feature_names_in_"):  # those of an earlier fit
             self.__dict__.pop(name, None)
         self.__dict__.update(found)
-        end = _end_of(scores, ratios) if isinstance(strengths, int) and strengths > 1 else None
+        end = _end_of(scores) if isinstance(strengths, int) and strengths > 1 else None
         if end is not None:
-            which = "largest" if end == FIRST else "smallest"
+            which, meaning = ENDS[end]
             warnings.warn(
                 f"The best score is at an end of the alphas that were tried, at the {which} of"
-                f" {alphas.shape[1]}, {alphas[:, end].max():.3g}: alphas beyond it may be better."
-                " Give alphas to look there.",
+                f" {alphas.shape[1]}, {alphas[:, end].max():.3g}: {meaning}",
                 UserWarning,
                 stacklevel=2,
             )
@@ -326,20 +333,18 @@ def _grids(
         return np.array([grid(problem, state, ratio, strengths, eps) for ratio in ratios])
 
 
-def _end_of(scores: Array, ratios: Array) -> int | None:
+def _end_of(scores: Array) -> int | None:
     """At which end of the strengths the best score is, `FIRST` or `LAST`, if at any.
 
-    It is no end where the next strength scores nearly the same, nor, with an L1 penalty, the first:
-    all coefficients are zero there already.
+    At the first if none scores better than that; at the last if that scores better than the next.
     """
     mean = scores.mean(axis=0)
     ratio, best = np.unravel_index(mean.argmax(), mean.shape)
-    ends = {0: (FIRST, 1), mean.shape[1] - 1: (LAST, -2)}
-    if best not in ends or (best == 0 and ratios[ratio] >= LEAST_RATIO):
-        return None
-    end, neighbour = ends[int(best)]
-    gain = mean[ratio, best] - mean[ratio, neighbour]
-    return end if gain > SAME * abs(mean[ratio, neighbour]) else None
+    score, first, next_to_last = mean[ratio, best], mean[ratio, FIRST], mean[ratio, LAST - 1]
+    if score - first <= SAME * abs(first):
+        return FIRST
+    is_last = best == mean.shape[1] - 1 and score - next_to_last > SAME * abs(next_to_last)
+    return LAST if is_last else None
 
 
 def _choice(scores: Array, select: str) -> tuple[int, int]:

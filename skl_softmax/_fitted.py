@@ -70,7 +70,8 @@ class FittedMixin(StagedMixin):
         A certificate, whatever way the weights were found: by Fenchel duality, no weights have a
         loss on these samples that is lower by more. It takes up to 1000 steps of its own towards
         the minimum, until the bound is at most twice the true excess: as long as a fit that starts
-        from these weights. Where one of the classes has no sample, the bound stays far above.
+        from these weights. Where one of the classes has no sample, the bound stays far above; with
+        an L1 penalty alone it can stay a little above.
         Computed in float64, with a margin for rounding.
 
         Parameters

@@ -125,7 +125,7 @@ def softmax_path(
             strengths = grid(problem, state, l1_ratio, n_alphas, eps)
         # Not the fits: each holds states as large as its weights.
         found = [
-            (fit.warning, *fit.run.weights, fit.run.last.loss, fit.run.last.iteration)
+            (fit.warning, *fit.run.weights, fit.run.kept.loss, fit.run.last.iteration)
             for fit in descend_path(model, problem, state, strengths, workers)
         ]
     unsound, coefs, intercepts, losses, n_iters = zip(*found, strict=True)

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 from scipy import sparse
+from scipy.special import logsumexp, softmax
 
 
 def objective_at(model, X, codes, weights=None):
@@ -38,6 +39,61 @@ def rounding_at(model, X, weights):
     """What rounding of the logits alone can do to a loss: a few of a logit's largest terms."""
     sizes = np.abs(X - X.mean(axis=0)) @ np.abs(model.coef_).T.max(axis=1)
     return 1e-15 + 4 * np.finfo(float).eps * float(weights @ sizes / weights.sum())
+
+
+def newton_minimum(X, codes, alpha, model):
+    """The least F that damped Newton steps find, from given weights and from zeros: a few columns.
+
+    In units of most numbers of a column, with every symbol of the textbook spelt out: slow, and
+    another way than the package's.
+    """
+    X, n_classes = np.asarray(X, float), codes.max() + 1
+    center = np.median(X, axis=0) if model.fit_intercept else np.zeros(X.shape[1])
+    unit = np.quantile(np.abs(X - center), 0.75, axis=0)
+    unit = np.where(unit > 0.0, unit, 1.0)
+    Z = (X - center) / unit
+    penalty = alpha / unit**2
+    if model.fit_intercept:
+        Z, penalty = np.column_stack([Z, np.ones(len(Z))]), np.append(penalty, 0.0)
+    T = np.eye(n_classes)[codes]
+    coef, intercept = np.asarray(model.coef_, float), np.asarray(model.intercept_, float)
+    fitted = np.column_stack([coef * unit, intercept + coef @ center])[:, : Z.shape[1]]
+    is_binary = len(fitted) == 1
+
+    def measured(W):
+        logits = Z.astype(np.longdouble) @ W.T
+        logits = np.column_stack([0 * logits, logits]) if is_binary else logits
+        P = softmax(logits - logits.max(axis=1, keepdims=True), axis=1)
+        losses = logsumexp(logits, axis=1) - (T * logits).sum(axis=1)
+        return float(losses.mean() + (penalty * W**2).sum() / 2), np.asarray(P, float)
+
+    def descend(W):
+        value, P = measured(W)
+        for _ in range(200):
+            Q, R = (P[:, 1:], T[:, 1:]) if is_binary else (P, T)
+            gradient = ((Q - R).T @ Z / len(Z) + penalty * W).ravel()
+            blocks = [
+                [(Z.T * (Q[:, j] * ((j == k) - Q[:, k]) / len(Z))) @ Z for k in range(len(W))]
+                for j in range(len(W))
+            ]
+            H = np.block(blocks) + np.diag(np.tile(penalty, len(W)))
+            size = np.sqrt(np.maximum(H.diagonal(), 1e-300))
+            H = H / size / size[:, np.newaxis]
+            before = value
+            for ridge in (1e-15, 1e-12, 1e-9, 1e-6, 1e-3):
+                step = np.linalg.solve(H + ridge * np.eye(len(H)), gradient / size) / size
+                for length in (1.0, 0.3, 0.1, 1e-2, 1e-3):
+                    there = measured(W - length * step.reshape(W.shape))
+                    if there[0] < value:
+                        W, (value, P) = W - length * step.reshape(W.shape), there
+                        break
+                if value < before:
+                    break
+            if before - value <= 1e-14 * abs(before):
+                break
+        return value
+
+    return min(descend(fitted), descend(np.zeros_like(fitted)))
 
 
 def quietly(model, X, y, weights=None):

@@ -23,7 +23,7 @@ import numpy as np
 
 from skl_softmax._arrays import Array
 from skl_softmax._descent.curvature import Curvature
-from skl_softmax._descent.l1_curvature import TINY, FreeModel
+from skl_softmax._descent.l1_curvature import FreeModel
 from skl_softmax._descent.steps import (
     Pair,
     State,
@@ -35,7 +35,7 @@ from skl_softmax._descent.steps import (
 )
 from skl_softmax._objective.l1 import L1Objective
 
-DAMPING = 0.1  # so that no coordinate's step alone is longer than 10, however flat the loss is
+DAMPING = 0.1  # times the largest derivative: no step changes a standardised coefficient by > 10
 SHORTER, SHORTEST = 0.4, 1e-3  # than a step that will not do, and what is not worth trying
 FIRST = 0.15  # the shortest step to try before going round corners
 MOST_CORNERS = 100  # that a step goes round
@@ -161,10 +161,11 @@ class OrthantSteps:
 def _damping(curvature: Array, slopes: Array) -> Array:
     """What is added to a model's diagonal, (n_outputs, n_dof), given its absolute slopes.
 
-    In units in which each coordinate has about the curvature one: so a feature with a giant cell,
-    steep and strongly curved, does not shorten the steps along others.
+    In units in which no coordinate has a curvature above one: so a feature with a giant cell, steep
+    and strongly curved, does not shorten the steps along others. That of a standardised feature is
+    below one anyway.
     """
-    units = np.sqrt(curvature + slopes + TINY)
+    units = np.sqrt(np.maximum(curvature, 1.0))
     return np.asarray(DAMPING * (slopes / units).max() * units)
 
 

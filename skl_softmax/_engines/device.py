@@ -185,8 +185,8 @@ class DeviceSums:
         """As `Sums` says."""
         xp, kept = self.xp, []
         for X, *_ in self._blocks(2 * frame.n_dof):
-            distances = xp.abs(self._standardized(X, frame))
-            kept.append(xp.astype(xp.all(distances <= limit, axis=1), X.dtype))
+            is_kept = xp.all(xp.abs(self._standardized(X, frame)) <= limit, axis=1)
+            kept.append(xp.astype(is_kept, X.dtype))
         found, weights = self._rows.fetch(xp.concat(kept), self._weights)
         return found > 0.0, weights
 

@@ -179,6 +179,8 @@ class StandardizedProblem(Problem):
         may_reduce: bool = True,
         dtype: DTypeLike | None = None,
     ) -> None:
+        if task.has_kinks:  # its certificate takes more digits than float32 has
+            dtype = np.float64
         sums = task.sums(workers, dtype=dtype)
         self.task = task
         self.all_sums, self.workers = [sums], workers
@@ -224,6 +226,10 @@ class StandardizedProblem(Problem):
             coef = self._space.basis.expand(coef)
         if self._shift is not None:
             intercept = (intercept - coef.astype(np.float64) @ self._shift).astype(coef.dtype)
+        dtype = self.task.X.dtype
+        if coef.dtype != dtype:
+            stored = coef.astype(dtype)  # the intercept makes up for what rounding moves means by
+            return stored, (intercept + (coef - stored) @ self.center).astype(dtype)
         return coef, intercept
 
     def params(self, coef: Array, intercept: Array) -> Array:

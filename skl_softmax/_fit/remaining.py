@@ -47,8 +47,9 @@ def minimum(problem: RawProblem, coef: Array, intercept: Array, target: float) -
 def decrement(objective: SoftmaxObjective | L1Objective, state: State) -> float:
     """The Newton decrement at a state: what the loss can fall by, by the best model there is.
 
-    With an L1 penalty, in the orthant that a step leads into. Infinite where the step is so long
-    that the curvature changes on the way, or where no model knows how features are correlated.
+    With an L1 penalty, in the orthant that a step leads into. Infinite where no model knows how
+    features are correlated, or where the step is so long that the curvature changes on the way:
+    unless it promises no more than rounding.
 
     References
     ----------
@@ -63,7 +64,7 @@ def decrement(objective: SoftmaxObjective | L1Objective, state: State) -> float:
     state = state._replace(model=kind.measure(params))
     direction, left = Newtonian().direction(objective, state, deque())
     left = max(left, left_of_ordinary(kind, state))
-    return left if is_short(objective, direction) else np.inf
+    return left if _is_credible(objective, state, direction, left) else np.inf
 
 
 def _decrement_in_orthant(objective: L1Objective, state: State) -> float:
@@ -81,4 +82,9 @@ def _decrement_in_orthant(objective: L1Objective, state: State) -> float:
     if objective.smooth.has_outliers:
         rest, share = objective.smooth.ordinary()
         left = max(left, found(L1Objective(rest, objective.l1))[1] / share)
-    return left if is_short(objective.smooth, direction) else np.inf
+    return left if _is_credible(objective.smooth, state, direction, left) else np.inf
+
+
+def _is_credible(objective: SoftmaxObjective, state: State, step: Array, left: float) -> bool:
+    """Whether to believe what a step (n_outputs, n_dof) promises."""
+    return left <= 10.0 * objective.precision * abs(state.loss) or is_short(objective, step)

@@ -154,9 +154,9 @@ class TestStopping:
     def test_rounding_that_hides_the_optimum_is_no_convergence(self, wine):
         X, y = wine
         with pytest.warns(ConvergenceWarning, match="falls no further.*float64"):
-            model = SoftmaxGDClassifier().fit((X + 1e7).astype(np.float32), y)
+            model = SoftmaxGDClassifier().fit((X + 1e8).astype(np.float32), y)
         assert (model.converged_, model.stop_reason_) == (False, "precision")
-        model.set_params(tol=0).fit((X + 1e7).astype(np.float32), y)  # without a warning
+        model.set_params(tol=0).fit((X + 1e8).astype(np.float32), y)  # without a warning
         assert (model.converged_, model.stop_reason_) == (False, "precision")
 
     def test_the_stable_rate_of_no_data(self):

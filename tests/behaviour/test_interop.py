@@ -92,7 +92,7 @@ def test_skops(fitted):
     loaded = io_.loads(io_.dumps(model.to_sklearn()))  # nothing that needs trust
     np.testing.assert_allclose(loaded.predict_proba(X), model.predict_proba(X), rtol=1e-12)
     stored = io_.dumps(model)
-    trusted = ["skl_softmax._classifier.SoftmaxGDClassifier"]  # the list of the user guide
+    trusted = ["skl_softmax.SoftmaxGDClassifier"]  # the list of the user guide
     assert io_.get_untrusted_types(data=stored) == trusted
     copy = io_.loads(stored, trusted=trusted)
     np.testing.assert_array_equal(copy.predict_proba(X), model.predict_proba(X))

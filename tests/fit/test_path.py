@@ -8,6 +8,7 @@ import pytest
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import scale
 from threadpoolctl import threadpool_limits
 
 from skl_softmax import CoefPathDisplay, SoftmaxGDClassifier, SoftmaxPath, softmax_path
@@ -57,10 +58,11 @@ def test_every_fit_is_the_one_alone(name, l1_ratio, layout):
     np.testing.assert_array_equal(path.alphas, np.sort(path.alphas)[::-1])
     last, scales = 1e-4, X.std(axis=0)
     scales = scales[scales > 0]
-    if l1_ratio == 0.0 and scales.min() < 1e-3 * scales.max():  # on to what matters for the least
+    if scales.min() < 1e-3 * scales.max():  # on to what matters for the least
         classes = np.eye(y.max() + 1)[y] - 1 / (y.max() + 1)
         slopes = np.abs(classes.T @ (X - X.mean(axis=0)) / len(y)).max(axis=0)[X.std(axis=0) > 0]
-        last *= (slopes / scales).max() * scales.min() * min(1.0, scales.min()) / slopes.max()
+        power = min(1.0, scales.min()) if l1_ratio < 1.0 else 1.0
+        last *= (slopes / scales).max() * scales.min() * power / slopes.max()
     np.testing.assert_allclose(np.diff(np.log(path.alphas)), np.log(last) / 11)
     assert np.all(np.diff(path.losses) < 0)
 
@@ -84,7 +86,7 @@ def test_weights_classes_and_no_intercept(rng):
 @pytest.mark.parametrize("name", DATA)
 def test_it_begins_where_all_weights_are_zero(name, l1_ratio):
     X, y = DATA[name]
-    path = softmax_path(X, y, n_alphas=2, eps=0.999, l1_ratio=l1_ratio, tol=1e-20)
+    path = softmax_path(scale(X), y, n_alphas=2, eps=0.999, l1_ratio=l1_ratio, tol=1e-20)
     assert not path.coefs[0].any()
     assert path.coefs[1].any()
     assert path.alphas[1] == 0.999 * path.alphas[0]

