@@ -1,6 +1,7 @@
 """The house: which folder may import which, how long its files are, and where its doors are."""
 
 import ast
+import runpy
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,17 @@ def test_every_folder_has_a_rule_and_none_knows_the_estimators():
     folders = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
     assert folders <= MAY_IMPORT.keys()
     assert set().union(*MAY_IMPORT.values()) <= MAY_IMPORT.keys()
+
+
+def test_the_picture_of_the_house_is_made_from_the_imports():
+    docs = ROOT.parent / "docs"
+    if not (docs / "house.py").exists():
+        pytest.skip("the package is not used from its repository")
+    house = runpy.run_path(str(docs / "house.py"))
+    page = (docs / "development.md").read_text(encoding="utf-8")
+    assert house["START"] + house["picture"]() + house["END"] in page, (
+        "python docs/house.py --write"
+    )
 
 
 def test_public_names_are_of_the_public_door():
