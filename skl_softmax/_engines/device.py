@@ -3,8 +3,7 @@
 The data never leave their device. Losses and gradients stay there for those whose weights are there
 too; for others, and all curvature, weights go there and sums come back, each in one piece.
 
-Imports no array library: arrays bring their own namespace. Knows nothing of steps or estimators;
-validates nothing.
+Imports no array library: arrays bring their own namespace. Knows no steps; validates nothing.
 
 References
 ----------
