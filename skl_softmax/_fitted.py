@@ -19,17 +19,13 @@ from sklearn.utils.validation import check_is_fitted
 from skl_softmax._arrays import Array, Matrix, to_numpy
 from skl_softmax._data.check import check_known_samples
 from skl_softmax._data.parameters import check_parameters
-from skl_softmax._descent.curvature import curvature_kinds
-from skl_softmax._descent.l1_curvature import l1_curvature_kinds
-from skl_softmax._descent.l1_steps import l1_descent
-from skl_softmax._descent.steps import matrix_descent
+from skl_softmax._descent.auto import auto_descent
 from skl_softmax._engines.finiteness import check_measured
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.coordinates import StandardizedProblem
 from skl_softmax._fit.standardization import centered_task
 from skl_softmax._fit.task import Task
 from skl_softmax._model import dense
-from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._predictions import StagedMixin
 
 FORMAT = 2  # of stored models: which attributes they have, and what those mean
@@ -220,11 +216,7 @@ def _excess(problem: StandardizedProblem, params: Array, loss: float) -> float:
     """
     gap, bound, objective = problem.certificate(), np.inf, problem.objective
     rounding = 4.0 * objective.precision
-    if isinstance(objective, L1Objective):
-        states = l1_descent(objective, params, l1_curvature_kinds)
-    else:
-        states = matrix_descent(objective, params, curvature_kinds(objective))
-    for state in islice(states, STEPS):
+    for state in islice(auto_descent(objective, params), STEPS):
         fallen, left = max(loss - state.loss, 0.0), gap(state.params, state.loss, state.gradient)
         bound = min(bound, fallen + left + rounding * (1.0 + loss + state.loss))
         if left <= fallen:

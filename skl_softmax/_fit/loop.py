@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skl_softmax._arrays import Array, to_numpy
+from skl_softmax._descent.auto import decrement
 from skl_softmax._descent.steps import State
 from skl_softmax._engines.device import OnDevice
 from skl_softmax._fit.callbacks import Callbacks
 from skl_softmax._fit.coordinates import Gap, RawProblem, StandardizedProblem
 from skl_softmax._fit.recession import Recession, recession_of
-from skl_softmax._fit.remaining import decrement, minimum
+from skl_softmax._fit.remaining import minimum
 
 LITTLE = 1e-3  # share of the null loss: more left than that is never called converged
 

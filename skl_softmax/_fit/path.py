@@ -7,16 +7,13 @@ one fit to the next.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from skl_softmax._arrays import Array
-from skl_softmax._descent.curvature import curvature_kinds
-from skl_softmax._descent.l1_curvature import l1_curvature_kinds
-from skl_softmax._descent.l1_steps import l1_descend
-from skl_softmax._descent.steps import Newtonian, State, descend, start
+from skl_softmax._descent.auto import go_on
+from skl_softmax._descent.steps import State, start
 from skl_softmax._engines.finiteness import check_measured
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
@@ -25,7 +22,6 @@ from skl_softmax._fit.coordinates import StandardizedProblem
 from skl_softmax._fit.diagnosis import outcome
 from skl_softmax._fit.loop import Run, follow, target_of
 from skl_softmax._fit.task import Task
-from skl_softmax._objective.l1 import L1Objective
 
 LEAST_RATIO = 0.1  # below it, a path begins where it would with this l1_ratio
 UNLIKE = 1e-3  # times the largest scale: a smaller one asks for other alphas
@@ -66,7 +62,8 @@ def descend_path(
         model.alpha = alpha
         before, problem = problem, problem.with_alpha(alpha)
         state = _moved(state, before, problem)
-        states = _descent(problem, state, target_of(model, problem))
+        target = target_of(model, problem)
+        states = go_on(problem.objective, state, target=target, is_near=problem.is_near)
         run = follow(model, problem, states, None, nobody)
         if run.stop_reason == "interrupted":
             raise KeyboardInterrupt
@@ -89,16 +86,6 @@ def _moved(state: State, before: StandardizedProblem, after: StandardizedProblem
         left=np.inf,
         model=state.model if before.task.has_kinks == after.task.has_kinks else None,
     )
-
-
-def _descent(problem: StandardizedProblem, state: State, target: float) -> Iterator[State]:
-    """The state, and the steps from there."""
-    objective = problem.objective
-    if isinstance(objective, L1Objective):
-        return chain([state], l1_descend(objective, state, l1_curvature_kinds))
-    kinds = curvature_kinds(objective)
-    steps = descend(objective, state, kinds, Newtonian(), target, problem.is_near)
-    return chain([state], steps)
 
 
 def grid(

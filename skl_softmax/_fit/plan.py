@@ -12,11 +12,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from skl_softmax._arrays import Array
-from skl_softmax._descent.curvature import curvature_kinds
-from skl_softmax._descent.head_start import head_start
-from skl_softmax._descent.l1_curvature import l1_curvature_kinds
-from skl_softmax._descent.l1_steps import l1_descent, proximal_descent
-from skl_softmax._descent.steps import State, constant_descent, matrix_descent
+from skl_softmax._descent.auto import auto_descent
+from skl_softmax._descent.l1_steps import proximal_descent
+from skl_softmax._descent.steps import State, constant_descent
 from skl_softmax._engines.device import DeviceSums, OnDevice
 from skl_softmax._engines.finiteness import check_measured, checked_at_start
 from skl_softmax._engines.threads import Workers
@@ -61,18 +59,17 @@ def _plan_auto(estimator: Any, task: Task, workers: Workers, coef: Array, interc
     problem = StandardizedProblem(task, workers, may_reduce=estimator.gap_tol is None)
     check_measured(task.X, problem.scale, estimator)
     params = problem.start(coef, intercept, np.log(max(2, task.n_outputs)))
-    objective, target = problem.objective, target_of(estimator, problem)
-    if isinstance(objective, L1Objective):
-        return problem, l1_descent(objective, params, l1_curvature_kinds)
     is_warm = bool(params.any())
-    ahead = None if is_warm else head_start  # earlier weights are one themselves
-    if isinstance(objective.sums, DeviceSums):  # not so in the row space, which is at hand
-        there = DeviceObjective(objective, problem.center, problem.scale)
-        params, kinds = there.place(params), curvature_kinds(there)
-        return problem, matrix_descent(
-            there, params, kinds, there.size, ahead, target, problem.is_near, looks_first=is_warm
-        )
-    kinds = curvature_kinds(objective)
-    return problem, matrix_descent(
-        objective, params, kinds, None, ahead, target, problem.is_near, looks_first=is_warm
+    there: Any = problem.objective
+    # Not so with an L1 penalty, whose steps are decided here, or in the row space, which is here.
+    if not task.has_kinks and isinstance(problem.smooth.sums, DeviceSums):
+        there = DeviceObjective(problem.smooth, problem.center, problem.scale)
+        params = there.place(params)
+    return problem, auto_descent(
+        there,
+        params,
+        target=target_of(estimator, problem),
+        is_near=problem.is_near,
+        is_warm=is_warm,
+        may_start_ahead=not is_warm,  # earlier weights are such a start themselves
     )

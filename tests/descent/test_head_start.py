@@ -6,12 +6,12 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._descent import auto as _auto
 from skl_softmax._descent import head_start as _head_start
 from skl_softmax._descent.curvature import curvature_kinds
 from skl_softmax._descent.head_start import head_start
 from skl_softmax._descent.steps import matrix_descent
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit import plan as _plan
 from skl_softmax._fit.coordinates import StandardizedProblem
 from skl_softmax._fit.task import Task
 
@@ -40,7 +40,7 @@ def passes(model, least, excess=1e-6):
 def test_it_saves_passes_and_changes_no_minimum(n_classes, layout, monkeypatch):
     X, y = many(n_classes=n_classes)
     model = SoftmaxGDClassifier(tol=1e-14).fit(layout(X), y)
-    monkeypatch.setattr(_plan, "head_start", None)
+    monkeypatch.setattr(_auto, "head_start", None)
     plain = SoftmaxGDClassifier(tol=1e-14).fit(layout(X), y)
     assert passes(model, plain.loss_) < passes(plain, plain.loss_)
     exact = LogisticRegression(C=1.0 / (1e-4 * len(y)), solver="newton-cholesky", tol=1e-12)
@@ -116,7 +116,7 @@ def test_files_are_not_read_for_it():
 def test_earlier_weights_are_a_start_of_their_own(monkeypatch):
     X, y = many()
     model = SoftmaxGDClassifier(warm_start=True).fit(X, y)
-    monkeypatch.setattr(_plan, "head_start", pytest.fail)
+    monkeypatch.setattr(_auto, "head_start", pytest.fail)
     assert model.set_params(tol=1e-12).fit(X, y).converged_
 
 

@@ -12,12 +12,13 @@ from sklearn.preprocessing import scale
 from threadpoolctl import threadpool_limits
 
 from skl_softmax import CoefPathDisplay, SoftmaxGDClassifier, SoftmaxPath, softmax_path
+from skl_softmax._descent.auto import go_on
 from skl_softmax._descent.steps import Newtonian, descend, start
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.rows import Rows
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.coordinates import StandardizedProblem
-from skl_softmax._fit.path import _descent, _moved, prepare
+from skl_softmax._fit.path import _moved, prepare
 from skl_softmax._fit.task import Task
 from skl_softmax._model import SoftmaxModel
 
@@ -147,7 +148,9 @@ def test_a_state_moves_to_another_alpha_without_a_pass(l1_ratio):
     with Workers() as workers:
         problem, state = prepare(model, samples, workers)
         after = problem.with_alpha(0.01)
-        *_, state = _descent(problem.with_alpha(0.1), _moved(state, problem, problem), 1e-8)
+        *_, state = go_on(
+            problem.with_alpha(0.1).objective, _moved(state, problem, problem), target=1e-8
+        )
         n_passes = problem.n_passes
         moved = _moved(state, problem.with_alpha(0.1), after)
         assert problem.n_passes == n_passes

@@ -1,0 +1,119 @@
+"""The descent of "auto", for any objective: the one door into the folder.
+
+What an objective is made of decides the curvature models and the steps. Whoever descends needs to
+know neither. Knows objectives; not their data, nor when to stop.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from skl_softmax._arrays import Array, to_numpy
+from skl_softmax._descent.curvature import curvature_kinds
+from skl_softmax._descent.head_start import head_start
+from skl_softmax._descent.l1_curvature import l1_curvature_kinds
+from skl_softmax._descent.l1_steps import OrthantSteps, l1_descend, l1_descent
+from skl_softmax._descent.steps import (
+    Newtonian,
+    State,
+    descend,
+    is_short,
+    left_of_ordinary,
+    matrix_descent,
+)
+from skl_softmax._objective.l1 import L1Objective
+from skl_softmax._objective.smooth import SoftmaxObjective
+
+
+def auto_descent(
+    objective: Any,
+    params: Array,
+    *,
+    target: float = 0.0,
+    is_near: Callable[[State], bool] | None = None,
+    is_warm: bool = False,
+    may_start_ahead: bool = False,
+) -> Iterator[State]:
+    """The states of a descent from params (n_outputs, n_dof), where the objective's are.
+
+    target, is_near : as of `matrix_descent`, for an objective without an L1 penalty
+    is_warm : whether params may be near the minimum already, so that the first state is looked at
+    may_start_ahead : whether a few of very many samples may tell the first step
+    """
+    if isinstance(objective, L1Objective):
+        return l1_descent(objective, params, l1_curvature_kinds)
+    return matrix_descent(
+        objective,
+        params,
+        curvature_kinds(objective),
+        getattr(objective, "size", None),  # on a device, it is read along with the loss
+        head_start if may_start_ahead else None,
+        target,
+        is_near,
+        looks_first=is_warm,
+    )
+
+
+def go_on(
+    objective: Any,
+    state: State,
+    *,
+    target: float = 0.0,
+    is_near: Callable[[State], bool] | None = None,
+) -> Iterator[State]:
+    """The state, and the states of a descent from there, with its model if it has one."""
+    if isinstance(objective, L1Objective):
+        return chain([state], l1_descend(objective, state, l1_curvature_kinds))
+    kinds = curvature_kinds(objective)
+    return chain([state], descend(objective, state, kinds, Newtonian(), target, is_near))
+
+
+def decrement(objective: SoftmaxObjective | L1Objective, state: State) -> float:
+    """The Newton decrement at a state: what the loss can fall by, by the best model there is.
+
+    With an L1 penalty, in the orthant that a step leads into. Infinite where no model knows how
+    features are correlated, or where the step is so long that the curvature changes on the way:
+    unless it promises no more than rounding.
+
+    References
+    ----------
+    S. Boyd and L. Vandenberghe, Convex Optimization, Cambridge University Press, 2004, section
+    9.5.1.
+    """
+    params, gradient = to_numpy(state.params), to_numpy(state.gradient)
+    state = state._replace(params=params, gradient=gradient)
+    if isinstance(objective, L1Objective):
+        return _decrement_in_orthant(objective, state)
+    kind = curvature_kinds(objective)[-1]
+    state = state._replace(model=kind.measure(params))
+    direction, left = Newtonian().direction(objective, state, deque())
+    left = max(left, left_of_ordinary(kind, state))
+    return left if _is_credible(objective, state, direction, left) else np.inf
+
+
+def _decrement_in_orthant(objective: L1Objective, state: State) -> float:
+    """See `decrement`: with an L1 penalty."""
+
+    def found(measured: L1Objective) -> tuple[Array, float]:
+        kind = l1_curvature_kinds(measured)[-1]
+        if not kind.is_coupled:
+            return np.zeros_like(state.params), np.inf
+        there = state._replace(model=kind.measure(state.params))
+        (direction, *_), left = OrthantSteps().direction(objective, there, deque())
+        return direction, left
+
+    direction, left = found(objective)
+    if objective.smooth.has_outliers:
+        rest, share = objective.smooth.ordinary()
+        left = max(left, found(L1Objective(rest, objective.l1))[1] / share)
+    return left if _is_credible(objective.smooth, state, direction, left) else np.inf
+
+
+def _is_credible(objective: SoftmaxObjective, state: State, step: Array, left: float) -> bool:
+    """Whether to believe what a step (n_outputs, n_dof) promises."""
+    return left <= 10.0 * objective.precision * abs(state.loss) or is_short(objective, step)
