@@ -20,7 +20,7 @@ try:
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Nothing."""
+        """A base class without callbacks, for versions of scikit-learn that have none."""
 
     def _with_callbacks(method: Any) -> Any:
         """Give the method a frame of its own on the stack, as where there are callbacks."""

@@ -84,7 +84,10 @@ def _check_in_memory(estimator: Any, given: Given, *, all_finite: bool) -> tuple
 
 
 def _check_on_device(estimator: Any, given: Given, *, all_finite: bool) -> tuple[Array, Samples]:
-    """The same, of an array of another library: labels and weights may be, or not."""
+    """Return the sorted classes and the samples of an array X of another library.
+
+    Labels and weights may be arrays of that library, or of NumPy.
+    """
     X = open_on_device(estimator, given.X, reset=True, all_finite=all_finite)
     if given.is_proba:
         classes, y = check_proba(to_numpy(given.y), X, given.classes, "P")

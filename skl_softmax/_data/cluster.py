@@ -40,7 +40,7 @@ class Summary(NamedTuple):
     totals: Array
 
     def merge(self, other: Summary) -> Summary:
-        """Of both, one after the other."""
+        """What is known of the chunks of both, one after the other."""
         if (self.n_stored is None) != (other.n_stored is None):
             raise ValueError("X has dense chunks and sparse ones: all must be of one kind.")
         classes = np.union1d(self.classes, other.classes)

@@ -62,7 +62,10 @@ def check_two_classes(classes: Array) -> None:
 
 
 def find_classes(y: Array) -> tuple[Array, Array]:
-    """The same as `encode_labels`, of any number of classes and with places of any integer type."""
+    """Return the sorted classes, of any number, and each label's place among them.
+
+    The places (n_samples,) are of any integer type.
+    """
     try:
         if y.dtype.kind not in "biuSUO":  # those are classes, whatever their values
             check_classification_targets(y)
@@ -95,7 +98,10 @@ def _unique(y: Array) -> tuple[Array, Array]:
 
 
 def _unique_integers(y: Array) -> tuple[Array, Array]:
-    """The same, by counting where integers lie close together: sorting takes ten times as long."""
+    """The sorted unique integers, and each one's place among them.
+
+    By counting where they lie close together: sorting takes ten times as long.
+    """
     lowest = y.min()
     if int(y.max()) - int(lowest) > len(y):
         return _unique(y)

@@ -136,7 +136,7 @@ class OrthantSteps:
     def direction(
         self, objective: L1Objective, state: State, pairs: deque[Pair]
     ) -> tuple[_Direction, float]:
-        """As `Steps` says."""
+        """See `Steps.direction`."""
         params, slopes = state.params, objective.pseudo_gradient(state.params, state.gradient)
         orthant = np.sign(np.where(params != 0.0, params, -slopes)) * objective.is_penalized
         damping = _damping(state.model.diagonal, np.abs(slopes))
@@ -148,7 +148,7 @@ class OrthantSteps:
         return _Direction(direction, slopes, orthant, free, damping), left
 
     def search(self, objective: L1Objective, state: State, direction: _Direction) -> State:
-        """As `Steps` says."""
+        """See `Steps.search`."""
         step, slopes, orthant, free, damping = direction
         after = _search(objective, state, step, orthant, FIRST)
         if after.iteration == state.iteration:

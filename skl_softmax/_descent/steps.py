@@ -158,13 +158,13 @@ class Newtonian:
         self._size = size
 
     def direction(self, _: Any, state: State, pairs: deque[Pair]) -> tuple[Any, float]:
-        """As `Steps` says; by a quadratic model, the fall is half of what the slope promises."""
+        """See `Steps.direction`; a quadratic model falls by half of what its slope promises."""
         direction = -quasi_newton_step(state.gradient, pairs, state.model)
         (slope,) = numbers(dot(state.gradient, direction))
         return direction, -0.5 * float(slope)
 
     def search(self, objective: Any, state: State, direction: Any) -> State:
-        """As `Steps` says."""
+        """See `Steps.search`."""
         return _line_search(objective, state, direction, self._size)
 
 

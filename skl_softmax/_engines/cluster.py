@@ -165,11 +165,11 @@ class ClusterSums:
         return self._call(add, method, *arguments)
 
     def sample(self, n_samples: int) -> Self:
-        """As `Sums` says; itself, if the rows chosen have no weight."""
+        """See `Sums.sample`; itself, if the rows chosen have no weight."""
         return self.take(choose(self.n_samples, n_samples))
 
     def take(self, chosen: Array) -> Self:
-        """The same over some rows, given as sorted indices."""
+        """See `Sums.take`."""
         ends = np.cumsum(self._rows.lengths)
         places = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
         parts = [
@@ -190,12 +190,12 @@ class ClusterSums:
         return self._over(chunks, [length for _, length in parts], self.n_features)
 
     def ordinary(self, frame: Frame, limit: float) -> tuple[Array, Array]:
-        """As `Sums` says."""
+        """See `Sums.ordinary`."""
         kept, weights = self._call(concatenate, "ordinary", frame, limit)
         return kept, weights
 
     def columns(self, features: Array) -> Self:
-        """As `Sums` says."""
+        """See `Sums.columns`."""
         chosen = dask.delayed(np.asarray(features))
         chunks = [dask.delayed(take_columns)(chunk, chosen) for chunk in self._rows.chunks]
         n_features = int(np.count_nonzero(features))
@@ -207,7 +207,10 @@ class ClusterSums:
         return type(self)(rows, self.n_outputs, self.dtype, self._origin)
 
     def _mean(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """As of `RowSums`: by the mean over a chunk, results would depend on how data are cut."""
+        """The mean curvature of all samples or, of many, of some; (n_outputs,).
+
+        The mean over a chunk would make results depend on how the data are cut.
+        """
         if frame.has_outliers:
             return np.full(self.n_outputs, NO_FLOOR)
         if self._few is None:
@@ -216,24 +219,24 @@ class ClusterSums:
         return np.asarray(self._few._sum("curvature", coef, intercept)[0])
 
     def class_weights(self) -> Array:
-        """As `Sums` says."""
+        """See `Sums.class_weights`."""
         return np.asarray(self._sum("class_weights")[0])
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
-        """As `Sums` says."""
+        """See `Sums.loss_and_gradient`."""
         loss, gradient, sums = self._sum("loss_and_gradient", coef, intercept)
         return float(loss), gradient, sums
 
     def cross_entropy(self, coef: Array, intercept: Array) -> float:
-        """As `Sums` says."""
+        """See `Sums.cross_entropy`."""
         return float(self._sum("cross_entropy", coef, intercept)[0])
 
     def moments(self, together: bool) -> Moments:
-        """As `Sums` says."""
+        """See `Sums.moments`."""
         return Moments(*self._call(Moments.merge, "moments", together))
 
     def few_rows(self) -> Array | None:
-        """As `Sums` says."""
+        """See `Sums.few_rows`."""
         if self.is_sparse:
             return None
         few = self.take(at_equal_distances(self.n_samples))
@@ -242,47 +245,47 @@ class ClusterSums:
         return np.asarray(X, np.float64) - (0.0 if self._origin is None else self._origin)
 
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+        """See `Sums.squares`."""
         return np.asarray(self._sum("squares", coef, intercept, frame)[0])
 
     def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+        """See `Sums.shared_gram`."""
         mean = self._mean(coef, intercept, frame)
         return np.asarray(self._sum("shared_gram", coef, intercept, frame, mean)[0])
 
     def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+        """See `Sums.class_grams`."""
         mean = self._mean(coef, intercept, frame)
         return np.asarray(self._sum("class_grams", coef, intercept, frame, mean)[0])
 
     def full_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+        """See `Sums.full_gram`."""
         mean = self._mean(coef, intercept, frame)
         return np.asarray(self._sum("full_gram", coef, intercept, frame, mean)[0])
 
     def free_gram(
         self, coef: Array, intercept: Array, frame: Frame, dofs: Sequence[Array]
     ) -> Array:
-        """As `Sums` says."""
+        """See `Sums.free_gram`."""
         mean = self._mean(coef, intercept, frame)
         return np.asarray(self._sum("free_gram", coef, intercept, frame, dofs, mean)[0])
 
     def gram_times(self, vector: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+        """See `Sums.gram_times`."""
         return np.asarray(self._sum("gram_times", vector, frame)[0])
 
     def separates(self, coef: Array, intercept: Array) -> bool:
-        """As `Sums` says."""
+        """See `Sums.separates`."""
         return bool(self._call(min, "separates", coef, intercept)[0])
 
     def least_sure(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array]:
-        """As `Sums` says."""
+        """See `Sums.least_sure`."""
         leads, X, own = self._call(concatenate, "leads", coef, intercept, n_samples)
         chosen = np.argsort(leads, kind="stable")[:n_samples]
         return X[chosen], own[chosen]
 
     def largest_difference(self, coef: Array, intercept: Array) -> float:
-        """As `Sums` says."""
+        """See `Sums.largest_difference`."""
         return float(self._call(max, "largest_difference", coef, intercept)[0])
 
 

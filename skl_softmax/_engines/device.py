@@ -69,7 +69,7 @@ class OnDevice:
         return linear(X, self.put(coef, X.dtype), self.put(intercept, X.dtype))
 
     def row_products(self, weights: Array, *, fit_intercept: bool) -> tuple[Array, Array, Array]:
-        """Of few rows, centred by their weighted means: those means, variances and Gram matrix.
+        """The weighted means of few rows, and variances and Gram matrix of the centred rows.
 
         (n_features,) twice, and (n_samples, n_samples); the mean is zero without an intercept.
         """
@@ -164,11 +164,11 @@ class DeviceSums:
             yield self._rows.X[rows, :], self._y[rows, ...], self._weights[rows]
 
     def sample(self, n_samples: int) -> Self:
-        """As `Sums` says."""
+        """See `Sums.sample`."""
         return self.take(choose(self.n_samples, n_samples))
 
     def take(self, chosen: Array) -> Self:
-        """The same over some rows, given as sorted indices; itself, if they have no weight."""
+        """See `Sums.take`."""
         places = self._rows.put(chosen)
         weights = self.xp.take(self._weights, places, axis=0)
         if not bool(self.xp.any(weights > 0.0)):
@@ -181,7 +181,7 @@ class DeviceSums:
         return sample
 
     def ordinary(self, frame: Frame, limit: float) -> tuple[Array, Array]:
-        """As `Sums` says."""
+        """See `Sums.ordinary`."""
         xp, kept = self.xp, []
         for X, *_ in self._blocks(2 * frame.n_dof):
             is_kept = xp.all(xp.abs(self._standardized(X, frame)) <= limit, axis=1)
@@ -190,7 +190,7 @@ class DeviceSums:
         return found > 0.0, weights
 
     def columns(self, features: Array) -> Self:
-        """As `Sums` says."""
+        """See `Sums.columns`."""
         part = copy(self)
         part._few = None
         places = self._rows.put(np.flatnonzero(features))
@@ -199,7 +199,7 @@ class DeviceSums:
         return part
 
     def class_weights(self) -> Array:
-        """As `Sums` says."""
+        """See `Sums.class_weights`."""
         xp, widest = self.xp, self._rows.widest
         weights = xp.astype(self._weights, widest)
         both = xp.stack([weights, weights * weights])
@@ -211,7 +211,7 @@ class DeviceSums:
         return self._rows.fetch(xp.stack(totals, axis=1))[0]
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
-        """As `Sums` says."""
+        """See `Sums.loss_and_gradient`."""
         dtype = self._rows.X.dtype
         there = self._rows.put(coef, dtype), self._rows.put(intercept, dtype)
         loss, gradient, sums = self._rows.fetch(*self.loss_and_gradient_there(*there))
@@ -220,7 +220,7 @@ class DeviceSums:
     def loss_and_gradient_there(
         self, coef: DeviceArray, intercept: DeviceArray
     ) -> tuple[DeviceArray, DeviceArray, DeviceArray]:
-        """The same of weights on the device, of X's type; sums of the widest, not read."""
+        """The loss and gradient of coef and intercept there, of X's type; sums of the widest."""
         xp, widest, classes = self.xp, self._rows.widest, self._classes()
         total: list[DeviceArray] = []
         for X, y, weights in self._blocks():
@@ -237,7 +237,7 @@ class DeviceSums:
         return loss, gradient, sums
 
     def cross_entropy(self, coef: Array, intercept: Array) -> float:
-        """As `Sums` says."""
+        """See `Sums.cross_entropy`."""
         xp, widest, classes, sums = self.xp, self._rows.widest, self._classes(), []
         for X, y, weights in self._blocks(self.n_features):
             logits = self._rows.linear(coef, intercept, X)
@@ -249,7 +249,7 @@ class DeviceSums:
         return self.xp.arange(self.n_outputs, dtype=self._y.dtype, device=self._rows.device)
 
     def moments(self, together: bool) -> Moments:
-        """As `Sums` says."""
+        """See `Sums.moments`."""
         xp, widest = self.xp, self._rows.widest
         first = int(xp.argmax(xp.astype(self._weights > 0.0, xp.int8)))
         origin = xp.astype(self._rows.X[first, :], widest)
@@ -268,7 +268,7 @@ class DeviceSums:
         return Moments(total, *self._rows.fetch(origin + mean, scatter))
 
     def few_rows(self) -> Array:
-        """As `Sums` says."""
+        """See `Sums.few_rows`."""
         return self._rows.fetch(self._rows.take(at_equal_distances(self.n_samples)).X)[0]
 
     def _proba(
@@ -294,7 +294,7 @@ class DeviceSums:
         return self.xp.concat([rows, ones], axis=1)
 
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+        """See `Sums.squares`."""
         total = 0.0
         for X, weights, proba in self._proba(coef, intercept, 2 * frame.n_dof):
             curvature = proba * (1.0 - proba) * weights[:, None]
@@ -320,7 +320,7 @@ class DeviceSums:
         return weights * self.xp.astype(curvature > NEGLIGIBLE * float(mean), weights.dtype)
 
     def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+        """See `Sums.shared_gram`."""
         total, n_others = 0.0, max(1, self.n_outputs - 1)
         mean = self._mean(coef, intercept, frame).sum() / n_others
         for X, weights, proba in self._proba(coef, intercept, frame.n_dof):
@@ -336,7 +336,7 @@ class DeviceSums:
         return self._rows.fetch(total)[0]
 
     def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+        """See `Sums.class_grams`."""
         total: list[Any] = [0.0] * self.n_outputs
         means = self._mean(coef, intercept, frame)
         for X, weights, proba in self._proba(coef, intercept, 2 * frame.n_dof):
@@ -348,7 +348,7 @@ class DeviceSums:
         return np.array(self._rows.fetch(*total))
 
     def full_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+        """See `Sums.full_gram`."""
         n_classes = self.n_outputs
         every = np.arange(frame.n_dof)
         return self.free_gram(coef, intercept, frame, [every] * (n_classes - 1) + [every[:0]])
@@ -356,7 +356,7 @@ class DeviceSums:
     def free_gram(
         self, coef: Array, intercept: Array, frame: Frame, dofs: Sequence[Array]
     ) -> Array:
-        """As `Sums` says."""
+        """See `Sums.free_gram`."""
         total: dict[Any, Any] = {}
         mean = self._mean(coef, intercept, frame).sum()
         places = [(k, self._rows.put(of_class)) for k, of_class in enumerate(dofs) if len(of_class)]
@@ -386,7 +386,7 @@ class DeviceSums:
         return products
 
     def gram_times(self, vector: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+        """See `Sums.gram_times`."""
         total = 0.0
         for X, _, weights in self._blocks(2 * frame.n_dof):
             rows = self._standardized(self.xp.astype(X, self._rows.widest), frame)
@@ -395,7 +395,7 @@ class DeviceSums:
         return self._rows.fetch(total)[0]
 
     def separates(self, coef: Array, intercept: Array) -> bool:
-        """As `Sums` says."""
+        """See `Sums.separates`."""
         xp = self.xp
         if self._y.ndim == 2:
             return False
@@ -416,7 +416,7 @@ class DeviceSums:
         return True
 
     def least_sure(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array]:
-        """As `Sums` says."""
+        """See `Sums.least_sure`."""
         xp, leads, owns = self.xp, [], []
         for X, y, weights in self._blocks(2 * self.n_features):
             logits = self._rows.linear(coef, intercept, X)
@@ -438,7 +438,7 @@ class DeviceSums:
         return self._rows.fetch(xp.take(self._rows.X, places, axis=0))[0], own[chosen] > 0.0
 
     def largest_difference(self, coef: Array, intercept: Array) -> float:
-        """As `Sums` says."""
+        """See `Sums.largest_difference`."""
         xp, found = self.xp, 0.0
         for X, *_ in self._blocks(self.n_features):
             logits = self._rows.linear(coef, intercept, X)

@@ -97,7 +97,7 @@ def block_loss(y: Array, n_outputs: int, dtype: DTypeLike) -> tuple[BlockLoss, A
 
 
 def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
-    """Of rows with a class each, (rows,)."""
+    """The loss of rows with labels y (rows,); logits (n_classes, rows) become residuals."""
     n = len(y)
     flat = logits.reshape(-1)
     labelled = np.multiply(y, n, dtype=np.intp)
@@ -112,9 +112,11 @@ def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
 
 
 def two_class_loss(logits: Array, signs: Array, weights: Array) -> float:
-    """Of rows with a sign each, 1 for the first class and -1 for the second.
+    """The loss of rows of two classes; logits (1, rows) become residuals.
 
     A sample loses log(1 + exp(m)), m its logit times its sign.
+
+    signs : (rows,), 1 for the first class and -1 for the second
     """
     m = logits[0]
     m *= signs
@@ -128,7 +130,10 @@ def two_class_loss(logits: Array, signs: Array, weights: Array) -> float:
 
 
 def _soft_softmax_loss(logits: Array, proba: Array, weights: Array) -> float:
-    """Of rows with a probability for each class, (n_classes, rows), that sum to one."""
+    """The loss of rows with probabilities of the classes; logits become residuals.
+
+    logits, proba : (n_classes, rows)
+    """
     logits -= logits.max(axis=0)
     own = np.einsum("ki,ki->i", proba, logits)
     np.exp(logits, out=logits)
@@ -139,7 +144,7 @@ def _soft_softmax_loss(logits: Array, proba: Array, weights: Array) -> float:
 
 
 def _soft_two_class_loss(logits: Array, proba: Array, weights: Array) -> float:
-    """Of rows with the second class's probability each, (rows,).
+    """The loss of rows with the second class's probability (rows,); logits become residuals.
 
     A sample loses log(1 + exp(z)) - p z, z its logit and p that probability.
     """

@@ -63,7 +63,7 @@ def compiled(function: Function) -> Function:
 
 @compiled
 def _exp(x: float) -> float:
-    """Of a number that is not positive, to a unit or two in the last place; below 1e-307, zero.
+    """exp(x) of x <= 0, to a unit or two in the last place; below 1e-307, zero.
 
     exp(x) = 2**k exp(r), where k is an integer and abs(r) <= log(2) / 2, by Taylor's series.
     """
@@ -81,7 +81,7 @@ def _exp(x: float) -> float:
 
 @compiled
 def _log1p(x: float) -> float:
-    """Of a number that is not negative, to a few units in the last place.
+    """log(1 + x) of x >= 0, to a few units in the last place.
 
     u = 1 + x = 2**k m, where k is an integer and m**2 from 1/2 to 2; log(m) = 2 atanh(ratio). What
     rounding takes from u is made up for.
@@ -132,14 +132,14 @@ def _scale(logits: Array, factors: Array) -> None:
 
 @compiled
 def softmax_block(logits: Array) -> None:
-    """As in `_kernels`."""
+    """See `kernels.softmax_block`."""
     _, total = _exponentials(logits)
     _scale(logits, 1.0 / total)
 
 
 @compiled
 def log_softmax_block(logits: Array) -> None:
-    """As in `_kernels`."""
+    """See `kernels.log_softmax_block`."""
     largest, total = _exponentials(logits.copy())
     n_classes, n = logits.shape
     for i in range(n):
@@ -151,14 +151,14 @@ def log_softmax_block(logits: Array) -> None:
 
 @compiled
 def sigmoid_block(logits: Array) -> None:
-    """As in `_kernels`."""
+    """See `kernels.sigmoid_block`."""
     z = logits[0]
     for i in range(len(z)):
         z[i] = _sigmoid(np.float64(z[i]))
 
 
 def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
-    """As in `_kernels`."""
+    """See `kernels.softmax_loss`."""
     losses, labels = np.empty(len(y)), y.astype(np.intp, copy=False)
     _softmax_losses(logits, labels, np.ascontiguousarray(weights), losses)
     return float(losses.sum())
@@ -166,7 +166,7 @@ def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
 
 @compiled
 def _softmax_losses(logits: Array, y: Array, weights: Array, losses: Array) -> None:
-    """The same, of each row."""
+    """Write the loss of each row with labels y to `losses`; logits become residuals."""
     n = len(y)
     for i in range(n):
         losses[i] = -logits[y[i], i]
@@ -180,7 +180,7 @@ def _softmax_losses(logits: Array, y: Array, weights: Array, losses: Array) -> N
 
 
 def two_class_loss(logits: Array, signs: Array, weights: Array) -> float:
-    """As in `_kernels`."""
+    """See `kernels.two_class_loss`."""
     losses = np.empty(len(signs))
     _two_class_losses(logits, signs, np.ascontiguousarray(weights), losses)
     return float(losses.sum())
@@ -188,7 +188,7 @@ def two_class_loss(logits: Array, signs: Array, weights: Array) -> float:
 
 @compiled
 def _two_class_losses(logits: Array, signs: Array, weights: Array, losses: Array) -> None:
-    """The same, of each row."""
+    """Write the loss of each row of two classes to `losses`; logits become residuals."""
     z = logits[0]
     for i in range(len(signs)):
         m = np.float64(z[i] * signs[i])
@@ -224,7 +224,7 @@ def _softmax_pass(
     gradient: Array,
     sums: Array,
 ) -> float:
-    """The same, of labels and weights side by side in memory; adds to gradient and sums."""
+    """See `softmax_pass`; y and weights are contiguous, and gradient and sums are added to."""
     n_classes, n_features = coef.shape
     step = max(FEW_ROWS[0], min(FEW_BYTES // (n_features * X.itemsize), FEW_ROWS[1]))
     part, buffer = np.empty(coef.shape, X.dtype), np.empty(n_classes * step, X.dtype)
@@ -250,7 +250,11 @@ def _softmax_pass(
 def two_class_pass(
     X: Array, signs: Array, weights: Array, coef: Array, intercept: Array
 ) -> tuple[float, Array, Array]:
-    """The same of two classes: signs for labels, 1 or -1, and one row of coef (1, n_features)."""
+    """The loss of rows of two classes, and its gradients, in one call.
+
+    signs : (rows,), 1 for the first class and -1 for the second
+    coef : (1, n_features)
+    """
     weights, coef = np.ascontiguousarray(weights), np.ascontiguousarray(coef)
     gradient, sums = np.zeros(coef.shape), np.zeros(1)
     loss = _two_class_pass(X, signs, weights, coef, intercept, gradient, sums)
@@ -267,7 +271,7 @@ def _two_class_pass(
     gradient: Array,
     sums: Array,
 ) -> float:
-    """The same, of weights and coef side by side in memory; adds to gradient and sums."""
+    """See `two_class_pass`; weights and coef are contiguous, and gradient and sums added to."""
     part, buffer = np.empty(coef.shape[1], X.dtype), np.empty(FEW_ROWS_OF_TWO, X.dtype)
     loss, losses = 0.0, np.empty(FEW_ROWS_OF_TWO)
     for start in range(0, len(X), FEW_ROWS_OF_TWO):

@@ -136,7 +136,7 @@ class Sums(Protocol):
     def free_gram(
         self, coef: Array, intercept: Array, frame: Frame, dofs: Sequence[Array]
     ) -> Array:
-        """The same for some of each class's coordinates, given as indices into x~."""
+        """The Hessian for some of each class's coordinates, given as indices into x~."""
 
     def gram_times(self, vector: Array, frame: Frame) -> Array:
         """The sum of s x~ x~ᵀ times a vector (n_dof,)."""
@@ -167,7 +167,7 @@ class Sums(Protocol):
         """The sums over a random sample, always the same one, copied."""
 
     def columns(self, features: Array) -> Self:
-        """The same over some of the columns, (n_features,) of bool, copied."""
+        """The sums over some of the columns, (n_features,) of bool, copied."""
 
 
 def choose(n_samples: int, n_chosen: int) -> Array:

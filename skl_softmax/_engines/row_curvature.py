@@ -73,7 +73,10 @@ class RowCurvature:
         return total
 
     def _mean(self, coef: Array, intercept: Array, frame: Frame) -> Array | None:
-        """That of all samples or, of many, of some; None of a single block, which has its own."""
+        """The mean curvature of all samples or, of many, of some; (n_outputs,).
+
+        None where there is a single block: its own mean is the mean of all.
+        """
         if frame.has_outliers:
             return np.full(self.n_outputs, NO_FLOOR)
         if len(self.rows.runs) == len(self.rows.runs[0]) == 1:
@@ -86,7 +89,7 @@ class RowCurvature:
     def shared_gram(
         self, coef: Array, intercept: Array, frame: Frame, mean: Array | None = None
     ) -> Array:
-        """As `Sums` says; `mean` is that of `curvature`, if it is known."""
+        """See `Sums.shared_gram`; `mean` is that of `curvature`, if it is known."""
         n_dof = frame.n_dof
         of_samples = self._for_grams()
         mean = self._mean(coef, intercept, frame) if mean is None else mean
@@ -108,7 +111,7 @@ class RowCurvature:
     def class_grams(
         self, coef: Array, intercept: Array, frame: Frame, mean: Array | None = None
     ) -> Array:
-        """As `Sums` says; `mean` as of `shared_gram`."""
+        """See `Sums.class_grams`; `mean` as of `shared_gram`."""
         n_dof = frame.n_dof
         of_samples = self._for_grams()
         mean = self._mean(coef, intercept, frame) if mean is None else mean
@@ -166,7 +169,7 @@ class RowCurvature:
     def full_gram(
         self, coef: Array, intercept: Array, frame: Frame, mean: Array | None = None
     ) -> Array:
-        """As `Sums` says; `mean` as of `shared_gram`."""
+        """See `Sums.full_gram`; `mean` as of `shared_gram`."""
         n_dof = frame.n_dof
         of_samples = self._for_grams()
         mean = self._mean(coef, intercept, frame) if mean is None else mean
@@ -201,7 +204,7 @@ class RowCurvature:
         dofs: Sequence[Array],
         mean: Array | None = None,
     ) -> Array:
-        """As `Sums` says; `mean` as of `shared_gram`."""
+        """See `Sums.free_gram`; `mean` as of `shared_gram`."""
         of_samples = self._for_grams()
         mean = self._mean(coef, intercept, frame) if mean is None else mean
         floor = None if mean is None else mean.sum()
@@ -228,7 +231,7 @@ class RowCurvature:
         return np.asarray(hessian)
 
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+        """See `Sums.squares`."""
         n_features, center = self.n_features, frame.center
         is_full = self._is_full() if self.is_sparse else None
 
@@ -260,7 +263,7 @@ class RowCurvature:
         return np.asarray(counts == self.n_samples)
 
     def gram_times(self, vector: Array, frame: Frame) -> Array:
-        """As `Sums` says."""
+        """See `Sums.gram_times`."""
         n_features = self.n_features
         coef = (vector[:n_features] * frame.inverse_scale)[np.newaxis]
         intercept = vector[n_features:].sum(keepdims=True) - coef @ frame.center

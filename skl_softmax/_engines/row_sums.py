@@ -73,11 +73,11 @@ class RowSums(RowCurvature):
         return X.nnz / max(1, X.shape[0] * X.shape[1]) if self.is_sparse else 1.0
 
     def sample(self, n_samples: int) -> Self:
-        """As `Sums` says; itself, if the rows chosen have no weight."""
+        """See `Sums.sample`; itself, if the rows chosen have no weight."""
         return self.take(choose(self.n_samples, n_samples))
 
     def take(self, chosen: Array) -> Self:
-        """The same over some rows, given as sorted indices."""
+        """See `Sums.take`."""
         weights = self.weights[chosen]
         if not weights.any():
             return self
@@ -90,7 +90,7 @@ class RowSums(RowCurvature):
         return sample
 
     def ordinary(self, frame: Frame, limit: float) -> tuple[Array, Array]:
-        """As `Sums` says."""
+        """See `Sums.ordinary`."""
 
         def run_kept(run: list[Block]) -> list[Array]:
             blocks = (block.X for block in self.rows.read(run))
@@ -103,7 +103,7 @@ class RowSums(RowCurvature):
         return np.concatenate(kept), self.weights
 
     def columns(self, features: Array) -> Self:
-        """As `Sums` says."""
+        """See `Sums.columns`."""
         part = copy(self)
         part._few = None
         part.rows = self.rows.columns(features)
@@ -112,7 +112,7 @@ class RowSums(RowCurvature):
         return part
 
     def class_weights(self) -> Array:
-        """As `Sums` says; not counted as a pass, since X is not read."""
+        """See `Sums.class_weights`; not counted as a pass, since X is not read."""
         n_classes = max(2, self.n_outputs)
         totals = np.zeros((2, n_classes))
         for rows in stretches(self.n_samples, 8 * n_classes):
@@ -122,7 +122,7 @@ class RowSums(RowCurvature):
         return totals
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
-        """As `Sums` says."""
+        """See `Sums.loss_and_gradient`."""
 
         def run_pass(run: list[Block]) -> tuple[float, Array, Array]:
             blocks = self._passes(run, coef, intercept)
@@ -152,7 +152,7 @@ class RowSums(RowCurvature):
                 yield loss, logits @ block.X, logits.sum(axis=1, dtype=np.float64)
 
     def cross_entropy(self, coef: Array, intercept: Array) -> float:
-        """As `Sums` says."""
+        """See `Sums.cross_entropy`."""
 
         def run_loss(run: list[Block]) -> tuple[float]:
             blocks = self.rows.linear(run, coef, intercept)
@@ -165,18 +165,18 @@ class RowSums(RowCurvature):
         return self._block_loss(logits, self._targets[..., block.rows], self.weights[block.rows])
 
     def moments(self, together: bool) -> Moments:
-        """As `Sums` says."""
+        """See `Sums.moments`."""
         of_block = self._fused_grams.moments if self._fused_grams and together else None
         return self.rows.column_moments(self.weights, together=together, of_block=of_block)
 
     def few_rows(self) -> Array | None:
-        """As `Sums` says."""
+        """See `Sums.few_rows`."""
         if self.is_sparse:
             return None
         return self.rows.dense(at_equal_distances(self.n_samples))
 
     def separates(self, coef: Array, intercept: Array) -> bool:
-        """As `Sums` says."""
+        """See `Sums.separates`."""
         if not self._has_labels:
             return False
         sizes = np.abs(coef).max(axis=0), float(np.abs(intercept).max())
@@ -199,7 +199,7 @@ class RowSums(RowCurvature):
         return all(self.rows.map(run_separates))
 
     def least_sure(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array]:
-        """As `Sums` says."""
+        """See `Sums.least_sure`."""
         leads, X, own = self.leads(coef, intercept, n_samples)
         chosen = np.argsort(leads, kind="stable")[:n_samples]
         return X[chosen], own[chosen]
@@ -232,7 +232,7 @@ class RowSums(RowCurvature):
         return leads, X, own
 
     def largest_difference(self, coef: Array, intercept: Array) -> float:
-        """As `Sums` says."""
+        """See `Sums.largest_difference`."""
 
         def run_largest(run: list[Block]) -> float:
             blocks = self.rows.linear(run, coef, intercept)

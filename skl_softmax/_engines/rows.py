@@ -103,12 +103,12 @@ class Rows:
         return X if self._origin is None else X - self._origin
 
     def _over(self, X: Matrix, origin: Array | None) -> Rows:
-        """The same over another matrix."""
+        """Rows of another matrix, with the outputs, workers and dtype of these rows."""
         dense = self._is_made
         return Rows(X, self.n_outputs, self._workers, dtype=self.dtype, origin=origin, dense=dense)
 
     def made_dense(self) -> Rows:
-        """The same rows in dense blocks."""
+        """These rows, with every block of CSR made dense when it is read."""
         return Rows(self.X, self.n_outputs, self._workers, dtype=self.dtype, dense=True)
 
     def columns(self, chosen: Array) -> Rows:
@@ -346,9 +346,15 @@ def add(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 class Moments(NamedTuple):
-    """Of the columns of some rows: their weight, means and summed products of deviations.
+    """The moments of the columns of some rows.
 
-    All products (n_features, n_features), or the squares alone (n_features,).
+    Attributes
+    ----------
+    total : float
+        The weight of the rows.
+    mean : ndarray (n_features,)
+    scatter : ndarray (n_features, n_features) or (n_features,)
+        The summed products of deviations from the means, or their squares alone.
     """
 
     total: float

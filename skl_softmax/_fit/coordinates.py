@@ -263,7 +263,7 @@ class StandardizedProblem(Problem):
         return params
 
     def with_alpha(self, alpha: float) -> StandardizedProblem:
-        """The same problem with another strength of the penalty: nothing is measured again."""
+        """Return the problem with another strength of the penalty: nothing is measured again."""
         other = copy(self)
         other.task = replace(self.task, alpha=alpha)
         other.smooth = self.smooth.with_alpha(alpha * (1.0 - self.task.l1_ratio))

@@ -78,11 +78,11 @@ class Written(Basis):
     dtype: np.dtype
 
     def expand(self, coef: Array) -> Array:
-        """As `Basis` says."""
+        """See `Basis.expand`."""
         return np.asarray(coef @ self.Q.T, dtype=self.dtype)
 
     def reduce(self, coef: Array) -> Array:
-        """As `Basis` says."""
+        """See `Basis.reduce`."""
         return np.asarray(coef @ self.Q)
 
 
@@ -96,7 +96,7 @@ class Combined(Basis):
     workers: Workers
 
     def expand(self, coef: Array) -> Array:
-        """As `Basis` says."""
+        """See `Basis.expand`."""
         of_rows = coef @ self.combinations.T  # (n_outputs, n_samples)
         if hasattr(self.X, "combine"):
             return np.asarray(self.X.combine(of_rows, self.center), dtype=self.X.dtype)
@@ -110,7 +110,7 @@ class Combined(Basis):
         return expanded
 
     def reduce(self, coef: Array) -> Array:
-        """As `Basis` says."""
+        """See `Basis.reduce`."""
         logits = np.zeros((len(coef), len(self.combinations)))
         logits -= (coef @ self.center)[:, np.newaxis]
         if hasattr(self.X, "project"):

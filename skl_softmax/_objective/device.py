@@ -82,7 +82,7 @@ class DeviceObjective:
         return xp.max(xp.abs(gradient))
 
     def sample(self, n_samples: int) -> DeviceObjective:
-        """The same function of a random sample of the rows."""
+        """Return F over a random sample of the rows."""
         sample = copy(self)
         sample._smooth = self._smooth.sample(n_samples)
         sums = sample._smooth.sums
@@ -91,11 +91,11 @@ class DeviceObjective:
         return sample
 
     def ordinary(self) -> tuple[SoftmaxObjective, float]:
-        """As `SoftmaxObjective.ordinary`; its params are NumPy's."""
+        """See `SoftmaxObjective.ordinary`: F over rows without outliers, of NumPy's params."""
         return self._smooth.ordinary()
 
     def shared_hessian(self, params: DeviceArray) -> Array:
-        """As `SoftmaxObjective.shared_hessian`, NumPy's: so are the other three."""
+        """See `SoftmaxObjective.shared_hessian`; the matrix is NumPy's."""
         return self._smooth.shared_hessian(self._host(params))
 
     def class_hessians(self, params: DeviceArray) -> Array:
@@ -111,7 +111,7 @@ class DeviceObjective:
         return self._smooth.hessian_diagonal(self._host(params))
 
     def largest_difference(self, params: DeviceArray) -> float:
-        """As `SoftmaxObjective.largest_difference`."""
+        """See `SoftmaxObjective.largest_difference`."""
         return self._smooth.largest_difference(self._host(params))
 
     def _host(self, params: Any) -> Array:

@@ -115,7 +115,7 @@ class L1Objective:
         return np.asarray(in_use | (chosen & (violation >= SHARE_VIOLATED * violation.max())))
 
     def restrict(self, features: Array) -> L1Objective:
-        """The same of some features alone, (n_features,) of bool, all other coefficients zero."""
+        """Return the objective over some features, (n_features,) of bool: all others stay zero."""
         return L1Objective(self.smooth.restrict(features), self.l1[self.smooth.dof_of(features)])
 
 

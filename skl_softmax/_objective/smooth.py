@@ -84,7 +84,7 @@ class SoftmaxObjective:
         return penalty
 
     def with_alpha(self, alpha: float) -> SoftmaxObjective:
-        """The same function with another penalty."""
+        """Return F with another strength of the penalty."""
         other = copy(self)
         other.penalty = self._penalty(alpha)
         return other
@@ -98,7 +98,7 @@ class SoftmaxObjective:
         return float(entr(shares).sum()) or float(np.log(len(shares)))
 
     def sample(self, n_samples: int) -> SoftmaxObjective:
-        """The same function of a random sample of the rows, always the same one, copied."""
+        """Return F over a random sample of the rows, copied: the same rows at every call."""
         sample = copy(self)
         sample.sums = self.sums.sample(n_samples)
         return sample
@@ -119,7 +119,7 @@ class SoftmaxObjective:
         return rest, share
 
     def restrict(self, features: Array) -> SoftmaxObjective:
-        """The same function of some features, (n_features,) of bool: their columns, copied."""
+        """Return F over some features, (n_features,) of bool: their columns are copied."""
         part = copy(self)
         part.sums, part.gram = self.sums.columns(features), None
         part.center, part.scale = self.center[features], self.scale[features]
