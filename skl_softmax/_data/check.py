@@ -19,7 +19,13 @@ from skl_softmax._arrays import Array, Matrix, to_numpy
 from skl_softmax._compat import is_on_device
 from skl_softmax._data.device import encode_device_labels, open_on_device
 from skl_softmax._data.disk import open_matrix, read_known, read_samples
-from skl_softmax._data.labels import check_proba, encode_known_labels, encode_labels, is_flat, plain
+from skl_softmax._data.labels import (
+    check_proba,
+    encode_known_labels,
+    encode_labels,
+    is_flat,
+    normalize_labels,
+)
 from skl_softmax._data.matrix import check_columns, dense_if_small, one_entry_per_cell, refuse_dask
 from skl_softmax._data.samples import Given
 from skl_softmax._data.weights import check_sample_weight, class_factors, total_of, totals_of
@@ -63,7 +69,7 @@ def _check_in_memory(estimator: Any, given: Given, *, all_finite: bool) -> tuple
     """Return the sorted classes and the samples, whose largest weight is one."""
     check_columns(given.X)
     options = {**X_OPTIONS, "ensure_all_finite": all_finite}
-    y = to_numpy(given.y) if given.is_proba else plain(to_numpy(given.y))
+    y = to_numpy(given.y) if given.is_proba else normalize_labels(to_numpy(given.y))
     try:
         if given.is_proba or is_flat(y):  # to look twice takes as long as a step of a small fit
             X = validate_data(estimator, given.X, **options)

@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from skl_softmax._arrays import Array
-from skl_softmax._data.labels import check_two_classes, encode, find_classes, plain
+from skl_softmax._data.labels import check_two_classes, encode, find_classes, normalize_labels
 from skl_softmax._data.matrix import check_columns, is_small, one_entry_per_cell
 from skl_softmax._data.samples import Given
 from skl_softmax._data.weights import class_factors, finite_weights
@@ -57,7 +57,7 @@ class Summary(NamedTuple):
 def make_chunk(number: int, X: Any, y: Any, weights: Any) -> Chunk:
     """Check a chunk, and bring it into the form that is computed with."""
     X = one_entry_per_cell(check_array(X, **CHUNK_OPTIONS))
-    y = column_or_1d(plain(y))
+    y = column_or_1d(normalize_labels(y))
     if len(y) != X.shape[0]:
         raise ValueError(f"Chunk {number} of X has {X.shape[0]} rows, that of y {len(y)}.")
     if weights is not None:

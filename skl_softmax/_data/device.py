@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d, vali
 
 from skl_softmax._arrays import Array, DeviceArray, to_numpy
 from skl_softmax._compat import is_on_device, namespace_and_device
-from skl_softmax._data.labels import check_two_classes, encode_labels, plain
+from skl_softmax._data.labels import check_two_classes, encode_labels, normalize_labels
 from skl_softmax._engines.device import OnDevice
 
 
@@ -33,7 +33,7 @@ def open_on_device(estimator: Any, X: DeviceArray, *, reset: bool, all_finite: b
 def encode_device_labels(y: Any, X: OnDevice) -> tuple[Array, Array]:
     """Return the sorted classes and each label's place among them, (n_samples,), both NumPy's."""
     if not is_on_device(y):
-        y = column_or_1d(plain(y), warn=True)
+        y = column_or_1d(normalize_labels(y), warn=True)
         check_consistent_length(X, y)
         return encode_labels(y)
     check_consistent_length(X, y)

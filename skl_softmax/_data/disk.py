@@ -15,7 +15,13 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from skl_softmax._arrays import Array
-from skl_softmax._data.labels import check_proba, check_two_classes, encode, find_classes, plain
+from skl_softmax._data.labels import (
+    check_proba,
+    check_two_classes,
+    encode,
+    find_classes,
+    normalize_labels,
+)
 from skl_softmax._data.samples import Given
 from skl_softmax._data.weights import check_length, check_sample_weight, finite_weights
 from skl_softmax._engines.disk import Derived, OnDisk, stretches
@@ -61,7 +67,7 @@ def _encoded(labels: Any, classes: Array, name: str) -> Derived:
 
 def _open_labels(y: Any, X: OnDisk) -> Any:
     """Return labels (n_samples,) of which some can be had, as an array."""
-    y = OnDisk(y) if _is_column_elsewhere(y) else column_or_1d(plain(y), warn=True)
+    y = OnDisk(y) if _is_column_elsewhere(y) else column_or_1d(normalize_labels(y), warn=True)
     check_consistent_length(X, y)
     return y
 

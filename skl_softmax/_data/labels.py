@@ -17,7 +17,7 @@ from skl_softmax._arrays import Array
 ON_THE_SIMPLEX = 1e-4  # by how much probabilities may miss zero and the sum of one, at least
 
 
-def plain(y: Any) -> Any:
+def normalize_labels(y: Any) -> Any:
     """Labels of the types that scikit-learn does not know yet, as others; none may be missing.
 
     NumPy's variable-width strings become fixed ones, pandas' nullable numbers NumPy's.
@@ -117,7 +117,7 @@ def _unique_integers(y: Array) -> tuple[Array, Array]:
 
 def encode_known_labels(y: Any, X: Any, classes: Array, name: str) -> Array:
     """Return the place of each label among the classes of a fit, (n_samples,)."""
-    labels = column_or_1d(plain(y), warn=True).tolist()
+    labels = column_or_1d(normalize_labels(y), warn=True).tolist()
     known = {label: k for k, label in enumerate(classes.tolist())}
     unknown = list({repr(label): label for label in labels if label not in known}.values())
     if unknown:
@@ -139,7 +139,7 @@ def check_proba(P: Any, X: Any, classes: ArrayLike | None, name: str) -> tuple[A
     n_classes = P.shape[1]
     if n_classes < 2:
         raise ValueError(f"{name} must have a column for each of two classes or more, got one.")
-    labels = np.arange(n_classes) if classes is None else column_or_1d(plain(classes))
+    labels = np.arange(n_classes) if classes is None else column_or_1d(normalize_labels(classes))
     if labels.dtype.kind == "f" and np.isnan(labels).any():
         raise ValueError("classes contains NaN: no label may be missing.")
     try:

@@ -51,7 +51,7 @@ def auto_descent(
         objective,
         params,
         curvature_kinds(objective),
-        getattr(objective, "size", None),  # on a device, it is read along with the loss
+        getattr(objective, "gradient_max", None),  # on a device, it is read along with the loss
         head_start if may_start_ahead else None,
         target,
         is_near,

@@ -79,7 +79,7 @@ class Curvature:
         return max(least, round(self.cost(params)))
 
 
-class Sample:
+class GrowingSubsample:
     """The rows that models are measured on: few of very many at first, then four times as many.
 
     They are chosen at random, and so many that some of each class are among them: a class that is
@@ -134,7 +134,7 @@ def curvature_kinds(objective: Objective) -> list[Curvature]:
     """
     n_outputs, n_dof = objective.shape
     cost = costs(n_outputs, n_dof, density=objective.sums.density)
-    sample, place = Sample(objective), objective.place
+    sample, place = GrowingSubsample(objective), objective.place
 
     def diagonal(params: Array) -> Solve:
         return _diagonal_model(objective.hessian_diagonal(params), place)

@@ -17,7 +17,7 @@ from skl_softmax._arrays import Array
 from skl_softmax._descent.curvature import (
     LARGEST,
     Curvature,
-    Sample,
+    GrowingSubsample,
     Solve,
     costs,
     inverse,
@@ -107,7 +107,7 @@ def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
     """
     smooth = objective.smooth
     n_outputs, n_dof = objective.shape
-    sample = Sample(smooth)
+    sample = GrowingSubsample(smooth)
 
     def diagonal(params: Array) -> FreeModel:
         return FreeModel(smooth.hessian_diagonal(params), np.empty(0, int), np.empty((0, 0)))

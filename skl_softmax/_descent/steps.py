@@ -46,12 +46,12 @@ class State(NamedTuple):
     loss : float
     n_passes : int
         Evaluations of loss and gradient, and models measured, so far.
-    step : float
+    step_length : float
         What the last step was shortened to: 1 for a full one.
     model : object or None
         The curvature model that it was made with.
-    size : float or None
-        That of the gradient, if there is a measure of it.
+    gradient_max : float or None
+        The largest derivative, where it is read along with the loss; else None.
     left : float
         An estimate of what the loss can still fall by; infinite where there is none.
     """
@@ -61,9 +61,9 @@ class State(NamedTuple):
     loss: float
     gradient: Array
     n_passes: int
-    step: float = 1.0
+    step_length: float = 1.0
     model: Any = None
-    size: float | None = None
+    gradient_max: float | None = None
     left: float = np.inf
 
 
@@ -75,35 +75,38 @@ class Pair(NamedTuple):
     curvature: Scalar
 
 
-Size: TypeAlias = Callable[[Any], Any]  # of a gradient; its scalar comes along with the loss
+GradientMax: TypeAlias = Callable[[Any], Any]  # of a gradient; its scalar is read with the loss
 
 
-def start(objective: Objective, params: Array, size: Size | None = None) -> State:
+def start(objective: Objective, params: Array, gradient_max: GradientMax | None = None) -> State:
     """The state before any step."""
     loss, gradient = objective.value_and_gradient(params)
-    loss, length = numbers(loss, size and size(gradient))
-    return State(0, params, loss, gradient, 1, size=length)
+    loss, largest = numbers(loss, gradient_max and gradient_max(gradient))
+    return State(0, params, loss, gradient, 1, gradient_max=largest)
 
 
 def constant_descent(
-    objective: Objective, params: Array, learning_rate: float, size: Size | None = None
+    objective: Objective,
+    params: Array,
+    learning_rate: float,
+    gradient_max: GradientMax | None = None,
 ) -> Iterator[State]:
     """The textbook's loop, ``params -= learning_rate * gradient``, without end."""
-    state = start(objective, params, size)
+    state = start(objective, params, gradient_max)
     while True:
         yield state
         params = state.params - learning_rate * state.gradient
         loss, gradient = objective.value_and_gradient(params)
-        loss, length = numbers(loss, size and size(gradient))
+        loss, largest = numbers(loss, gradient_max and gradient_max(gradient))
         step, n_passes = state.iteration + 1, state.n_passes + 1
-        state = State(step, params, loss, gradient, n_passes, size=length)
+        state = State(step, params, loss, gradient, n_passes, gradient_max=largest)
 
 
 def matrix_descent(
     objective: Objective,
     params: Array,
     kinds: Sequence[Curvature],
-    size: Size | None = None,
+    gradient_max: GradientMax | None = None,
     head_start: Callable[[Any, Array], State | None] | None = None,
     target: float = 0.0,
     is_near: Callable[[State], bool] | None = None,
@@ -127,18 +130,18 @@ def matrix_descent(
     whether a certificate holds there that vouches for a poor model. If it ``looks_first``, the
     first state tells as well: it may be near the minimum already.
     """
-    state = start(objective, params, size)
+    state = start(objective, params, gradient_max)
     if looks_first and target > 0.0:
-        state = _looked_at(objective, state, kinds, Newtonian(size), target)
+        state = _looked_at(objective, state, kinds, Newtonian(gradient_max), target)
     yield state
     ahead = head_start(objective, params) if head_start else None
     if ahead is not None:
-        there = start(objective, ahead.params, size)
+        there = start(objective, ahead.params, gradient_max)
         state = state._replace(n_passes=2)
         if there.loss < state.loss:
             state = there._replace(iteration=1, n_passes=2, model=ahead.model)
             yield state
-    yield from descend(objective, state, kinds, Newtonian(size), target, is_near)
+    yield from descend(objective, state, kinds, Newtonian(gradient_max), target, is_near)
 
 
 class Steps(Protocol):
@@ -154,8 +157,8 @@ class Steps(Protocol):
 class Newtonian:
     """Steps of a smooth function: the direction of L-BFGS, and a line search."""
 
-    def __init__(self, size: Size | None = None) -> None:
-        self._size = size
+    def __init__(self, gradient_max: GradientMax | None = None) -> None:
+        self._gradient_max = gradient_max
 
     def direction(self, _: Any, state: State, pairs: deque[Pair]) -> tuple[Any, float]:
         """See `Steps.direction`; a quadratic model falls by half of what its slope promises."""
@@ -165,7 +168,7 @@ class Newtonian:
 
     def search(self, objective: Any, state: State, direction: Any) -> State:
         """See `Steps.search`."""
-        return _line_search(objective, state, direction, self._size)
+        return _line_search(objective, state, direction, self._gradient_max)
 
 
 def descend(
@@ -221,7 +224,7 @@ def descend(
         direction, left = steps.direction(objective, state, pairs)
         # What is due anyway can wait until somebody asks for the next step.
         patience = _affordable(kinds, state).patience(state.params)
-        is_due = age >= patience or (state.step < 1.0 and 2 * age >= patience)
+        is_due = age >= patience or (state.step_length < 1.0 and 2 * age >= patience)
         if target > 0.0 and 0.0 <= left <= look_at:
             # An old model's word tells no more than that it is time to look.
             look_at = left / FASTER
@@ -336,7 +339,7 @@ def quasi_newton_step(gradient: Any, pairs: Sequence[Pair] | deque[Pair], solve:
 
 
 def _line_search(
-    objective: Objective, state: State, direction: Array, size: Size | None = None
+    objective: Objective, state: State, direction: Array, gradient_max: GradientMax | None = None
 ) -> State:
     """Return the state after a step along the direction, or the same iteration's if none will do.
 
@@ -352,7 +355,7 @@ def _line_search(
         n_passes += 1
         # One read of a device: the slopes come with the loss.
         loss, slope, trial_slope, length = numbers(
-            loss, slope, dot(gradient, direction), size and size(gradient)
+            loss, slope, dot(gradient, direction), gradient_max and gradient_max(gradient)
         )
         promised = -slope * t
         if _is_upwards(slope):

@@ -40,8 +40,9 @@ def checked_at_start(states: Iterator[Any], X: Any, estimator: Any) -> Iterator[
     So X need not be read once more, wherever it is, if its features are not measured.
     """
     first = next(states)
-    size = np.abs(first.gradient).max() if first.size is None else first.size
-    if not (np.isfinite(first.loss) and np.isfinite(size)):
+    largest = first.gradient_max
+    largest = np.abs(first.gradient).max() if largest is None else largest
+    if not (np.isfinite(first.loss) and np.isfinite(largest)):
         check_finite(X, estimator)
     yield first
     yield from states

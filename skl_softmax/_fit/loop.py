@@ -329,8 +329,8 @@ class _Log:
     def _derivative(self) -> float:
         """The largest derivative at the last state; not a number where they are not all known."""
         assert self.last is not None
-        if self.last.size is not None:
-            return self.last.size
+        if self.last.gradient_max is not None:
+            return self.last.gradient_max
         return self._problem.gradient_size(self.last.params, self.last.gradient)
 
 

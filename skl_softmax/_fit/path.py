@@ -82,7 +82,7 @@ def _moved(state: State, before: StandardizedProblem, after: StandardizedProblem
         iteration=0,
         loss=state.loss - penalties[0] + penalties[1],
         gradient=state.gradient + change * params,
-        step=1.0,
+        step_length=1.0,
         left=np.inf,
         model=state.model if before.task.has_kinks == after.task.has_kinks else None,
     )

@@ -49,7 +49,7 @@ def _plan_constant(
         states = proximal_descent(problem.objective, params, rate)
     elif isinstance(task.X, OnDevice):
         there = DeviceObjective(problem.smooth, problem.center, problem.scale)
-        states = constant_descent(there, there.place(params), rate, there.size)
+        states = constant_descent(there, there.place(params), rate, there.gradient_max)
     else:
         states = constant_descent(problem.objective, params, rate)
     return problem, checked_at_start(states, task.X, estimator)

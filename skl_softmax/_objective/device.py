@@ -26,7 +26,7 @@ class DeviceObjective:
     smooth : SoftmaxObjective
         Over `DeviceSums`.
     center, scale : ndarray (n_features,)
-        Of the standardised features, whose largest derivative is a gradient's `size`; those of
+        Of the standardised features, whose largest derivative is `gradient_max`; those of
         `smooth` itself, if it is in these coordinates.
     """
 
@@ -69,7 +69,7 @@ class DeviceObjective:
         penalized = self._penalty * params
         return loss + 0.5 * xp.sum(penalized * params), gradient + penalized
 
-    def size(self, gradient: DeviceArray) -> DeviceArray:
+    def gradient_max(self, gradient: DeviceArray) -> DeviceArray:
         """The largest derivative with respect to coefficients of standardised features."""
         xp = self._sums.xp
         if not self._is_standardized:

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from skl_softmax._descent import curvature as _curvature
 from skl_softmax._descent.curvature import (
-    Sample,
+    GrowingSubsample,
     _cholesky,
     _diagonal_model,
     _full_model,
@@ -214,7 +214,7 @@ def test_models_are_measured_on_more_rows_each_time():
         task = Task(np.eye(n_samples, 4), y, weights, 3, alpha=0.1, fit_intercept=True)
         objective = StandardizedProblem(task, workers).objective
         shared, per_class, full = curvature_kinds(objective)
-        sample, start = Sample(objective), np.zeros(objective.shape)
+        sample, start = GrowingSubsample(objective), np.zeros(objective.shape)
         for share in (1 / 40, 4 / 40, 16 / 40, 1.0, 1.0):
             assert sample.share() == per_class.share(start) == full.share(start) == share
             assert full.cost(start) == share * full.whole_cost
@@ -235,14 +235,14 @@ def test_some_of_the_rarest_class_are_in_a_sample():
         weights[0] = heavy
         with Workers() as workers:
             task = Task(np.eye(len(y), 4), y, weights / weights.sum(), 3, 0.1, True)
-            assert Sample(StandardizedProblem(task, workers).objective).share() == share
+            assert GrowingSubsample(StandardizedProblem(task, workers).objective).share() == share
 
 
 def test_a_sample_is_no_larger_than_the_limit(monkeypatch):
     monkeypatch.setattr(_curvature, "LARGEST", 64 * 5 * 5)
     sums = SimpleNamespace(n_samples=10**6, class_weights=lambda: np.ones((2, 3)) * 3e5)
     objective = SimpleNamespace(shape=(3, 5), sums=sums, has_outliers=False)
-    sample = Sample(objective)
+    sample = GrowingSubsample(objective)
     assert sample.share() == 64 * 5 / 10**6
     monkeypatch.setattr(_curvature, "LARGEST", 64 * 5 * 5 - 1)
     assert sample.share() == 1.0

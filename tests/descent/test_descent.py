@@ -188,7 +188,7 @@ def test_a_model_of_which_half_is_spent_is_renewed_after_too_long_a_step(age, is
 
     kinds = [Curvature(measure, whole_cost=12.0)]
     descent = matrix_descent(Quadratic(condition=1e3), np.zeros((1, 6)), kinds)
-    steps = [state.step for state in itertools.islice(descent, age + 1)]
+    steps = [state.step_length for state in itertools.islice(descent, age + 1)]
     assert [step < 1.0 for step in steps] == age * [False] + [True]
     next(descent)
     assert len(log) == 1 + is_renewed
@@ -305,7 +305,7 @@ def test_a_gradient_that_shrinks_is_no_reason_where_the_loss_should_have_fallen(
     after = _line_search(
         objective, State(0, np.zeros((1, 1)), 1.0, np.ones((1, 1)), 1), -np.ones(1)
     )
-    assert after.step < 1e-10  # only where rounding may have hidden it
+    assert after.step_length < 1e-10  # only where rounding may have hidden it
 
 
 def test_a_direction_that_is_no_number_is_not_taken():
