@@ -199,7 +199,9 @@ class ClusterSums:
         chosen = dask.delayed(np.asarray(features))
         chunks = [dask.delayed(take_columns)(chunk, chosen) for chunk in self._rows.chunks]
         n_features = int(np.count_nonzero(features))
-        return self._over(list(dask.persist(*chunks)), self._rows.lengths, n_features)
+        part = self._over(list(dask.persist(*chunks)), self._rows.lengths, n_features)
+        part._origin = None if self._origin is None else self._origin[features]
+        return part
 
     def _over(self, chunks: list[Lazy], lengths: list[int], n_features: int) -> Self:
         density = self._rows.density if self.is_sparse else None

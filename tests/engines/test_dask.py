@@ -328,6 +328,17 @@ def test_a_sample_without_weight(problem):
         assert sums.sample(1) is sums
 
 
+def test_columns_far_from_zero_with_an_l1_penalty(rng):
+    """The offset that is subtracted is that of the columns in use."""
+    X = rng.normal(size=(60, 300)) + 1e6
+    y = (X[:, 0] - 1e6 + 0.1 * rng.logistic(size=60) > 0).astype(int)
+    params = {"alpha": 1e-2, "l1_ratio": 0.5}
+    expected = SoftmaxGDClassifier(**params).fit(X, y)
+    found = DaskSoftmaxGDClassifier(**params).fit(*cut(X, y, chunks=25))
+    np.testing.assert_allclose(found.coef_, expected.coef_, atol=1e-4)
+    assert found.loss_ == pytest.approx(expected.loss_, rel=1e-6)
+
+
 def test_mixed_engines(problem):
     X, y = problem
     A, b = cut(X, y)
