@@ -341,10 +341,9 @@ def _end_of(scores: Array) -> int | None:
     mean = scores.mean(axis=0)
     ratio, best = np.unravel_index(mean.argmax(), mean.shape)
     score, first, next_to_last = mean[ratio, best], mean[ratio, FIRST], mean[ratio, LAST - 1]
-    if score - first <= SAME * abs(first):
-        return FIRST
-    is_last = best == mean.shape[1] - 1 and score - next_to_last > SAME * abs(next_to_last)
-    return LAST if is_last else None
+    if best == mean.shape[1] - 1:
+        return LAST if score - next_to_last > SAME * abs(next_to_last) else None
+    return FIRST if score - first <= SAME * abs(first) else None
 
 
 def _choice(scores: Array, select: str) -> tuple[int, int]:

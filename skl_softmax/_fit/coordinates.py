@@ -24,10 +24,11 @@ from skl_softmax._descent.curvature import starts_from_gram_matrix
 from skl_softmax._descent.steps import State
 from skl_softmax._engines.protocol import Sums
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.row_space import RowSpace, is_wide, row_space
+from skl_softmax._fit.row_space import FEW_ENTRIES, RowSpace, column_space, is_wide, row_space
 from skl_softmax._fit.standardization import (
     Standardization,
     beside_outliers,
+    hides_differences,
     least_deviation,
     standardization,
 )
@@ -57,6 +58,8 @@ class Problem:
         Means and deviations of the features themselves.
     is_rotated : bool
         Whether states are not in coordinates of the features.
+    is_doubtful : bool
+        Whether curvature models miss differences of nearly collinear columns.
     """
 
     task: Task
@@ -66,6 +69,7 @@ class Problem:
     center: Array
     deviations: Array
     is_rotated: bool
+    is_doubtful = False
 
     @property
     def n_passes(self) -> int:
@@ -189,10 +193,16 @@ class StandardizedProblem(Problem):
         self._shift: Array | None = None  # subtracted from every row, (n_features,)
         if self._is_wide:
             self._space = row_space(task.X, task.weights, workers, fit_intercept=task.fit_intercept)
+        if self._space is None:
+            with_gram = starts_from_gram_matrix(sums)
+            found = standardization(sums, task.fit_intercept, with_gram=with_gram)
+            if hides_differences(found, sums):
+                self._space = self._column_space(found) if may_reduce else None
+                self.is_doubtful = self._space is None
+            if task.has_kinks and found.gram is not None:  # steps with a penalty L1 need none
+                found = found._replace(gram=np.isfinite(found.scale) * 1.0)
         self.is_rotated = self._space is not None
         if self._space is None:
-            with_gram = not task.has_kinks and starts_from_gram_matrix(sums)
-            found = standardization(sums, task.fit_intercept, with_gram=with_gram)
             self.center, self.scale, self._mean, gram = found
             self.deviations, center = self.scale, self.center
             if self._is_far:
@@ -213,6 +223,13 @@ class StandardizedProblem(Problem):
             center, scale, self._mean, gram = found
             self.smooth = task.smooth(sums, center, scale, gram, has_outliers=gram is None)
         self.objective = task.with_kinks(self.smooth)
+
+    def _column_space(self, found: Standardization) -> RowSpace | None:
+        """Coordinates that tell nearly collinear columns apart, where X can be factored."""
+        task, X = self.task, self.task.X
+        if task.has_kinks or not isinstance(X, np.ndarray) or X.size > FEW_ENTRIES:
+            return None
+        return column_space(X.astype(np.float64), task.weights[:], found.center, found.scale)
 
     @property
     def n_passes(self) -> int:

@@ -69,8 +69,8 @@ def _not_converged(estimator: Any, run: Run, *, is_single: bool) -> str:
         single = "float64, " if is_single else ""
         return (
             f"Not converged: the loss falls no further at the precision of its numbers, but {left}."
-            f" Use {single}a larger alpha, or look for outliers: numbers far larger than most of"
-            " their column."
+            f" Use {single}a larger alpha, look for outliers (numbers far larger than most of their"
+            " column), or give the differences of columns that are nearly collinear."
         )
     return (
         f"Not converged: after max_iter={estimator.max_iter} steps {left}{allowed}. Raise max_iter"

@@ -287,7 +287,7 @@ class _Log:
         if self._problem.task.has_kinks:
             return self._gap(self.last)
         if isinstance(self._problem, StandardizedProblem):
-            return self.last.left
+            return np.inf if self._problem.is_doubtful else self.last.left
         # A last step that brought more than may be left says that more is left.
         before = self._steps[-2].loss if len(self._steps) > 1 else np.inf
         if self._minimum is None and before - self.last.loss > self._target:
@@ -300,6 +300,8 @@ class _Log:
         problem, state = self._problem, self.last
         if isinstance(problem, RawProblem) and self._target == 0.0:
             return np.inf
+        if problem.is_doubtful:  # no model can be trusted: a certificate decides
+            return self._gap(self._with_all_derivatives(state))
         if problem.task.has_kinks:
             state = self._with_all_derivatives(state)
             gap = self._gap(state)

@@ -109,10 +109,10 @@ def grid(
     varying = np.isfinite(deviations) & (deviations > 0.0)
     scales, slopes = deviations[varying], slopes[varying]
     last = eps * largest
-    # Of standardised features no slope is above one, but for outliers.
-    is_unlike = scales.min() < UNLIKE * scales.max() or bool((slopes > scales).any())
-    if is_unlike and not (l1_ratio > 0.0 and problem.smooth.sums.is_sparse):
-        # An L1 penalty grows with a feature's scale, an L2 penalty with its square.
-        smallest = scales.min() * (min(1.0, scales.min()) if l1_ratio < 1.0 else 1.0)
-        last *= min(1.0, np.minimum(slopes / scales, 1.0).max() * smallest / slopes.max())
+    # An L1 penalty grows with a feature's scale, an L2 penalty with its square; and of standardised
+    # features no slope is above one, but for outliers.
+    smallest = scales.min() * (min(1.0, scales.min()) if l1_ratio < 1.0 else 1.0)
+    reach = np.minimum(slopes / scales, 1.0).max() * smallest / slopes.max()
+    if reach < UNLIKE and not (l1_ratio > 0.0 and problem.smooth.sums.is_sparse):
+        last *= reach
     return np.geomspace(largest, max(last, FARTHEST * largest), n_alphas)

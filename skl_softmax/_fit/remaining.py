@@ -13,7 +13,7 @@ import numpy as np
 
 from skl_softmax._arrays import Array
 from skl_softmax._descent.auto import auto_descent, decrement
-from skl_softmax._fit.coordinates import RawProblem
+from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem
 
 SHARE = 0.1  # of what may be left, to which the minimum is found
 STEPS = 1000  # towards it: as many as a fit takes by default
@@ -24,14 +24,14 @@ def minimum(problem: RawProblem, coef: Array, intercept: Array, target: float) -
 
     Minus infinity, if the matrix step does not find it: then it is not known what is left.
     """
-    objective, target = problem.standardized(), SHARE * target
-    params = objective.params(coef, intercept)
-    loss, _ = objective.value_and_gradient(params)
-    if not loss < np.log(max(2, len(params))):  # where all is saturated, there is no curvature
-        params = np.zeros_like(params)
-    states = auto_descent(objective, params, target=target, is_warm=True)
+    ours, target = StandardizedProblem(problem.task, problem.workers), SHARE * target
+    problem.all_sums.extend(ours.all_sums)  # whose passes count
+    params = ours.start(coef, intercept, np.log(max(2, len(coef))))
+    states = auto_descent(
+        ours.objective, params, target=target, is_near=ours.is_near, is_warm=bool(params.any())
+    )
     for state in islice(states, STEPS):
-        if state.left <= target:
+        if state.left <= target and not ours.is_doubtful:
             return state.loss - state.left
     # The loss may fall no further in floating point: then it is judged where it is.
-    return state.loss - decrement(objective, state)
+    return -np.inf if ours.is_doubtful else state.loss - decrement(ours.smooth, state)

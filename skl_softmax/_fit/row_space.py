@@ -127,6 +127,27 @@ def _slices(X: Matrix) -> list[slice]:
     return [slice(start, min(start + step, X.shape[1])) for start in range(0, X.shape[1], step)]
 
 
+def column_space(X: Array, weights: Array, center: Array, deviations: Array) -> RowSpace | None:
+    """Return coordinates of tall data whose nearly collinear columns no Gram matrix can tell apart.
+
+    The rows themselves are factored: a difference of two columns is resolved down to 1e-12 of their
+    spread, where products of columns end at 1e-7. None where one column is too small for that.
+
+    X : (n_samples, n_features), dense, in memory
+    center, deviations : (n_features,)
+    """
+    varying = deviations[np.isfinite(deviations)]
+    if not varying.min() ** 2 > LEAST_COLUMN * (varying**2).sum():
+        return None
+    rows = X - center
+    root = np.sqrt(weights)[:, np.newaxis]
+    (triangle,) = qr(root * rows, mode="r", check_finite=False)
+    _, scale, right = svd(triangle[: X.shape[1]], check_finite=False)
+    kept = scale > TINY * scale[0]
+    Q = right[kept].T
+    return RowSpace(center, rows @ Q, scale[kept], deviations, Written(Q, X.dtype))
+
+
 def is_wide(X: Matrix) -> bool:
     """Whether descending in the row space pays."""
     is_dense = isinstance(X, np.ndarray | OnDisk | OnDevice)

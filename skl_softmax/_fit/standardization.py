@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
+from scipy.linalg import eigh
+from scipy.linalg.lapack import dpotrf
 
 from skl_softmax._arrays import Array
 from skl_softmax._engines.protocol import Sums
@@ -18,6 +20,8 @@ from skl_softmax._fit.task import Task
 
 NORMAL = 1.4826  # deviation of normal numbers over the median of their absolute values
 ODD = 30.0  # times the deviation of most, and a feature's deviation is that of a few outliers
+SEEN = 1e-11  # of a variance, a combination of columns has that a Gram matrix can tell
+EXACT = 1e-13  # of the numbers, a combination is off by rounding where columns are collinear
 OFF_CENTER = 10.0  # deviations from zero, where an offset costs a certificate its first digit
 
 
@@ -59,6 +63,27 @@ def standardization(sums: Sums, fit_intercept: bool, *, with_gram: bool = False)
     gram = moments / scale / scale[:, np.newaxis] if with_gram else np.isfinite(scale) * 1.0
     found = Standardization(mean, scale, np.zeros_like(mean), gram)
     return beside_outliers(found, sums, fit_intercept=fit_intercept)
+
+
+def hides_differences(found: Standardization, sums: Sums) -> bool:
+    """Whether a Gram matrix misses a difference of columns that the rows themselves tell.
+
+    Products of columns square their scales: what is below 1e-6 of the spread is lost in rounding.
+    A few rows tell whether anything is there, as it is not where columns are exact combinations of
+    others.
+    """
+    gram, few = found.gram, sums.few_rows()
+    if gram is None or gram.ndim == 1 or few is None:
+        return False
+    varying = np.isfinite(found.scale)
+    gram = gram[np.ix_(varying, varying)]
+    factor, info = dpotrf(gram, lower=1)
+    if not len(gram) or (info == 0 and factor.diagonal().min() ** 2 > SEEN):
+        return False
+    variances, directions = eigh(gram, check_finite=False)
+    hidden = directions[:, variances < SEEN * variances[-1]]
+    rows = ((few - found.center) / found.scale)[:, varying]
+    return bool(np.abs(rows @ hidden).max(initial=0.0) > EXACT * np.abs(rows).max())
 
 
 def centered_task(
