@@ -24,8 +24,9 @@ from skl_softmax._descent.curvature import starts_from_gram_matrix
 from skl_softmax._descent.steps import State
 from skl_softmax._engines.protocol import Sums
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.row_space import FEW_ENTRIES, RowSpace, column_space, is_wide, row_space
+from skl_softmax._fit.row_space import RowSpace, column_space, is_wide, row_space
 from skl_softmax._fit.standardization import (
+    FEW_ENTRIES,
     Standardization,
     beside_outliers,
     hides_differences,
@@ -196,7 +197,7 @@ class StandardizedProblem(Problem):
         if self._space is None:
             with_gram = starts_from_gram_matrix(sums)
             found = standardization(sums, task.fit_intercept, with_gram=with_gram)
-            if hides_differences(found, sums):
+            if hides_differences(found, sums.few_rows(), task.X):
                 self._space = self._column_space(found) if may_reduce else None
                 self.is_doubtful = self._space is None
             if task.has_kinks and found.gram is not None:  # steps with a penalty L1 need none

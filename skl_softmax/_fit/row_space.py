@@ -20,13 +20,13 @@ from skl_softmax._arrays import Array, Matrix
 from skl_softmax._engines.device import OnDevice
 from skl_softmax._engines.disk import OnDisk
 from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.standardization import FEW_ENTRIES
 
 FEW_ROWS = 2**10  # the eigenvectors of more take longer than a hundred passes
 NOTHING = 1e-13  # times the largest, variances are rounding
 EXACT = 1e-6  # times the largest, variances from a Gram matrix have ten digits
 SQUARED_COLUMN = 1e-10  # of all variance, a column has that a Gram matrix can see
 LEAST_COLUMN = 3e-20  # of all variance, a column has that the rows themselves can tell
-FEW_ENTRIES = 2**24  # of X that may be copied, to factor it itself: 128 MB
 TINY = 1e-12  # times the largest, deviations from such a factor are rounding
 COLUMNS = 1024  # of X at a time, so that no centred or converted copy of it need exist
 SLICE_BYTES = 2**25  # of columns on disk
@@ -142,7 +142,7 @@ def column_space(X: Array, weights: Array, center: Array, deviations: Array) -> 
     rows = X - center
     root = np.sqrt(weights)[:, np.newaxis]
     (triangle,) = qr(root * rows, mode="r", check_finite=False)
-    _, scale, right = svd(triangle[: X.shape[1]], check_finite=False)
+    _, scale, right = svd(triangle[: X.shape[1]], full_matrices=False, check_finite=False)
     kept = scale > TINY * scale[0]
     Q = right[kept].T
     return RowSpace(center, rows @ Q, scale[kept], deviations, Written(Q, X.dtype))

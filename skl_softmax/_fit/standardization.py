@@ -10,18 +10,20 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
-from scipy.linalg import eigh
+from scipy.linalg import qr, svdvals
 from scipy.linalg.lapack import dpotrf
 
-from skl_softmax._arrays import Array
+from skl_softmax._arrays import Array, Matrix
 from skl_softmax._engines.protocol import Sums
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.task import Task
 
 NORMAL = 1.4826  # deviation of normal numbers over the median of their absolute values
 ODD = 30.0  # times the deviation of most, and a feature's deviation is that of a few outliers
-SEEN = 1e-11  # of a variance, a combination of columns has that a Gram matrix can tell
-EXACT = 1e-13  # of the numbers, a combination is off by rounding where columns are collinear
+SEEN = 1e-10  # a part of a standardised column's variance, of its own, that a Gram matrix can tell
+LOST = 3e-6  # a deviation, of a combination of standardised columns, that its square makes rounding
+EXACT = 1e-13  # a deviation of a combination that is rounding itself: the columns are collinear
+FEW_ENTRIES = 2**24  # of X that may be copied to factor it: 128 MB
 OFF_CENTER = 10.0  # deviations from zero, where an offset costs a certificate its first digit
 
 
@@ -65,25 +67,29 @@ def standardization(sums: Sums, fit_intercept: bool, *, with_gram: bool = False)
     return beside_outliers(found, sums, fit_intercept=fit_intercept)
 
 
-def hides_differences(found: Standardization, sums: Sums) -> bool:
+def hides_differences(found: Standardization, few: Array | None, X: Matrix) -> bool:
     """Whether a Gram matrix misses a difference of columns that the rows themselves tell.
 
     Products of columns square their scales: what is below 1e-6 of the spread is lost in rounding.
-    A few rows tell whether anything is there, as it is not where columns are exact combinations of
-    others.
+    Rows have it, down to 1e-13; and nothing where columns are exact combinations of others. It is
+    not looked for where many columns are not in memory.
+
+    few : some rows of X (rows, n_features), or None
     """
-    gram, few = found.gram, sums.few_rows()
-    if gram is None or gram.ndim == 1 or few is None:
+    if found.gram is None or found.gram.ndim == 1:
         return False
     varying = np.isfinite(found.scale)
-    gram = gram[np.ix_(varying, varying)]
+    gram = found.gram[np.ix_(varying, varying)]
     factor, info = dpotrf(gram, lower=1)
     if not len(gram) or (info == 0 and factor.diagonal().min() ** 2 > SEEN):
         return False
-    variances, directions = eigh(gram, check_finite=False)
-    hidden = directions[:, variances < SEEN * variances[-1]]
-    rows = ((few - found.center) / found.scale)[:, varying]
-    return bool(np.abs(rows @ hidden).max(initial=0.0) > EXACT * np.abs(rows).max())
+    if few is None or len(few) < 2 * len(gram):
+        if not isinstance(X, np.ndarray) or X.size > FEW_ENTRIES:
+            return False
+        few = X
+    (triangle,) = qr(((few - found.center) / found.scale)[:, varying], mode="r", check_finite=False)
+    deviations = svdvals(triangle, check_finite=False) / np.sqrt(len(few))
+    return bool(((deviations > EXACT) & (deviations < LOST)).any())
 
 
 def centered_task(

@@ -345,6 +345,52 @@ def test_a_number_as_learning_rate_that_is_too_large(seed, scale, rate):
         assert model.loss_ - SoftmaxGDClassifier().fit(X, codes).loss_ <= 1e-3 * np.log(3)
 
 
+DIFFERENCE_DOORS = {
+    "rows": lambda model, *data: model.fit(*data),
+    "sparse": DOORS["sparse"],
+    "Dask": fit_of_chunks,
+    "probabilities": DOORS["probabilities"],
+    "a number": lambda model, *data: model.set_params(learning_rate=1.0).fit(*data),
+}
+
+
+@pytest.mark.parametrize("door", DIFFERENCE_DOORS)
+@settings(max_examples=15)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([1e-4, 1e-6, 3e-7, 1e-7, 1e-8, 1e-9]),
+    st.sampled_from([0.0, 1e6, 1.7e9]),
+    st.booleans(),
+    st.sampled_from([0.0, 0.5, 1.0]),
+)
+def test_what_the_difference_of_two_columns_tells(
+    door, seed, ratio, offset, fit_intercept, l1_ratio
+):
+    """As start and end of an event: no product of columns has the digits for that."""
+    rng = np.random.default_rng(seed)
+    start = offset + rng.normal(size=200)
+    X = np.column_stack([start, start + ratio * rng.gamma(2.0, size=200)])
+    D = X[:, 1] - X[:, 0]
+    if D.std() == 0.0 or (not fit_intercept and ratio < 1e-11 * offset):
+        return  # beside the offset hardly a digit is left
+    codes = (3 * (D - D.mean()) / D.std() + rng.logistic(size=200) > 0).astype(int)
+    alpha = 0.0 if l1_ratio == 0.0 else 1e-3 * ratio
+    model = SoftmaxGDClassifier(
+        alpha=alpha, l1_ratio=l1_ratio, fit_intercept=fit_intercept, max_iter=200
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = DIFFERENCE_DOORS[door](model, X, codes, np.ones(200))
+    if model.converged_:
+        witness = SoftmaxGDClassifier(alpha=0, fit_intercept=fit_intercept)
+        witness.fit((D / D.std())[:, np.newaxis], codes)
+        weight = witness.coef_[0, 0] / D.std()
+        witness.coef_ = np.array([[-weight, weight]])
+        witness.set_params(alpha=alpha, l1_ratio=l1_ratio)
+        loss, null_loss = objective_at(witness, X, codes)
+        assert model.loss_ - loss <= 1e-2 * null_loss
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_giants_in_wide_data(seed):
     rng = np.random.default_rng(seed)
