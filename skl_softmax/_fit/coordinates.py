@@ -29,7 +29,7 @@ from skl_softmax._fit.standardization import (
     FEW_ENTRIES,
     Standardization,
     beside_outliers,
-    hides_differences,
+    hidden_deviation,
     least_deviation,
     standardization,
 )
@@ -197,9 +197,12 @@ class StandardizedProblem(Problem):
         if self._space is None:
             with_gram = starts_from_gram_matrix(sums)
             found = standardization(sums, task.fit_intercept, with_gram=with_gram)
-            if hides_differences(found, sums.few_rows(), task.X):
+            hidden = hidden_deviation(found, sums, task.X)
+            if hidden > 0.0:
                 self._space = self._column_space(found) if may_reduce else None
-                self.is_doubtful = self._space is None
+                # Unless the numbers of the columns are no more exact than that.
+                rounding = np.finfo(float).eps * np.max(np.abs(found.center) / found.scale)
+                self.is_doubtful = self._space is None and bool(hidden > rounding)
             if task.has_kinks and found.gram is not None:  # steps with a penalty L1 need none
                 found = found._replace(gram=np.isfinite(found.scale) * 1.0)
         self.is_rotated = self._space is not None

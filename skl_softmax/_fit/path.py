@@ -113,6 +113,7 @@ def grid(
     # features no slope is above one, but for outliers.
     smallest = scales.min() * (min(1.0, scales.min()) if l1_ratio < 1.0 else 1.0)
     reach = np.minimum(slopes / scales, 1.0).max() * smallest / slopes.max()
-    if reach < UNLIKE and not (l1_ratio > 0.0 and problem.smooth.sums.is_sparse):
-        last *= reach
+    has_outliers = bool((slopes > scales).any())
+    if (reach < UNLIKE or has_outliers) and not (l1_ratio > 0.0 and problem.smooth.sums.is_sparse):
+        last *= min(1.0, reach)
     return np.geomspace(largest, max(last, FARTHEST * largest), n_alphas)

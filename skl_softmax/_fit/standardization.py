@@ -22,7 +22,7 @@ NORMAL = 1.4826  # deviation of normal numbers over the median of their absolute
 ODD = 30.0  # times the deviation of most, and a feature's deviation is that of a few outliers
 SEEN = 1e-10  # a part of a standardised column's variance, of its own, that a Gram matrix can tell
 LOST = 3e-6  # a deviation, of a combination of standardised columns, that its square makes rounding
-EXACT = 1e-13  # a deviation of a combination that is rounding itself: the columns are collinear
+EXACT = 3e-14  # a deviation of a combination that is rounding itself: the columns are collinear
 FEW_ENTRIES = 2**24  # of X that may be copied to factor it: 128 MB
 OFF_CENTER = 10.0  # deviations from zero, where an offset costs a certificate its first digit
 
@@ -67,29 +67,29 @@ def standardization(sums: Sums, fit_intercept: bool, *, with_gram: bool = False)
     return beside_outliers(found, sums, fit_intercept=fit_intercept)
 
 
-def hides_differences(found: Standardization, few: Array | None, X: Matrix) -> bool:
-    """Whether a Gram matrix misses a difference of columns that the rows themselves tell.
+def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
+    """The deviation of a difference of columns that a Gram matrix misses, and rows tell; or zero.
 
     Products of columns square their scales: what is below 1e-6 of the spread is lost in rounding.
-    Rows have it, down to 1e-13; and nothing where columns are exact combinations of others. It is
-    not looked for where many columns are not in memory.
-
-    few : some rows of X (rows, n_features), or None
+    Rows have it, down to their own rounding; and nothing where columns are exact combinations of
+    others. It is not looked for in float32, which rounds what is below a millionth anyway, or where
+    many columns are not in memory.
     """
-    if found.gram is None or found.gram.ndim == 1:
-        return False
+    if found.gram is None or found.gram.ndim == 1 or X.dtype == np.float32:
+        return 0.0
     varying = np.isfinite(found.scale)
     gram = found.gram[np.ix_(varying, varying)]
     factor, info = dpotrf(gram, lower=1)
     if not len(gram) or (info == 0 and factor.diagonal().min() ** 2 > SEEN):
-        return False
+        return 0.0
+    few = sums.few_rows()
     if few is None or len(few) < 2 * len(gram):
         if not isinstance(X, np.ndarray) or X.size > FEW_ENTRIES:
-            return False
+            return 0.0
         few = X
     (triangle,) = qr(((few - found.center) / found.scale)[:, varying], mode="r", check_finite=False)
     deviations = svdvals(triangle, check_finite=False) / np.sqrt(len(few))
-    return bool(((deviations > EXACT) & (deviations < LOST)).any())
+    return float(deviations[(deviations > EXACT) & (deviations < LOST)].max(initial=0.0))
 
 
 def centered_task(
