@@ -203,7 +203,7 @@ class StandardizedProblem(Problem):
                 # Unless the numbers of the columns are no more exact than that.
                 rounding = np.finfo(float).eps * np.max(np.abs(found.center) / found.scale)
                 self.is_doubtful = self._space is None and bool(hidden > rounding)
-            if task.has_kinks and found.gram is not None:  # steps with a penalty L1 need none
+            if task.has_kinks and found.gram is not None:  # no step with an L1 penalty uses it
                 found = found._replace(gram=np.isfinite(found.scale) * 1.0)
         self.is_rotated = self._space is not None
         if self._space is None:

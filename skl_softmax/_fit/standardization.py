@@ -79,8 +79,10 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
         return 0.0
     varying = np.isfinite(found.scale)
     gram = found.gram[np.ix_(varying, varying)]
+    if not len(gram):
+        return 0.0
     factor, info = dpotrf(gram, lower=1)
-    if not len(gram) or (info == 0 and factor.diagonal().min() ** 2 > SEEN):
+    if info == 0 and factor.diagonal().min() ** 2 > SEEN:  # no column is nearly others' sum
         return 0.0
     few = sums.few_rows()
     if few is None or len(few) < 2 * len(gram):
