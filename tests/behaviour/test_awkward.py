@@ -472,8 +472,8 @@ RAW = {
 
 
 @pytest.mark.parametrize("kind", RAW)
-@pytest.mark.parametrize("l1_ratio", [0.0, 0.1, 0.5, 1.0])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("seed", range(2))
 def test_raw_columns_in_cross_validation(kind, l1_ratio, seed):
     rng = np.random.default_rng(seed)
     signal, noise = rng.normal(size=400), RAW[kind](rng)
