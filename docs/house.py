@@ -47,7 +47,7 @@ def picture():
         for part in floor:
             name = f"{part}/" if part in folders else part
             below = ", ".join(sorted(imported[part] & (folders | {"_model"})))
-            lines.append(f"{number}  {name:{width}} {'→ ' + below if below else ''}".rstrip())
+            lines.append(f"{number:2}  {name:{width}} {'→ ' + below if below else ''}".rstrip())
     return "\n".join(lines) + "\n"
 
 
