@@ -25,7 +25,7 @@ from skl_softmax._descent.curvature import (
 from skl_softmax._objective.l1 import L1Objective
 
 SMALL = 1.5  # steps that the whole Hessian may cost to be the first and only model
-TINY = 1e-300  # so that nothing divided by nothing is nothing
+TINY = 1e-300  # so that 0/0 gives 0
 
 
 @dataclass(frozen=True)

@@ -172,8 +172,8 @@ class RawProblem(Problem):
 class StandardizedProblem(Problem):
     """Coordinates in which every feature has mean zero and variance one, or in the row space.
 
-    The row space only if `may_reduce`: what rounding hides of it is no one's to vouch for. And
-    computed in `dtype` at least.
+    The row space only if `may_reduce`: directions that rounding hides there would invalidate a
+    certificate. Sums are computed in `dtype` at least.
     """
 
     def __init__(
@@ -233,7 +233,7 @@ class StandardizedProblem(Problem):
         task, X = self.task, self.task.X
         if task.has_kinks or not isinstance(X, np.ndarray) or X.size > FEW_ENTRIES:
             return None
-        return column_space(X.astype(np.float64), task.weights[:], found.center, found.scale)
+        return column_space(X, task.weights[:], found.center, found.scale)
 
     @property
     def n_passes(self) -> int:

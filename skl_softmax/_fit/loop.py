@@ -205,7 +205,7 @@ class _Log:
         steps, weights = self._steps[: self.last.iteration + 1], self._weights_of(kept)
         is_certified = self._estimator.gap_tol is not None
         is_judged = stop_reason in ("tol", "precision", "max_iter") and not is_certified
-        left = self._left_at_the_end() if is_judged else np.inf
+        left = self._left_at_the_end(stop_reason) if is_judged else np.inf
         gap = self._gap(self._with_all_derivatives(kept)) if is_certified else None
         stored_loss = self._problem.stored_loss(*weights) if is_over else None
         if stored_loss is not None and np.isfinite(stored_loss):
@@ -294,7 +294,7 @@ class _Log:
             return np.inf
         return self.last.loss - self._find_minimum()
 
-    def _left_at_the_end(self) -> float:
+    def _left_at_the_end(self, stop_reason: str) -> float:
         """What the last state's loss can still fall by: an estimate, however doubtful."""
         assert self.last is not None
         problem, state = self._problem, self.last
@@ -305,9 +305,11 @@ class _Log:
         if problem.task.has_kinks:
             state = self._with_all_derivatives(state)
             gap = self._gap(state)
-            # Rounding can hide the proof: then an estimate is all there is.
-            is_hidden = gap > self._target and isinstance(problem, StandardizedProblem)
-            return min(gap, decrement(problem.objective, state)) if is_hidden else gap
+            # Where the loss falls no further, rounding hides the proof: an estimate has to do.
+            is_hidden = stop_reason == "precision" and gap > self._target
+            if is_hidden and isinstance(problem, StandardizedProblem):
+                return min(gap, decrement(problem.objective, state))
+            return gap
         if isinstance(problem, RawProblem):
             return state.loss - self._find_minimum()
         return decrement(problem.smooth, state) if np.isinf(state.left) else state.left

@@ -43,7 +43,7 @@ from skl_softmax._engines.protocol import of_all_classes
 from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._objective.smooth import SoftmaxObjective
 
-TINY = 1e-300  # so that nothing divided by nothing is nothing
+TINY = 1e-300  # so that 0/0 gives 0
 
 
 class Certificate:
