@@ -217,7 +217,8 @@ def _excess(problem: StandardizedProblem, params: Array, loss: float) -> float:
     gap, bound, objective = problem.certificate(), np.inf, problem.objective
     rounding = 4.0 * objective.precision
     for state in islice(auto_descent(objective, params), STEPS):
-        fallen, left = max(loss - state.loss, 0.0), gap(state.params, state.loss, state.gradient)
+        fallen = max(loss - state.loss, 0.0)
+        left = abs(gap(state.params, state.loss, state.gradient))  # below zero, it is rounding
         bound = min(bound, fallen + left + rounding * (1.0 + loss + state.loss))
         if left <= fallen:
             break

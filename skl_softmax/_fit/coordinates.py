@@ -26,7 +26,6 @@ from skl_softmax._engines.protocol import Sums
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.row_space import RowSpace, column_space, is_wide, row_space
 from skl_softmax._fit.standardization import (
-    FEW_ENTRIES,
     Standardization,
     beside_outliers,
     hidden_deviation,
@@ -199,7 +198,8 @@ class StandardizedProblem(Problem):
             found = standardization(sums, task.fit_intercept, with_gram=with_gram)
             hidden = hidden_deviation(found, sums, task.X)
             if hidden > 0.0:
-                self._space = self._column_space(found) if may_reduce else None
+                if may_reduce and not task.has_kinks:
+                    self._space = column_space(task.X, task.weights, found.center, found.scale)
                 # Unless the numbers of the columns are no more exact than that.
                 rounding = np.finfo(float).eps * np.max(np.abs(found.center) / found.scale)
                 self.is_doubtful = self._space is None and bool(hidden > rounding)
@@ -227,13 +227,6 @@ class StandardizedProblem(Problem):
             center, scale, self._mean, gram = found
             self.smooth = task.smooth(sums, center, scale, gram, has_outliers=gram is None)
         self.objective = task.with_kinks(self.smooth)
-
-    def _column_space(self, found: Standardization) -> RowSpace | None:
-        """Coordinates that tell nearly collinear columns apart, where X can be factored."""
-        task, X = self.task, self.task.X
-        if task.has_kinks or not isinstance(X, np.ndarray) or X.size > FEW_ENTRIES:
-            return None
-        return column_space(X, task.weights[:], found.center, found.scale)
 
     @property
     def n_passes(self) -> int:

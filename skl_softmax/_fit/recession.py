@@ -26,6 +26,7 @@ models, PhD thesis, University of Oxford, 2007.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -35,13 +36,16 @@ from scipy.optimize import linprog
 from skl_softmax._arrays import Array
 from skl_softmax._engines.protocol import Sums
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.standardization import standardization
+from skl_softmax._fit.row_space import RowSpace, column_space
+from skl_softmax._fit.standardization import hidden_deviation, standardization
 from skl_softmax._fit.task import Task
 
 MOST_UNKNOWNS = 2**11  # coefficients, beyond which the program takes minutes
 MOST_ROWS = 2**13  # samples in it
 ROWS_A_COEFFICIENT = 8  # samples that are added at a time, for each coefficient of a class
 EXACT = 1e-9  # relative, of a margin: below it is rounding
+ROUNDINGS = 4.0  # of the largest number, in a difference of columns
+MOST_SLACK = 1e-3  # of a margin: a difference of columns that is known to less tells nothing
 FAR = 1e7  # coefficients of a direction for a slope of one: it leads nowhere
 
 
@@ -60,10 +64,19 @@ class Recession(NamedTuple):
     features: Array | None = None
 
 
-def recession(
-    sums: Sums, scale: Array, coef: Array, intercept: Array, *, fit_intercept: bool
-) -> Recession:
-    """Look for a direction of recession.
+def direction_of_recession(
+    sums: Sums,
+    scale: Array,
+    coef: Array,
+    intercept: Array,
+    *,
+    fit_intercept: bool,
+    slack: float = 0.0,
+) -> tuple[bool, Array | None]:
+    """Look for a direction of recession; return whether that was decided, and what was found.
+
+    The direction holds coefficients of standardised features, (n_outputs, n_features); None: there
+    is no direction of recession, or none was found.
 
     Parameters
     ----------
@@ -73,12 +86,14 @@ def recession(
         Their deviations; infinite for those that do not count.
     coef, intercept : ndarray (n_outputs, n_features), (n_outputs,)
         Weights of features less their means: the samples that they get most wrong come first.
+    slack : float, default=0
+        What a margin may be below zero, where the features are known to that only.
     """
     n_outputs, n_features = sums.n_outputs, sums.n_features
     n_dof = n_features + fit_intercept
     n_free = max(1, n_outputs - 1)  # the last class of several is zero
     if n_free * n_dof > MOST_UNKNOWNS:
-        return Recession(is_decided=False)
+        return False, None
     zeros = np.zeros((n_outputs, n_features)), np.zeros(n_outputs)
     _, slopes, of_intercept = sums.loss_and_gradient(*zeros)
     slopes = np.column_stack([slopes / scale, of_intercept])[:, :n_dof]
@@ -93,18 +108,17 @@ def recession(
 
     constraints = margins(coef, intercept)
     while constraints.shape[0] <= MOST_ROWS * n_free:
-        direction = _solve(constraints, slopes.ravel())
+        direction = _solve(constraints, slopes.ravel(), slack)
         if direction is None:
-            return Recession(is_decided=True)
+            return True, None
         moves = np.zeros((n_outputs, n_dof))
         moves[:n_free] = direction.reshape(n_free, n_dof)
         found = margins(moves[:, :n_features] / scale, moves @ (np.arange(n_dof) >= n_features))
-        broken = found @ direction < -EXACT
+        broken = found @ direction < -EXACT * np.abs(direction).max() - slack
         if not broken.any():
-            moved = np.abs(moves[:, :n_features]).max(axis=0) > EXACT**0.5
-            return Recession(is_decided=True, features=moved)
+            return True, moves[:, :n_features]
         constraints = sparse.vstack([constraints, found[broken]])
-    return Recession(is_decided=False)
+    return False, None
 
 
 def _margins(rows: Array, own: Array, n_free: int) -> sparse.csr_array:
@@ -133,13 +147,13 @@ def _margins(rows: Array, own: Array, n_free: int) -> sparse.csr_array:
     return sparse.csr_array(np.vstack(parts))
 
 
-def _solve(constraints: sparse.csr_array, slopes: Array) -> Array | None:
-    """The direction of least coefficients for a slope of minus one, of size one; or None."""
+def _solve(constraints: sparse.csr_array, slopes: Array, slack: float) -> Array | None:
+    """The direction of least coefficients for a slope of minus one; None if they are too large."""
     n = len(slopes)
     found = linprog(
         np.ones(2 * n),
         A_ub=sparse.hstack([-constraints, constraints]),
-        b_ub=np.zeros(constraints.shape[0]),
+        b_ub=np.full(constraints.shape[0], slack),
         A_eq=np.concatenate([slopes, -slopes])[np.newaxis],
         b_eq=[-1.0],
         bounds=(0.0, None),
@@ -149,19 +163,41 @@ def _solve(constraints: sparse.csr_array, slopes: Array) -> Array | None:
     if found.x is None:
         return None
     direction = found.x[:n] - found.x[n:]
-    size = float(np.abs(direction).max())
-    return direction / size if size <= FAR else None
+    return direction if np.abs(direction).max() <= FAR else None
 
 
 def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) -> Recession:
     """Whether the loss without a penalty falls without end, given weights that were fitted.
 
-    Of features less their means, in float64: then offsets hide nothing.
+    The program is solved for features less their means, in float64: then offsets hide nothing. Of
+    columns that are nearly collinear it takes the differences, which may tell samples apart.
     """
-    sums = task.sums(workers, dtype=np.float64)
-    center, scale, *_ = standardization(sums, task.fit_intercept)
-    if np.max(np.abs(center) / scale, initial=0.0) > 1.0:
-        sums = task.sums(workers, dtype=np.float64, origin=center)
-        intercept = intercept + coef.astype(np.float64) @ center
     coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
-    return recession(sums, scale, coef, intercept, fit_intercept=task.fit_intercept)
+    sums = task.sums(workers, dtype=np.float64)
+    found = standardization(sums, task.fit_intercept, with_gram=not sums.is_sparse)
+    center, scale, slack = found.center, found.scale, 0.0
+    space: RowSpace | None = None
+    if hidden_deviation(found, sums, task.X) > 0.0:
+        space = column_space(task.X, task.weights, center, scale)
+    if space is not None:  # a difference has the rounding of its terms
+        rounding = np.finfo(task.X.dtype).eps * np.abs(task.X).max()
+        slack = ROUNDINGS * float(rounding / space.scale.min())
+    if space is not None and slack <= MOST_SLACK:
+        center, scale = space.center, space.scale
+        sums = replace(task, X=space.coordinates).sums(workers)
+        intercept, coef = intercept + coef @ center, space.basis.reduce(coef)
+    else:
+        space, slack = None, 0.0
+    if space is None and np.max(np.abs(center) / scale, initial=0.0) > 1.0:
+        sums = task.sums(workers, dtype=np.float64, origin=center)
+        intercept = intercept + coef @ center
+    is_decided, direction = direction_of_recession(
+        sums, scale, coef, intercept, fit_intercept=task.fit_intercept, slack=slack
+    )
+    if direction is None:
+        return Recession(is_decided)
+    if space is not None:
+        direction = space.basis.expand(direction / scale)
+        direction *= np.where(np.isfinite(found.scale), found.scale, 0.0)
+    moved = np.abs(direction).max(axis=0)
+    return Recession(is_decided, moved > EXACT**0.5 * max(1.0, float(moved.max())))

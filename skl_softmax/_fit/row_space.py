@@ -127,15 +127,19 @@ def _slices(X: Matrix) -> list[slice]:
     return [slice(start, min(start + step, X.shape[1])) for start in range(0, X.shape[1], step)]
 
 
-def column_space(X: Array, weights: Array, center: Array, deviations: Array) -> RowSpace | None:
+def column_space(X: Matrix, weights: Array, center: Array, deviations: Array) -> RowSpace | None:
     """Return coordinates of tall data whose nearly collinear columns no Gram matrix can tell apart.
 
     The rows themselves are factored: a difference of two columns is resolved down to 1e-12 of their
-    spread, where products of columns end at 1e-7. None where one column is too small for that.
+    spread, where products of columns end at 1e-7. None where one column is too small for that, or
+    where X cannot be factored: it is too large, or not a dense array in memory.
 
-    X : (n_samples, n_features), dense, in memory
+    X : (n_samples, n_features)
+    weights : (n_samples,)
     center, deviations : (n_features,)
     """
+    if not isinstance(X, np.ndarray) or X.size > FEW_ENTRIES:
+        return None
     varying = deviations[np.isfinite(deviations)]
     if not varying.min() ** 2 > LEAST_COLUMN * (varying**2).sum():
         return None

@@ -72,10 +72,10 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
 
     Products of columns square their scales: what is below 1e-6 of the spread is lost in rounding.
     Rows have it, down to their own rounding; and nothing where columns are exact combinations of
-    others. It is not looked for in float32, which rounds what is below a millionth anyway, or where
-    many columns are not in memory.
+    others, or in float32 differ from such combinations by rounding. It is not looked for where many
+    columns are not in memory.
     """
-    if found.gram is None or found.gram.ndim == 1 or X.dtype == np.float32:
+    if found.gram is None or found.gram.ndim == 1:
         return 0.0
     varying = np.isfinite(found.scale)
     gram = found.gram[np.ix_(varying, varying)]
@@ -91,7 +91,11 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
         few = X
     (triangle,) = qr(((few - found.center) / found.scale)[:, varying], mode="r", check_finite=False)
     deviations = svdvals(triangle, check_finite=False) / np.sqrt(len(few))
-    return float(deviations[(deviations > EXACT) & (deviations < LOST)].max(initial=0.0))
+    least = EXACT
+    if X.dtype == np.float32:
+        offsets = np.abs(found.center[varying]) / found.scale[varying]
+        least = np.finfo(np.float32).eps * (1.0 + offsets.max())
+    return float(deviations[(deviations > least) & (deviations < LOST)].max(initial=0.0))
 
 
 def centered_task(

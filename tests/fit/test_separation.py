@@ -86,6 +86,21 @@ def test_every_kind_is_told(layout):
     assert min(counts.values()) >= 10, counts
 
 
+@pytest.mark.parametrize("part", [1e-9, 1e-7, 1e-5, 1e-3])
+def test_a_small_difference_of_columns_can_tell_samples_apart(part):
+    """As two clocks, or two scales, that differ in a few samples: a part of their spread."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        n, K = 200, 2 + seed % 2
+        a, other, level = rng.normal(size=n), rng.normal(size=n), rng.integers(0, 4, n)
+        X = np.column_stack([a, rng.choice([1.0, -3.0]) * a + part * (level == 1), other])
+        y = (other[:, np.newaxis] * np.arange(K) + rng.gumbel(size=(n, K))).argmax(axis=1)
+        assert caught(X, y)[1] == [], seed
+        y[level == 1] = 0
+        with pytest.warns(SeparationWarning, match="apart without an error by x0, x1, and"):
+            SoftmaxGDClassifier(alpha=0).fit(X, y)
+
+
 def test_a_constant_rate_tells_as_well():
     counts = {"separated": 0, "unbounded": 0, "bounded": 0}
     for seed in range(60):
