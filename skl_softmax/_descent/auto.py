@@ -21,8 +21,8 @@ from skl_softmax._descent.l1_steps import OrthantSteps, l1_descend, l1_descent
 from skl_softmax._descent.steps import (
     Newtonian,
     State,
+    believed,
     descend,
-    is_short,
     left_of_ordinary,
     matrix_descent,
 )
@@ -93,7 +93,7 @@ def decrement(objective: SoftmaxObjective | L1Objective, state: State) -> float:
     state = state._replace(model=kind.measure(params))
     direction, left = Newtonian().direction(objective, state, deque())
     left = max(left, left_of_ordinary(kind, state))
-    return left if _is_credible(objective, state, direction, left) else np.inf
+    return _if_believed(objective, state, direction, left)
 
 
 def _decrement_in_orthant(objective: L1Objective, state: State) -> float:
@@ -111,9 +111,10 @@ def _decrement_in_orthant(objective: L1Objective, state: State) -> float:
     if objective.smooth.has_outliers:
         rest, share = objective.smooth.ordinary()
         left = max(left, found(L1Objective(rest, objective.l1))[1] / share)
-    return left if _is_credible(objective.smooth, state, direction, left) else np.inf
+    return _if_believed(objective.smooth, state, direction, left)
 
 
-def _is_credible(objective: SoftmaxObjective, state: State, step: Array, left: float) -> bool:
-    """Whether to believe what a step (n_outputs, n_dof) promises."""
-    return left <= 10.0 * objective.precision * abs(state.loss) or is_short(objective, step)
+def _if_believed(objective: SoftmaxObjective, state: State, step: Array, left: float) -> float:
+    """What the loss can fall by, if a step (n_outputs, n_dof) promises so much."""
+    is_rounding = left <= 10.0 * objective.precision * abs(state.loss)
+    return left if is_rounding else believed(objective, step, left)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from math import log1p
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -18,9 +19,9 @@ from skl_softmax._arrays import Array, Scalar, dot, numbers, stack, to_numpy
 from skl_softmax._descent.curvature import Curvature, Solve
 
 N_PAIRS = 8
-# The change of a logit along which the curvature hardly changes. A step of Newton's method makes it
-# one or more for a sample that is alone in its direction, and far from where it leads.
-SHORT = 0.7
+# The largest change of a logit in a step whose promise is believed. A step of Newton's method makes
+# it one or more for a sample that is alone in its direction, and far from where it leads.
+SHORT = 0.95
 FASTER = 4.0  # times less must be left than at a closer look, before the next
 SUFFICIENT = 1e-4  # share of the fall promised by the slope that a step must bring
 
@@ -196,16 +197,14 @@ def descend(
 
     def confirmed(state: State, direction: Any) -> tuple[State, Any, float]:
         """The state, a direction and what is left, by a model measured there; or infinite."""
-        witness = None
-        if is_short(objective, direction):
-            witness = _witness(kinds, state, is_near)
+        witness = _witness(kinds, state, is_near)
         if witness is None:
             return state, direction, np.inf
         state = renewed(state, witness)
         direction, left = steps.direction(objective, state, pairs)
         left = max(left, left_of_ordinary(witness, state))
-        is_sure = left > target or is_short(objective, direction)
-        return state, direction, left if is_sure else np.inf
+        left = left if left > target else believed(objective, direction, left)
+        return state, direction, left
 
     if state.model is None:
         state = renewed(state)
@@ -260,8 +259,8 @@ def _looked_at(
     state = state._replace(n_passes=state.n_passes + 1, model=model)
     direction, left = steps.direction(objective, state, deque())
     left = max(left, left_of_ordinary(kind, state))
-    is_sure = kind.is_coupled and left <= target and is_short(objective, direction)
-    return state._replace(left=left if is_sure else np.inf)
+    may_be_near = kind.is_coupled and left <= target
+    return state._replace(left=believed(objective, direction, left) if may_be_near else np.inf)
 
 
 def _witness(
@@ -287,9 +286,20 @@ def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:
     return next(affordable, kinds[0])
 
 
-def is_short(objective: Any, direction: Any) -> bool:
-    """Whether a step changes no difference between two logits of a sample by more than `SHORT`."""
-    return bool(objective.largest_difference(direction) <= SHORT)
+def believed(objective: Any, step: Any, promised: float) -> float:
+    r"""What the loss can fall by where a step of Newton's method promises so much; or infinite.
+
+    The curvature falls on the way, and the more, the more a logit changes. For a sample that is
+    alone in its direction the loss is :math:`e^{-t} + c t`: a step that changes t by :math:`\delta`
+    promises :math:`\delta^2 / 2`, and the loss falls by
+    :math:`\delta + (1 - \delta) \log(1 - \delta)`, in units of :math:`e^{-t}`.
+    """
+    change = float(objective.largest_difference(step))
+    if not change <= SHORT:
+        return np.inf
+    if change < 1e-3:  # where the formula is rounding, and one to a thousandth
+        return promised
+    return promised * 2.0 * (change + (1.0 - change) * log1p(-change)) / change**2
 
 
 def make_pairs(coef_diff: Array, gradient_diff: Array) -> list[Pair]:
