@@ -7,6 +7,8 @@ formula of the loss and no rule for a step.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -320,7 +322,7 @@ class SoftmaxGDClassifier(
         """
         callbacks = Callbacks(self, X, y, sample_weight)
         given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val)
-        return self._fit_or_restore(given, callbacks)
+        return self._fit(given, callbacks)
 
     @with_callbacks
     def fit_proba(
@@ -380,50 +382,40 @@ class SoftmaxGDClassifier(
         given = Given(
             X, P, sample_weight, X_val, P_val, sample_weight_val, is_proba=True, classes=classes
         )
-        return self._fit_or_restore(given, callbacks)
+        return self._fit(given, callbacks)
 
-    def _fit_or_restore(self, given: Given, callbacks: Callbacks) -> Self:
-        """Fit; if that fails, put back what an earlier fit left."""
-        before = self.__dict__.copy()  # checking the input already sets attributes
-        try:
-            warning = self._fit(given, callbacks)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+    def _fit(self, given: Given, callbacks: Callbacks) -> Self:
+        """Fit; if that fails, what an earlier fit left stays as it was."""
+        with _restored_if_it_fails(self):
+            check_parameters(self)
+            # Measuring the scale of what is fitted sees the numbers in it that are not finite.
+            is_measured = measures_scale(self) and not self.early_stopping
+            classes, train, held_out = self._check_samples(given, all_finite=not is_measured)
+            before = self._model() if self.warm_start and hasattr(self, "coef_") else None
+            coef, intercept = start_weights(before, classes, train.X.shape[1])
+            self._forget_fit()  # or callbacks would see what is not of this one
+            self.classes_ = labels_there(classes, given.y, train.X)
+            task = Task(
+                *train, len(coef), float(self.alpha), bool(self.fit_intercept), float(self.l1_ratio)
+            )
+            with Workers() as workers, np.errstate(all="ignore"):
+                problem, descent = plan(self, task, workers, coef, intercept)
+                validation_loss = held_out and task.cross_entropy(*held_out, workers)
+                run = follow(self, problem, descent, validation_loss, callbacks)
+                self.__dict__.update(run.attributes(task.X))
+                try:
+                    warning = outcome(self, run, task, workers)
+                except KeyboardInterrupt:  # what is fitted, is
+                    warning, self.stop_reason_ = None, "interrupted"
+                if isinstance(warning, SeparationWarning):
+                    self.converged_, self.stop_reason_ = False, "separation"
+                self.n_passes_ = problem.n_passes
+            callbacks.end()
         if self.stop_reason_ == "interrupted":
             raise KeyboardInterrupt
         if warning is not None:
             warnings.warn(warning, stacklevel=4)
         return self
-
-    def _fit(self, given: Given, callbacks: Callbacks) -> Warning | None:
-        """Fit, and return what there is to warn of."""
-        check_parameters(self)
-        # Measuring the scale of what is fitted sees the numbers in it that are not finite.
-        is_measured = measures_scale(self) and not self.early_stopping
-        classes, train, held_out = self._check_samples(given, all_finite=not is_measured)
-        before = self._model() if self.warm_start and hasattr(self, "coef_") else None
-        coef, intercept = start_weights(before, classes, train.X.shape[1])
-        self._forget_fit()  # or callbacks would see what is not of this one
-        self.classes_ = labels_there(classes, given.y, train.X)
-        task = Task(
-            *train, len(coef), float(self.alpha), bool(self.fit_intercept), float(self.l1_ratio)
-        )
-        with Workers() as workers, np.errstate(all="ignore"):
-            problem, descent = plan(self, task, workers, coef, intercept)
-            validation_loss = None if held_out is None else task.cross_entropy(*held_out, workers)
-            run = follow(self, problem, descent, validation_loss, callbacks)
-            self.__dict__.update(run.attributes(task.X))
-            try:
-                warning = outcome(self, run, task, workers)
-            except KeyboardInterrupt:  # what is fitted, is
-                warning, self.stop_reason_ = None, "interrupted"
-            if isinstance(warning, SeparationWarning):
-                self.converged_, self.stop_reason_ = False, "separation"
-            self.n_passes_ = problem.n_passes
-        callbacks.end()
-        return warning
 
     def _check_samples(
         self, given: Given, *, all_finite: bool
@@ -437,3 +429,15 @@ class SoftmaxGDClassifier(
             of_input = name in ("n_features_in_", "feature_names_in_")
             if name.endswith("_") and not name.startswith("_") and not of_input:
                 delattr(self, name)
+
+
+@contextmanager
+def _restored_if_it_fails(estimator: SoftmaxGDClassifier) -> Iterator[None]:
+    """Put back an estimator's attributes after an error: checking the input already sets some."""
+    before = estimator.__dict__.copy()
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__.clear()
+        estimator.__dict__.update(before)
+        raise

@@ -20,6 +20,7 @@ from skl_softmax._arrays import Array, Matrix, to_numpy
 from skl_softmax._data.check import check_known_samples
 from skl_softmax._data.parameters import check_parameters
 from skl_softmax._descent.auto import auto_descent
+from skl_softmax._descent.steps import start
 from skl_softmax._engines.finiteness import check_measured
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.coordinates import StandardizedProblem
@@ -216,7 +217,7 @@ def _excess(problem: StandardizedProblem, params: Array, loss: float) -> float:
     """
     gap, bound, objective = problem.certificate(), np.inf, problem.objective
     rounding = 4.0 * objective.precision
-    for state in islice(auto_descent(objective, params), STEPS):
+    for state in islice(auto_descent(objective, start(objective, params)), STEPS):
         fallen = max(loss - state.loss, 0.0)
         left = abs(gap(state.params, state.loss, state.gradient))  # below zero, it is rounding
         bound = min(bound, fallen + left + rounding * (1.0 + loss + state.loss))

@@ -134,7 +134,7 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         """
         callbacks = Callbacks(self, X, y, sample_weight)
         given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val, classes=classes)
-        return self._fit_or_restore(given, callbacks)
+        return self._fit(given, callbacks)
 
     def _check_samples(
         self, given: Given, *, all_finite: bool

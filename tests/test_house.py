@@ -2,11 +2,15 @@
 
 import ast
 import runpy
+import traceback
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import skl_softmax
+from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._engines import row_sums
 
 ROOT = Path(skl_softmax.__file__).parent
 LEAVES = {"_arrays", "_compat"}
@@ -53,6 +57,28 @@ def test_every_folder_has_a_rule_and_none_knows_the_estimators():
     folders = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
     assert folders <= MAY_IMPORT.keys()
     assert set().union(*MAY_IMPORT.values()) <= MAY_IMPORT.keys()
+
+
+def test_from_fit_to_the_kernel_in_ten_frames(monkeypatch):
+    """A newcomer can follow X without climbing back: dense rows, an L2 penalty, every pass."""
+    depths = []
+    block_loss = row_sums.block_loss
+
+    def spied(*args):
+        kernel, targets = block_loss(*args)
+
+        def spy(*blocks):
+            names = [frame.name for frame in traceback.extract_stack()]
+            depths.append(names[names.index("fit") :])
+            return kernel(*blocks)
+
+        return spy, targets
+
+    monkeypatch.setattr(row_sums, "block_loss", spied)
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    SoftmaxGDClassifier(max_iter=3, tol=0).fit(X, np.arange(60) % 3)
+    assert len(depths) >= 4
+    assert max(map(len, depths)) <= 10, max(depths, key=len)
 
 
 def test_the_picture_of_the_house_is_made_from_the_imports():

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from skl_softmax._arrays import Array, to_numpy
 from skl_softmax._descent.curvature import curvature_kinds
-from skl_softmax._descent.head_start import head_start
+from skl_softmax._descent.head_start import with_head_start
 from skl_softmax._descent.l1_curvature import l1_curvature_kinds
-from skl_softmax._descent.l1_steps import OrthantSteps, l1_descend, l1_descent
+from skl_softmax._descent.l1_steps import OrthantSteps, l1_descent
 from skl_softmax._descent.steps import (
     Newtonian,
     State,
     believed,
-    descend,
     left_of_ordinary,
+    looked_at,
     matrix_descent,
 )
 from skl_softmax._objective.l1 import L1Objective
@@ -32,45 +31,26 @@ from skl_softmax._objective.smooth import SoftmaxObjective
 
 def auto_descent(
     objective: Any,
-    params: Array,
+    state: State,
     *,
     target: float = 0.0,
     is_near: Callable[[State], bool] | None = None,
     is_warm: bool = False,
     may_start_ahead: bool = False,
 ) -> Iterator[State]:
-    """The states of a descent from params (n_outputs, n_dof), where the objective's are.
+    """The states of a descent, from the given one, which is the first of them.
 
     target, is_near : as of `matrix_descent`, for an objective without an L1 penalty
-    is_warm : whether params may be near the minimum already, so that the first state is looked at
+    is_warm : whether the state may be near the minimum already, so that it is looked at
     may_start_ahead : whether a few of very many samples may tell the first step
     """
     if isinstance(objective, L1Objective):
-        return l1_descent(objective, params, l1_curvature_kinds)
-    return matrix_descent(
-        objective,
-        params,
-        curvature_kinds(objective),
-        getattr(objective, "gradient_max", None),  # on a device, it is read along with the loss
-        head_start if may_start_ahead else None,
-        target,
-        is_near,
-        looks_first=is_warm,
-    )
-
-
-def go_on(
-    objective: Any,
-    state: State,
-    *,
-    target: float = 0.0,
-    is_near: Callable[[State], bool] | None = None,
-) -> Iterator[State]:
-    """The state, and the states of a descent from there, with its model if it has one."""
-    if isinstance(objective, L1Objective):
-        return chain([state], l1_descend(objective, state, l1_curvature_kinds))
+        return l1_descent(objective, state, l1_curvature_kinds)
     kinds = curvature_kinds(objective)
-    return chain([state], descend(objective, state, kinds, Newtonian(), target, is_near))
+    if is_warm and target > 0.0:
+        state = looked_at(objective, state, kinds, target)
+    beginning = with_head_start(objective, state) if may_start_ahead else [state]
+    return matrix_descent(objective, beginning, kinds, Newtonian(), target=target, is_near=is_near)
 
 
 def decrement(objective: SoftmaxObjective | L1Objective, state: State) -> float:

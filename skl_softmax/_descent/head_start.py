@@ -14,12 +14,13 @@ https://doi.org/10.1017/CBO9780511802256
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from math import prod
 from typing import Any
 
 from skl_softmax._descent.curvature import curvature_kinds
-from skl_softmax._descent.steps import State, matrix_descent
+from skl_softmax._descent.steps import Newtonian, State, matrix_descent, start
 from skl_softmax._engines.protocol import rarest
 
 SHARE = 16  # one sample in so many is looked at
@@ -28,6 +29,20 @@ ENOUGH_OF_CLASS = 8  # of each class, for each of its parameters
 LARGEST = 2**21  # entries of the copy: 16 MB
 WORTHWHILE = 2**17  # entries of X: a pass over fewer takes no longer than its calls
 SETTLED = 0.03  # a fall, in terms of p / (2 m), that tells nothing about all samples
+
+
+def with_head_start(objective: Any, state: State) -> Iterator[State]:
+    """Yield the state before any step, and one a head start further, if the loss is lower there.
+
+    That step brings its model along.
+    """
+    yield state
+    ahead = head_start(objective, state.params)
+    if ahead is not None:
+        there = start(objective, ahead.params)
+        n_passes = state.n_passes + there.n_passes
+        if there.loss < state.loss:
+            yield there._replace(iteration=1, n_passes=n_passes, model=ahead.model)
 
 
 def head_start(objective: Any, params: Any) -> State | None:
@@ -53,7 +68,8 @@ def head_start(objective: Any, params: Any) -> State | None:
         return None
     least_fall = SETTLED * n_params / (2 * n_few)
     state = None
-    for before, state in pairwise(matrix_descent(few, params, curvature_kinds(few))):
+    descent = matrix_descent(few, [start(few, params)], curvature_kinds(few), Newtonian())
+    for before, state in pairwise(descent):
         if before.loss - state.loss < least_fall:
             break
     return state

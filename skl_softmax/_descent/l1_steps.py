@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -27,11 +28,10 @@ from skl_softmax._descent.l1_curvature import FreeModel
 from skl_softmax._descent.steps import (
     Pair,
     State,
-    descend,
     falls_enough,
     make_pairs,
+    matrix_descent,
     quasi_newton_step,
-    start,
 )
 from skl_softmax._objective.l1 import L1Objective
 
@@ -42,17 +42,16 @@ MOST_CORNERS = 100  # that a step goes round
 PROGRESS = 0.1  # share of a violation that steps on some features leave, before all are looked at
 
 
-def proximal_descent(
-    objective: L1Objective, params: Array, learning_rate: float
-) -> Iterator[State]:
-    """The textbook's loop and soft thresholding after every step (ISTA), without end.
+def proximal_descent(objective: L1Objective, state: State, learning_rate: float) -> Iterator[State]:
+    """The textbook's loop from a state, and soft thresholding after every step (ISTA).
+
+    Without end.
 
     References
     ----------
     A. Beck and M. Teboulle, "A fast iterative shrinkage-thresholding algorithm for linear inverse
     problems", SIAM Journal on Imaging Sciences 2, 2009. https://doi.org/10.1137/080716542
     """
-    state = start(objective, params)
     while True:
         yield state
         params = objective.shrunk(state.params - learning_rate * state.gradient, learning_rate)
@@ -61,36 +60,31 @@ def proximal_descent(
 
 
 def l1_descent(
-    objective: L1Objective, params: Array, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
+    objective: L1Objective, state: State, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
 ) -> Iterator[State]:
-    """Descend over the features that matter, as `matrix_descent` does over all.
+    """Descend from a state over the features that matter, as `matrix_descent` does over all.
 
     Of many features few are in use in the end: so steps are taken over those in use and those that
     are missed most, until these leave little to be had, and then all are looked at again. Between,
     derivatives of the other features are not known: they are not a number.
     """
-    state = start(objective, params)
-    yield state
-    yield from l1_descend(objective, state, kinds_of)
-
-
-def l1_descend(
-    objective: L1Objective, state: State, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
-) -> Iterator[State]:
-    """Go on from a state, as `l1_descent` does."""
     fitted = None
     while True:
+        yield state
         wanted = objective.features_to_fit(state.params, state.gradient)
         if wanted.all() and not objective.smooth.sums.is_sparse:
-            yield from descend(objective, state, kinds_of(objective), OrthantSteps())
+            states = matrix_descent(objective, [state], kinds_of(objective), OrthantSteps())
+            yield from islice(states, 1, None)
             return
         if fitted is None or (wanted & ~fitted).any():
             fitted, part = wanted, objective.restrict(wanted)
             dofs = objective.smooth.dof_of(fitted)
-            steps = descend(part, _of_part(state, dofs), kinds_of(part), OrthantSteps())
+            part_state = _of_part(state, dofs)
+            states = matrix_descent(part, [part_state], kinds_of(part), OrthantSteps())
+            next(states)
         target = PROGRESS * objective.violation(state.params, state.gradient)
         reached = None
-        for reached in steps:
+        for reached in states:
             if part.violation(reached.params, reached.gradient) <= target:
                 break
             yield _of_all(reached, dofs)
@@ -99,7 +93,6 @@ def l1_descend(
         state = _of_all(reached, dofs)
         _, gradient = objective.value_and_gradient(state.params)
         state = state._replace(gradient=gradient)
-        yield state
 
 
 def _of_part(state: State, dofs: Array) -> State:

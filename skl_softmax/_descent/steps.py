@@ -9,9 +9,9 @@ and what to say is the caller's business.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import log1p
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,12 +27,23 @@ SUFFICIENT = 1e-4  # share of the fall promised by the slope that a step must br
 
 
 class Objective(Protocol):
-    """What the descent needs of a function: convex, with a relative `precision` of its values.
+    """What the descent needs of a function, which is convex.
 
     Params and gradients may be arrays of any library, on any device, and the value a scalar there.
+
+    Attributes
+    ----------
+    precision : float
+        Relative, of the function's values.
+    gradient_max : callable or None
+        ``gradient_max(gradient)`` returns the largest derivative, where it is to be read along with
+        the value: on another device.
     """
 
     precision: float
+
+    @property
+    def gradient_max(self) -> Callable[[Array], Scalar] | None: ...
 
     def value_and_gradient(self, params: Array) -> tuple[Scalar, Array]: ...
 
@@ -76,73 +87,22 @@ class Pair(NamedTuple):
     curvature: Scalar
 
 
-GradientMax: TypeAlias = Callable[[Any], Any]  # of a gradient; its scalar is read with the loss
-
-
-def start(objective: Objective, params: Array, gradient_max: GradientMax | None = None) -> State:
+def start(objective: Objective, params: Array) -> State:
     """The state before any step."""
     loss, gradient = objective.value_and_gradient(params)
-    loss, largest = numbers(loss, gradient_max and gradient_max(gradient))
+    loss, largest = numbers(loss, objective.gradient_max and objective.gradient_max(gradient))
     return State(0, params, loss, gradient, 1, gradient_max=largest)
 
 
-def constant_descent(
-    objective: Objective,
-    params: Array,
-    learning_rate: float,
-    gradient_max: GradientMax | None = None,
-) -> Iterator[State]:
-    """The textbook's loop, ``params -= learning_rate * gradient``, without end."""
-    state = start(objective, params, gradient_max)
+def constant_descent(objective: Objective, state: State, learning_rate: float) -> Iterator[State]:
+    """The textbook's loop, ``params -= learning_rate * gradient``, from a state, without end."""
     while True:
         yield state
         params = state.params - learning_rate * state.gradient
         loss, gradient = objective.value_and_gradient(params)
-        loss, largest = numbers(loss, gradient_max and gradient_max(gradient))
+        loss, largest = numbers(loss, objective.gradient_max and objective.gradient_max(gradient))
         step, n_passes = state.iteration + 1, state.n_passes + 1
         state = State(step, params, loss, gradient, n_passes, gradient_max=largest)
-
-
-def matrix_descent(
-    objective: Objective,
-    params: Array,
-    kinds: Sequence[Curvature],
-    gradient_max: GradientMax | None = None,
-    head_start: Callable[[Any, Array], State | None] | None = None,
-    target: float = 0.0,
-    is_near: Callable[[State], bool] | None = None,
-    *,
-    looks_first: bool = False,
-) -> Iterator[State]:
-    """Descend by a curvature model, corrected by L-BFGS and renewed when that pays.
-
-    Each of the `kinds` of model is better than the one before, and the first is the first to be
-    measured. A new one is of the best kind that costs no more than was spent so far, and is due
-    once as much has been spent on steps under the old one: so whichever kind suits the data, the
-    descent costs a small multiple of what it would have cost with that kind from the start.
-
-    The first step leads to where ``head_start(objective, params)`` says, if it says anything and
-    the loss is lower there; and the model that comes with it is the first.
-
-    The loss never rises. Ends when it can fall no further at the precision of its values.
-
-    Every state but the first tells what is `left`. Where that would be `target` or less, it is the
-    estimate of a model measured at that very state, and ``is_near(state)``, if it is given, says
-    whether a certificate holds there that vouches for a poor model. If it ``looks_first``, the
-    first state tells as well: it may be near the minimum already.
-    """
-    state = start(objective, params, gradient_max)
-    if looks_first and target > 0.0:
-        state = _looked_at(objective, state, kinds, Newtonian(gradient_max), target)
-    yield state
-    ahead = head_start(objective, params) if head_start else None
-    if ahead is not None:
-        there = start(objective, ahead.params, gradient_max)
-        state = state._replace(n_passes=2)
-        if there.loss < state.loss:
-            state = there._replace(iteration=1, n_passes=2, model=ahead.model)
-            yield state
-    yield from descend(objective, state, kinds, Newtonian(gradient_max), target, is_near)
 
 
 class Steps(Protocol):
@@ -158,9 +118,6 @@ class Steps(Protocol):
 class Newtonian:
     """Steps of a smooth function: the direction of L-BFGS, and a line search."""
 
-    def __init__(self, gradient_max: GradientMax | None = None) -> None:
-        self._gradient_max = gradient_max
-
     def direction(self, _: Any, state: State, pairs: deque[Pair]) -> tuple[Any, float]:
         """See `Steps.direction`; a quadratic model falls by half of what its slope promises."""
         direction = -quasi_newton_step(state.gradient, pairs, state.model)
@@ -168,19 +125,61 @@ class Newtonian:
         return direction, -0.5 * float(slope)
 
     def search(self, objective: Any, state: State, direction: Any) -> State:
-        """See `Steps.search`."""
-        return _line_search(objective, state, direction, self._gradient_max)
+        """See `Steps.search`: a line search.
+
+        The full step is taken when the loss falls enough (Armijo). Otherwise the slope at the trial
+        point, which comes with its gradient, shows where the minimum along the line lies.
+        """
+        slope = dot(state.gradient, direction)
+        rounding = objective.precision * abs(state.loss)
+        n_passes, t = state.n_passes, 1.0
+        while not _is_upwards(slope) and n_passes < state.n_passes + 30:
+            params = state.params + t * direction
+            loss, gradient = objective.value_and_gradient(params)
+            n_passes += 1
+            # One read of a device: the slopes come with the loss.
+            largest = objective.gradient_max and objective.gradient_max(gradient)
+            trial_slope = dot(gradient, direction)
+            loss, slope, trial_slope, largest = numbers(loss, slope, trial_slope, largest)
+            promised = -slope * t
+            if _is_upwards(slope):
+                break
+            if falls_enough(state.loss - loss, promised, rounding, state.gradient, gradient):
+                loss, step = min(loss, state.loss), state.iteration + 1
+                return State(step, params, loss, gradient, n_passes, t, state.model, largest)
+            if promised <= rounding:
+                break
+            t *= _cubic_minimizer(state.loss, slope * t, loss, trial_slope * t)
+        return state._replace(n_passes=n_passes)
 
 
-def descend(
+def matrix_descent(
     objective: Any,
-    state: State,
+    beginning: Iterable[State],
     kinds: Sequence[Curvature],
     steps: Steps,
+    *,
     target: float = 0.0,
     is_near: Callable[[State], bool] | None = None,
 ) -> Iterator[State]:
-    """Go on from a state, as `matrix_descent` does: with its model, if it has one."""
+    """Descend by a curvature model, corrected by L-BFGS and renewed when that pays.
+
+    The states of `beginning` come first, and the first step is made from the last of them.
+
+    Each of the `kinds` of model is better than the one before, and the first is the first to be
+    measured, unless the state comes with a model. A new one is of the best kind that costs no more
+    than was spent so far, and is due once as much has been spent on steps under the old one: so
+    whichever kind suits the data, the descent costs a small multiple of what it would have cost
+    with that kind from the start.
+
+    The loss never rises. Ends when it can fall no further at the precision of its values.
+
+    Every state after a step tells what is `left`. Where that would be `target` or less, it is the
+    estimate of a model measured at that very state, and ``is_near(state)``, if it is given, says
+    whether a certificate holds there that vouches for a poor model.
+    """
+    for state in beginning:
+        yield state
     pairs: deque[Pair] = deque(maxlen=N_PAIRS)
     age = 1  # steps since the model was measured: one at least, if it came with the state
     look_at = target  # what may be left for a closer look to be worth it
@@ -250,14 +249,12 @@ def left_of_ordinary(kind: Curvature, state: State) -> float:
     return 0.5 * float(np.vdot(gradient, model(gradient))) / share
 
 
-def _looked_at(
-    objective: Any, state: State, kinds: Sequence[Curvature], steps: Steps, target: float
-) -> State:
+def looked_at(objective: Any, state: State, kinds: Sequence[Curvature], target: float) -> State:
     """A first state with a model, and with what is left if that is little and certain."""
     kind = next((kind for kind in kinds if kind.is_coupled), kinds[0])
     model = kind.measure(state.params)
     state = state._replace(n_passes=state.n_passes + 1, model=model)
-    direction, left = steps.direction(objective, state, deque())
+    direction, left = Newtonian().direction(objective, state, deque())
     left = max(left, left_of_ordinary(kind, state))
     may_be_near = kind.is_coupled and left <= target
     return state._replace(left=believed(objective, direction, left) if may_be_near else np.inf)
@@ -346,37 +343,6 @@ def quasi_newton_step(gradient: Any, pairs: Sequence[Pair] | deque[Pair], solve:
         projection = projection - dot(pair.gradient_diff, step) / pair.curvature
         step = step + projection * pair.coef_diff
     return step
-
-
-def _line_search(
-    objective: Objective, state: State, direction: Array, gradient_max: GradientMax | None = None
-) -> State:
-    """Return the state after a step along the direction, or the same iteration's if none will do.
-
-    The full step is taken when the loss falls enough (Armijo). Otherwise the slope at the trial
-    point, which comes with its gradient, shows where the minimum along the line lies.
-    """
-    slope = dot(state.gradient, direction)
-    rounding = objective.precision * abs(state.loss)
-    n_passes, t = state.n_passes, 1.0
-    while not _is_upwards(slope) and n_passes < state.n_passes + 30:
-        params = state.params + t * direction
-        loss, gradient = objective.value_and_gradient(params)
-        n_passes += 1
-        # One read of a device: the slopes come with the loss.
-        loss, slope, trial_slope, length = numbers(
-            loss, slope, dot(gradient, direction), gradient_max and gradient_max(gradient)
-        )
-        promised = -slope * t
-        if _is_upwards(slope):
-            break
-        if falls_enough(state.loss - loss, promised, rounding, state.gradient, gradient):
-            loss, step = min(loss, state.loss), state.iteration + 1
-            return State(step, params, loss, gradient, n_passes, t, state.model, length)
-        if promised <= rounding:
-            break
-        t *= _cubic_minimizer(state.loss, slope * t, loss, trial_slope * t)
-    return state._replace(n_passes=n_passes)
 
 
 def _is_upwards(slope: Scalar) -> bool:

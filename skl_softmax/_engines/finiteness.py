@@ -10,7 +10,6 @@ Knows what is summed, not what it is for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,18 +33,15 @@ def check_measured(X: Any, scale: Array, estimator: Any) -> None:
         )
 
 
-def checked_at_start(states: Iterator[Any], X: Any, estimator: Any) -> Iterator[Any]:
-    """Yield the states of a descent; refuse X if the first shows numbers that are not finite.
+def check_started(state: Any, X: Any, estimator: Any) -> None:
+    """Refuse X if a descent's first state shows numbers that are not finite.
 
     So X need not be read once more, wherever it is, if its features are not measured.
     """
-    first = next(states)
-    largest = first.gradient_max
-    largest = np.abs(first.gradient).max() if largest is None else largest
-    if not (np.isfinite(first.loss) and np.isfinite(largest)):
+    largest = state.gradient_max
+    largest = np.abs(state.gradient).max() if largest is None else largest
+    if not (np.isfinite(state.loss) and np.isfinite(largest)):
         check_finite(X, estimator)
-    yield first
-    yield from states
 
 
 def check_finite(X: Any, estimator: Any) -> None:

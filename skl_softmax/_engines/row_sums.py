@@ -5,7 +5,6 @@ Knows nothing of penalties, steps or estimators; validates nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import copy
 from typing import Any, Self
 
@@ -123,46 +122,41 @@ class RowSums(RowCurvature):
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """See `Sums.loss_and_gradient`."""
+        is_fused = self._fuses_passes(coef)
+        if is_fused:
+            fused = self._fused.two_class_pass if len(coef) == 1 else self._fused.softmax_pass
 
         def run_pass(run: list[Block]) -> tuple[float, Array, Array]:
-            blocks = self._passes(run, coef, intercept)
-            loss, gradient, sums = next(blocks)
-            gradient = gradient.astype(np.float64, copy=False)
-            for of_block in blocks:
-                loss += of_block[0]
-                gradient += of_block[1]
-                sums += of_block[2]
+            loss, gradient, sums = 0.0, np.zeros(coef.shape), np.zeros(len(coef))
+            if is_fused:
+                for block in self.rows.read(run):
+                    targets, weights = self._targets[block.rows], self.weights[block.rows]
+                    part = fused(block.X, targets, weights, coef, intercept)
+                    loss += part[0]
+                    gradient += part[1]
+                    sums += part[2]
+                return loss, gradient, sums
+            for block, logits in self.rows.linear(run, coef, intercept):
+                targets, weights = self._targets[..., block.rows], self.weights[block.rows]
+                loss += self._block_loss(logits, targets, weights)  # logits: now residuals
+                gradient += logits @ block.X
+                sums += logits.sum(axis=1, dtype=np.float64)
             return loss, gradient, sums
 
         loss, gradient, sums = self.rows.sum(run_pass)
         return loss, gradient, sums
 
-    def _passes(
-        self, run: list[Block], coef: Array, intercept: Array
-    ) -> Iterator[tuple[float, Array, Array]]:
-        """Yield each block's part of the loss, and of what its gradient consists of."""
-        if self._fuses_passes(coef):
-            of_block = self._fused.two_class_pass if len(coef) == 1 else self._fused.softmax_pass
-            for block in self.rows.read(run):
-                targets, weights = self._targets[block.rows], self.weights[block.rows]
-                yield of_block(block.X, targets, weights, coef, intercept)
-        else:
-            for block, logits in self.rows.linear(run, coef, intercept):
-                loss = self._loss_of(block, logits)  # logits: now residuals
-                yield loss, logits @ block.X, logits.sum(axis=1, dtype=np.float64)
-
     def cross_entropy(self, coef: Array, intercept: Array) -> float:
         """See `Sums.cross_entropy`."""
 
         def run_loss(run: list[Block]) -> tuple[float]:
-            blocks = self.rows.linear(run, coef, intercept)
-            return (sum(self._loss_of(block, logits) for block, logits in blocks),)
+            loss = 0.0
+            for block, logits in self.rows.linear(run, coef, intercept):
+                targets, weights = self._targets[..., block.rows], self.weights[block.rows]
+                loss += self._block_loss(logits, targets, weights)
+            return (loss,)
 
         return float(self.rows.sum(run_loss)[0])
-
-    def _loss_of(self, block: Block, logits: Array) -> float:
-        """A block's part of the loss; its logits (n_outputs, rows) become residuals s (p - y)."""
-        return self._block_loss(logits, self._targets[..., block.rows], self.weights[block.rows])
 
     def moments(self, together: bool) -> Moments:
         """See `Sums.moments`."""

@@ -220,8 +220,8 @@ class Rows:
         self, function: Callable[[list[Block]], tuple[Any, ...]], *, size: int = 0
     ) -> tuple[Any, ...]:
         """Add up the tuples ``function(run)``, in order; `size` as in `reduce`."""
-        total: tuple[Any, ...] = self.reduce(add, function, size=size)
-        return total
+        self.n_passes += 1
+        return reduce(add, self._workers.map(function, self._runs(size)))
 
     def linear(
         self, run: list[Block], coef: Array, intercept: Array

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skl_softmax._arrays import Array
-from skl_softmax._descent.auto import go_on
+from skl_softmax._descent.auto import auto_descent
 from skl_softmax._descent.steps import State, start
 from skl_softmax._engines.finiteness import check_measured
 from skl_softmax._engines.protocol import Samples
@@ -63,7 +63,7 @@ def descend_path(
         before, problem = problem, problem.with_alpha(alpha)
         state = _moved(state, before, problem)
         target = target_of(model, problem)
-        states = go_on(problem.objective, state, target=target, is_near=problem.is_near)
+        states = auto_descent(problem.objective, state, target=target, is_near=problem.is_near)
         run = follow(model, problem, states, None, nobody)
         if run.stop_reason == "interrupted":
             raise KeyboardInterrupt

@@ -14,15 +14,14 @@ import numpy as np
 from skl_softmax._arrays import Array
 from skl_softmax._descent.auto import auto_descent
 from skl_softmax._descent.l1_steps import proximal_descent
-from skl_softmax._descent.steps import State, constant_descent
+from skl_softmax._descent.steps import State, constant_descent, start
 from skl_softmax._engines.device import DeviceSums, OnDevice
-from skl_softmax._engines.finiteness import check_measured, checked_at_start
+from skl_softmax._engines.finiteness import check_measured, check_started
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem
 from skl_softmax._fit.loop import target_of
 from skl_softmax._fit.task import Task
 from skl_softmax._objective.device import DeviceObjective
-from skl_softmax._objective.l1 import L1Objective
 
 Plan: TypeAlias = tuple[RawProblem | StandardizedProblem, Iterator[State]]
 
@@ -45,14 +44,14 @@ def _plan_constant(
     problem = RawProblem(task, workers, measure_scale=measures_scale(estimator))
     check_measured(task.X, problem.scale, estimator)
     params, rate = problem.params(coef, intercept), float(estimator.learning_rate)
-    if isinstance(problem.objective, L1Objective):
-        states = proximal_descent(problem.objective, params, rate)
-    elif isinstance(task.X, OnDevice):
+    there: Any = problem.objective
+    if isinstance(task.X, OnDevice) and not task.has_kinks:
         there = DeviceObjective(problem.smooth, problem.center, problem.scale)
-        states = constant_descent(there, there.place(params), rate, there.gradient_max)
-    else:
-        states = constant_descent(problem.objective, params, rate)
-    return problem, checked_at_start(states, task.X, estimator)
+        params = there.place(params)
+    state = start(there, params)
+    check_started(state, task.X, estimator)
+    descent: Any = proximal_descent if task.has_kinks else constant_descent
+    return problem, descent(there, state, rate)
 
 
 def _plan_auto(estimator: Any, task: Task, workers: Workers, coef: Array, intercept: Array) -> Plan:
@@ -67,7 +66,7 @@ def _plan_auto(estimator: Any, task: Task, workers: Workers, coef: Array, interc
         params = there.place(params)
     return problem, auto_descent(
         there,
-        params,
+        start(there, params),
         target=target_of(estimator, problem),
         is_near=problem.is_near,
         is_warm=is_warm,

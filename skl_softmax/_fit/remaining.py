@@ -13,6 +13,7 @@ import numpy as np
 
 from skl_softmax._arrays import Array
 from skl_softmax._descent.auto import auto_descent, decrement
+from skl_softmax._descent.steps import start
 from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem
 
 SHARE = 0.1  # of what may be left, to which the minimum is found
@@ -28,7 +29,11 @@ def minimum(problem: RawProblem, coef: Array, intercept: Array, target: float) -
     problem.all_sums.extend(ours.all_sums)  # whose passes count
     params = ours.start(coef, intercept, np.log(max(2, len(coef))))
     states = auto_descent(
-        ours.objective, params, target=target, is_near=ours.is_near, is_warm=bool(params.any())
+        ours.objective,
+        start(ours.objective, params),
+        target=target,
+        is_near=ours.is_near,
+        is_warm=bool(params.any()),
     )
     for state in islice(states, STEPS):
         if state.left <= target and not ours.is_doubtful:

@@ -33,6 +33,8 @@ class L1Objective:
         What an absolute value of the params costs; zero for the intercept.
     """
 
+    gradient_max: None = None  # params are NumPy's, and their gradients cost nothing to look at
+
     def __init__(self, smooth: SoftmaxObjective, l1: Array) -> None:
         self.smooth, self.l1 = smooth, l1
         self.shape, self.precision = smooth.shape, smooth.precision

@@ -253,7 +253,8 @@ class TestFewOfManyFeatures:
             task = Task(X, y, np.full(80, 1 / 80), 4, 0.05, True, 0.9)
             problem = StandardizedProblem(task, workers)
             objective = Spy(problem.objective.smooth, problem.objective.l1)
-            for state in l1_descent(objective, np.zeros(objective.shape), l1_curvature_kinds):
+            first = start(objective, np.zeros(objective.shape))
+            for state in l1_descent(objective, first, l1_curvature_kinds):
                 if state.iteration == 40:
                     break
         assert copied
@@ -550,7 +551,8 @@ def test_few_columns_of_sparse_data_become_dense(n_columns, is_sparse, rng, monk
 
 
 def test_no_step_where_none_is_left(objective):
-    *_, last = l1_descent(objective, np.zeros(objective.shape), l1_curvature_kinds)
+    first = start(objective, np.zeros(objective.shape))
+    *_, last = l1_descent(objective, first, l1_curvature_kinds)
     assert objective.violation(last.params, last.gradient) < 1e-10
 
 

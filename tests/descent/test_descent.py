@@ -10,21 +10,22 @@ from hypothesis import strategies as st
 
 from skl_softmax._descent.curvature import Curvature
 from skl_softmax._descent.steps import (
+    Newtonian,
     Pair,
     State,
     _cubic_minimizer,
-    _line_search,
     constant_descent,
     make_pairs,
     matrix_descent,
     quasi_newton_step,
+    start,
 )
 
 
 class Quadratic:
     """(params - minimizer)ᵀ A (params - minimizer) / 2 + 1."""
 
-    precision = np.finfo(float).eps
+    precision, gradient_max = np.finfo(float).eps, None
 
     def __init__(self, condition, n=6, seed=0):
         rng = np.random.default_rng(seed)
@@ -44,6 +45,8 @@ class Quadratic:
 class Counting:
     """Counts the evaluations of another objective, and of a curvature model that is no help."""
 
+    gradient_max = None
+
     def __init__(self, objective):
         self.objective, self.precision, self.n_passes = objective, objective.precision, 0
 
@@ -59,9 +62,20 @@ class Counting:
         return lambda gradient: gradient
 
 
+def descent_of(objective, kinds, n=6):
+    """The states of a descent by these kinds of model, from zeros."""
+    return matrix_descent(objective, [start(objective, np.zeros((1, n)))], kinds, Newtonian())
+
+
+def line_search(objective, state, direction):
+    """The state after a step along a direction."""
+    return Newtonian().search(objective, state, direction)
+
+
 def test_a_constant_step_is_the_formula():
     quadratic = Quadratic(condition=10)
-    states = list(itertools.islice(constant_descent(quadratic, np.zeros((1, 6)), 0.05), 20))
+    first = start(quadratic, np.zeros((1, 6)))
+    states = list(itertools.islice(constant_descent(quadratic, first, 0.05), 20))
     params = np.zeros((1, 6))
     for state in states:
         value, gradient = quadratic.value_and_gradient(params)
@@ -78,7 +92,7 @@ def test_the_matrix_step_finds_a_minimum_and_ends(condition):
     quadratic = Counting(Quadratic(condition))
     curvature = Curvature(quadratic.measure, whole_cost=1e9)
     states = []
-    for state in matrix_descent(quadratic, np.zeros((1, 6)), [curvature]):
+    for state in descent_of(quadratic, [curvature]):
         states.append(state)
         assert state.n_passes == quadratic.n_passes
         assert len(states) < 500
@@ -95,7 +109,7 @@ def test_an_exact_model_takes_one_step():
         whole_cost=1.0,
         is_hessian=True,
     )
-    states = itertools.islice(matrix_descent(quadratic, np.zeros((1, 6)), [newton]), 2)
+    states = itertools.islice(descent_of(quadratic, [newton]), 2)
     np.testing.assert_allclose(list(states)[1].params, quadratic.minimizer, atol=1e-8)
 
 
@@ -112,7 +126,7 @@ def measuring(log, name, cost, *, exact=False, length=1e-4):
 def test_models_are_renewed_when_their_cost_has_been_spent():
     log = []
     kinds = [measuring(log, "only", 12.0)]
-    descent = matrix_descent(Quadratic(condition=1e2, n=60), np.zeros((1, 60)), kinds)
+    descent = descent_of(Quadratic(condition=1e2, n=60), kinds, n=60)
     states = list(itertools.islice(descent, 26))
     np.testing.assert_array_equal(
         [params for _, params in log], [states[i].params for i in (0, 12, 24)]
@@ -123,7 +137,7 @@ def test_the_next_model_is_the_best_that_costs_no_more_than_was_spent():
     log = []
     costs = {"cheap": 0.5, "better": 9.0, "best": 12.0}
     kinds = [measuring(log, name, cost) for name, cost in costs.items()]
-    descent = matrix_descent(Quadratic(condition=1e2, n=60), np.zeros((1, 60)), kinds)
+    descent = descent_of(Quadratic(condition=1e2, n=60), kinds, n=60)
     spent, measured = 0, []
     for state in itertools.islice(descent, 24):
         measured += [(name, spent) for name, _ in log[len(measured) :]]
@@ -132,41 +146,26 @@ def test_the_next_model_is_the_best_that_costs_no_more_than_was_spent():
     assert measured == [("cheap", 1), ("better", 11), ("best", 24)]
 
 
-def leading_to(params, model=None):
-    """A head start, at these params."""
-    state = State(iteration=5, params=params, loss=0.0, gradient=params, n_passes=9, model=model)
-    return lambda *_: state
-
-
-def test_the_descent_goes_on_from_a_head_start_with_its_model():
+def test_the_descent_goes_on_from_its_beginning_with_its_model():
     quadratic = Quadratic(condition=1e2)
-    near = quadratic.minimizer + 1e-3
+    near = start(quadratic, quadratic.minimizer + 1e-3)
     inverse = np.linalg.inv(quadratic.A)
+    near = near._replace(iteration=1, n_passes=2, model=lambda gradient: gradient @ inverse)
     never = Curvature(None, whole_cost=1e9)  # measuring it would fail
-    ahead = leading_to(near, lambda gradient: gradient @ inverse)
-    descent = matrix_descent(quadratic, np.zeros((1, 6)), [never], head_start=ahead)
+    beginning = [start(quadratic, np.zeros((1, 6))), near]
+    descent = matrix_descent(quadratic, beginning, [never], Newtonian())
     states = list(itertools.islice(descent, 3))
+    assert states[:2] == beginning
     assert [state.iteration for state in states] == [0, 1, 2]
     assert [state.n_passes for state in states] == [1, 2, 3]
-    np.testing.assert_array_equal(states[1].params, near)
     np.testing.assert_allclose(states[2].params, quadratic.minimizer, atol=1e-12)
-
-
-def test_a_head_start_is_left_aside_where_the_loss_is_higher():
-    quadratic = Quadratic(condition=1e2)
-    ahead = leading_to(np.full((1, 6), 1e3))
-    kinds = [Curvature(Counting(quadratic).measure, whole_cost=1e9)]
-    plain = list(matrix_descent(quadratic, np.zeros((1, 6)), kinds))
-    with_it = list(matrix_descent(quadratic, np.zeros((1, 6)), kinds, head_start=ahead))
-    assert [state.loss for state in with_it] == [state.loss for state in plain]
-    assert [state.n_passes - 1 for state in with_it[1:]] == [s.n_passes for s in plain[1:]]
 
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_corrections_outlive_a_renewal_unless_the_model_is_the_hessian(exact):
     quadratic = Quadratic(condition=1e3)
     model = measuring([], "only", 8.0, exact=exact, length=5e-4)
-    states = list(itertools.islice(matrix_descent(quadratic, np.zeros((1, 6)), [model]), 10))
+    states = list(itertools.islice(descent_of(quadratic, [model]), 10))
     plain = states[8].params - 5e-4 * states[8].gradient
     assert np.allclose(states[9].params, plain, rtol=0, atol=1e-15) == exact
 
@@ -187,7 +186,7 @@ def test_a_model_of_which_half_is_spent_is_renewed_after_too_long_a_step(age, is
         return lambda gradient: next(lengths) * gradient
 
     kinds = [Curvature(measure, whole_cost=12.0)]
-    descent = matrix_descent(Quadratic(condition=1e3), np.zeros((1, 6)), kinds)
+    descent = descent_of(Quadratic(condition=1e3), kinds)
     steps = [state.step_length for state in itertools.islice(descent, age + 1)]
     assert [step < 1.0 for step in steps] == age * [False] + [True]
     next(descent)
@@ -206,7 +205,7 @@ def test_a_step_that_cannot_fall_is_tried_once_more_from_a_fresh_model():
 
     quadratic = Quadratic(condition=10.0)
     kinds = [Curvature(measure, whole_cost=1e9)]
-    states = list(matrix_descent(quadratic, np.zeros((1, 6)), kinds))
+    states = list(descent_of(quadratic, kinds))
     np.testing.assert_array_equal(log[1], states[1].params)
     np.testing.assert_allclose(states[-1].params, quadratic.minimizer, atol=1e-6)
 
@@ -214,7 +213,7 @@ def test_a_step_that_cannot_fall_is_tried_once_more_from_a_fresh_model():
 def test_steps_are_shortened_until_the_loss_falls():
     quadratic = Quadratic(condition=1.0)
     long = measuring([], "long", 1e9, length=1e3)
-    first, second = itertools.islice(matrix_descent(quadratic, np.zeros((1, 6)), [long]), 2)
+    first, second = itertools.islice(descent_of(quadratic, [long]), 2)
     assert second.loss < first.loss
     # The cubic through exact slopes and values finds a quadratic's minimum, within its bounds.
     np.testing.assert_allclose(second.params, quadratic.minimizer, atol=1e-9)
@@ -290,21 +289,21 @@ def test_a_cubic_without_a_minimum_is_halved():
 @pytest.mark.parametrize(("shrinks_to", "is_taken"), [(0.85, True), (0.95, False), (1.5, False)])
 def test_where_rounding_hides_the_fall_the_gradient_must_shrink_by_a_tenth(shrinks_to, is_taken):
     objective = SimpleNamespace(
-        precision=1e-16, value_and_gradient=lambda _: (1.0, shrinks_to * np.full((1, 2), 1e-9))
+        precision=1e-16,
+        gradient_max=None,
+        value_and_gradient=lambda _: (1.0, shrinks_to * np.full((1, 2), 1e-9)),
     )
     state = State(0, np.zeros((1, 2)), 1.0, np.full((1, 2), 1e-9), n_passes=1)
-    after = _line_search(objective, state, -state.gradient)
+    after = line_search(objective, state, -state.gradient)
     assert (after.iteration == 1) == is_taken
     assert after.n_passes == 2  # no use in a shorter one
 
 
 def test_a_gradient_that_shrinks_is_no_reason_where_the_loss_should_have_fallen():
     objective = SimpleNamespace(
-        precision=1e-16, value_and_gradient=lambda _: (1.0, np.array([[0.5]]))
+        precision=1e-16, gradient_max=None, value_and_gradient=lambda _: (1.0, np.array([[0.5]]))
     )
-    after = _line_search(
-        objective, State(0, np.zeros((1, 1)), 1.0, np.ones((1, 1)), 1), -np.ones(1)
-    )
+    after = line_search(objective, State(0, np.zeros((1, 1)), 1.0, np.ones((1, 1)), 1), -np.ones(1))
     assert after.step_length < 1e-10  # only where rounding may have hidden it
 
 
@@ -314,9 +313,9 @@ def test_a_direction_that_is_no_number_is_not_taken():
     with np.errstate(all="ignore"):
         step = quasi_newton_step(np.ones((1, 2)), [pair], lambda gradient: 0.0 * gradient)
         assert np.isnan(step).all()
-        objective = SimpleNamespace(precision=1e-16, value_and_gradient=None)
+        objective = SimpleNamespace(precision=1e-16, gradient_max=None, value_and_gradient=None)
         state = State(0, np.zeros((1, 2)), 1.0, np.ones((1, 2)), n_passes=1)
-        assert _line_search(objective, state, -step) == state
+        assert line_search(objective, state, -step) == state
 
 
 @pytest.mark.parametrize("end", [(np.inf, np.inf), (np.nan, 1.0), (1.0, np.nan)])

@@ -6,11 +6,10 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from skl_softmax import SoftmaxGDClassifier
-from skl_softmax._descent import auto as _auto
 from skl_softmax._descent import head_start as _head_start
 from skl_softmax._descent.curvature import curvature_kinds
 from skl_softmax._descent.head_start import head_start
-from skl_softmax._descent.steps import matrix_descent
+from skl_softmax._descent.steps import Newtonian, State, matrix_descent, start
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.coordinates import StandardizedProblem
 from skl_softmax._fit.task import Task
@@ -40,7 +39,7 @@ def passes(model, least, excess=1e-6):
 def test_it_saves_passes_and_changes_no_minimum(n_classes, layout, monkeypatch):
     X, y = many(n_classes=n_classes)
     model = SoftmaxGDClassifier(tol=1e-14).fit(layout(X), y)
-    monkeypatch.setattr(_auto, "head_start", None)
+    monkeypatch.setattr(_head_start, "head_start", lambda *_: None)
     plain = SoftmaxGDClassifier(tol=1e-14).fit(layout(X), y)
     assert passes(model, plain.loss_) < passes(plain, plain.loss_)
     exact = LogisticRegression(C=1.0 / (1e-4 * len(y)), solver="newton-cholesky", tol=1e-12)
@@ -70,10 +69,27 @@ def test_it_goes_no_further_than_that():
     objective = objective_of(*many())
     zeros = np.zeros(objective.shape)
     few = objective.sample(40_000 // 16)
-    *_, last = matrix_descent(few, zeros, curvature_kinds(few))
+    beginning = [start(few, zeros)]
+    *_, last = matrix_descent(few, beginning, curvature_kinds(few), Newtonian())
     state = head_start(objective, zeros)
     assert state.n_passes < last.n_passes
     assert 0.0 < state.loss - last.loss < 0.1 * 27 / (2 * 2500)
+
+
+def test_it_is_a_step_of_the_descent_unless_the_loss_is_higher_there(monkeypatch):
+    objective = objective_of(*many())
+    first = start(objective, np.zeros(objective.shape))
+    model = object()
+    lower, higher = first.params - 0.1 * first.gradient, first.params + np.eye(3, 9)
+    for params, is_taken in ((lower, True), (9.0 * higher, False)):
+        ahead = State(5, params, 0.0, params, n_passes=9, model=model)
+        monkeypatch.setattr(_head_start, "head_start", lambda *_, ahead=ahead: ahead)
+        begun, *rest = _head_start.with_head_start(objective, first)
+        assert begun is first
+        assert len(rest) == is_taken
+        for state in rest:
+            assert (state.iteration, state.n_passes, state.model) == (1, 2, model)
+            assert state.loss == objective.value_and_gradient(params)[0]
 
 
 def test_the_copy_is_small(monkeypatch):
@@ -116,7 +132,7 @@ def test_files_are_not_read_for_it():
 def test_earlier_weights_are_a_start_of_their_own(monkeypatch):
     X, y = many()
     model = SoftmaxGDClassifier(warm_start=True).fit(X, y)
-    monkeypatch.setattr(_auto, "head_start", pytest.fail)
+    monkeypatch.setattr(_head_start, "head_start", pytest.fail)
     assert model.set_params(tol=1e-12).fit(X, y).converged_
 
 

@@ -1,6 +1,7 @@
 """Paths over alpha: each fit is the one that would be had alone."""
 
 import re
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,8 @@ from sklearn.preprocessing import scale
 from threadpoolctl import threadpool_limits
 
 from skl_softmax import CoefPathDisplay, SoftmaxGDClassifier, SoftmaxPath, softmax_path
-from skl_softmax._descent.auto import go_on
-from skl_softmax._descent.steps import Newtonian, descend, start
+from skl_softmax._descent.auto import auto_descent
+from skl_softmax._descent.steps import Newtonian, matrix_descent, start
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.rows import Rows
 from skl_softmax._engines.threads import Workers
@@ -129,8 +130,11 @@ def test_neighbours_share_what_they_know(l1_ratio, monkeypatch):
     """A path takes fewer passes than its fits alone; models are handed on."""
     X, y = load_digits(return_X_y=True)
     passes = []
-    reduce = Rows.reduce
-    monkeypatch.setattr(Rows, "reduce", lambda *args, **kw: passes.append(1) or reduce(*args, **kw))
+    for name in ("sum", "reduce"):
+        reduce = getattr(Rows, name)
+        monkeypatch.setattr(
+            Rows, name, lambda *args, f=reduce, **kw: passes.append(1) or f(*args, **kw)
+        )
     path = softmax_path(X, y, n_alphas=30, l1_ratio=l1_ratio, tol=1e-4)
     together = len(passes)
     alone = [
@@ -148,7 +152,7 @@ def test_a_state_moves_to_another_alpha_without_a_pass(l1_ratio):
     with Workers() as workers:
         problem, state = prepare(model, samples, workers)
         after = problem.with_alpha(0.01)
-        *_, state = go_on(
+        *_, state = auto_descent(
             problem.with_alpha(0.1).objective, _moved(state, problem, problem), target=1e-8
         )
         n_passes = problem.n_passes
@@ -192,10 +196,10 @@ def test_a_model_of_before_is_used_first():
                 return 100
 
         state = start(problem.objective, np.zeros(problem.objective.shape))
-        next(descend(problem.objective, state, [Kind()], Newtonian()))
+        list(islice(matrix_descent(problem.objective, [state], [Kind()], Newtonian()), 2))
         assert len(measured) == 1
         known = state._replace(model=lambda gradient: gradient)
-        next(descend(problem.objective, known, [Kind()], Newtonian()))
+        list(islice(matrix_descent(problem.objective, [known], [Kind()], Newtonian()), 2))
         assert len(measured) == 1
 
 

@@ -13,10 +13,11 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from skl_softmax import SoftmaxGDClassifier
-from skl_softmax._descent.curvature import curvature_kinds
+from skl_softmax._descent.auto import auto_descent
 from skl_softmax._descent.l1_curvature import l1_curvature_kinds
 from skl_softmax._descent.l1_steps import l1_descent, proximal_descent
-from skl_softmax._descent.steps import constant_descent, matrix_descent
+from skl_softmax._descent.steps import constant_descent
+from skl_softmax._descent.steps import start as start_at
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem
 from skl_softmax._fit.task import Task
@@ -77,8 +78,8 @@ def descent_of(ours):
     """The steps of "auto" from zero weights."""
     objective, zeros = ours.objective, np.zeros(ours.objective.shape)
     if ours.task.has_kinks:
-        return l1_descent(objective, zeros, l1_curvature_kinds)
-    return matrix_descent(objective, zeros, curvature_kinds(objective))
+        return l1_descent(objective, start_at(objective, zeros), l1_curvature_kinds)
+    return auto_descent(objective, start_at(objective, zeros))
 
 
 def least_loss(problem):
@@ -121,7 +122,8 @@ def test_never_below_the_true_excess(first, kind, l1_ratio):
             zeros = np.zeros(auto.objective.shape)
             rate = 0.1 / (exact.X**2).sum(axis=1).mean()
             by_number = proximal_descent if l1_ratio else constant_descent
-            descents = [(auto, descent_of(auto)), (raw, by_number(raw.objective, zeros, rate))]
+            first = start_at(raw.objective, zeros)
+            descents = [(auto, descent_of(auto)), (raw, by_number(raw.objective, first, rate))]
             for ours, descent in descents:
                 gap = ours.certificate()
                 for state in islice(descent, 25):
@@ -333,8 +335,8 @@ def test_classes_with_next_to_no_share(share, start):
             params[:, -1] = [start, -start / 2, -start / 2]
             # However low the first intercept, and however far the descent goes, none is lower.
             far = np.array([[0.0, 0.0, start - 700.0], [0.0] * 3, [0.0] * 3])
-            kinds = curvature_kinds(ours.objective)
-            descents = [matrix_descent(ours.objective, each, kinds) for each in (params, far)]
+            begun = [start_at(ours.objective, each) for each in (params, far)]
+            descents = [auto_descent(ours.objective, each) for each in begun]
             states = [state for descent in descents for state in islice(descent, 60)]
             losses = [float(problem.loss(*ours.coef(state.params))) for state in states]
             gap = ours.certificate()
