@@ -32,8 +32,8 @@ FIRST, LAST = 0, -1  # of the alphas
 ENDS = {
     FIRST: (
         "largest",
-        "the coefficients are nearly zero there. Either no feature helps, or a few of the samples"
-        " held out, such as outliers, outweigh all others.",
+        "no smaller one scores better. Larger alphas may: give alphas to look there. Or no feature"
+        " helps, or a few of the samples held out, such as outliers, outweigh all others.",
     ),
     LAST: ("smallest", "alphas beyond it may be better. Give alphas to look there."),
 }

@@ -18,10 +18,13 @@ import numpy as np
 from skl_softmax._arrays import Array, Scalar, dot, numbers, stack, to_numpy
 from skl_softmax._descent.curvature import Curvature, Solve
 
-N_PAIRS = 8
+N_PAIRS = 8  # that L-BFGS remembers
+CAUTION = 2.0  # times what the last falls say is left, since falls are irregular
+N_LOSSES = 7  # the last, which tell how fast the loss falls
 # The largest change of a logit in a step whose promise is believed. A step of Newton's method makes
 # it one or more for a sample that is alone in its direction, and far from where it leads.
 SHORT = 0.95
+DEAREST_LOOK = 30.0  # steps that a model of a first state, which may be the last, may cost
 FASTER = 4.0  # times less must be left than at a closer look, before the next
 SUFFICIENT = 1e-4  # share of the fall promised by the slope that a step must bring
 
@@ -181,6 +184,7 @@ def matrix_descent(
     for state in beginning:
         yield state
     pairs: deque[Pair] = deque(maxlen=N_PAIRS)
+    losses = deque([state.loss], maxlen=N_LOSSES)
     age = 1  # steps since the model was measured: one at least, if it came with the state
     look_at = target  # what may be left for a closer look to be worth it
 
@@ -194,11 +198,8 @@ def matrix_descent(
         model = kind.measure(state.params)
         return state._replace(n_passes=state.n_passes + 1, model=model)
 
-    def confirmed(state: State, direction: Any) -> tuple[State, Any, float]:
+    def confirmed(state: State, witness: Curvature) -> tuple[State, Any, float]:
         """The state, a direction and what is left, by a model measured there; or infinite."""
-        witness = _witness(kinds, state, is_near)
-        if witness is None:
-            return state, direction, np.inf
         state = renewed(state, witness)
         direction, left = steps.direction(objective, state, pairs)
         left = max(left, left_of_ordinary(witness, state))
@@ -218,6 +219,7 @@ def matrix_descent(
             direction, _ = steps.direction(objective, state, pairs)
             continue
         age += 1
+        losses.append(state.loss)
         pairs.extend(make_pairs(state.params - before.params, state.gradient - before.gradient))
         direction, left = steps.direction(objective, state, pairs)
         # What is due anyway can wait until somebody asks for the next step.
@@ -225,9 +227,11 @@ def matrix_descent(
         is_due = age >= patience or (state.step_length < 1.0 and 2 * age >= patience)
         if target > 0.0 and 0.0 <= left <= look_at:
             # An old model's word tells no more than that it is time to look.
-            look_at = left / FASTER
-            state, direction, left = confirmed(state, direction)
-            is_due = is_due and age > 0
+            witness = _witness(kinds, state, is_near, CAUTION * extrapolated(losses), target)
+            look_at, left = left / FASTER if witness else look_at, np.inf
+            if witness is not None:
+                state, direction, left = confirmed(state, witness)
+                is_due = False
         elif left < 0.0 or 0.0 < left <= target:
             left = np.inf
         state = state._replace(left=left)
@@ -250,31 +254,62 @@ def left_of_ordinary(kind: Curvature, state: State) -> float:
 
 
 def looked_at(objective: Any, state: State, kinds: Sequence[Curvature], target: float) -> State:
-    """A first state with a model, and with what is left if that is little and certain."""
-    kind = next((kind for kind in kinds if kind.is_coupled), kinds[0])
-    model = kind.measure(state.params)
-    state = state._replace(n_passes=state.n_passes + 1, model=model)
+    """A first state with the best model, and with what is left by it if that is little and certain.
+
+    The state itself, if no model is the Hessian, or if the Hessian is dear.
+    """
+    best = kinds[-1]
+    if not best.is_hessian or best.cost(state.params) > DEAREST_LOOK:
+        return state
+    state = state._replace(n_passes=state.n_passes + 1, model=best.measure(state.params))
     direction, left = Newtonian().direction(objective, state, deque())
-    left = max(left, left_of_ordinary(kind, state))
-    may_be_near = kind.is_coupled and left <= target
-    return state._replace(left=believed(objective, direction, left) if may_be_near else np.inf)
+    left = max(left, left_of_ordinary(best, state))
+    return state._replace(left=believed(objective, direction, left) if left <= target else np.inf)
 
 
 def _witness(
-    kinds: Sequence[Curvature], state: State, is_near: Callable[[State], bool] | None
+    kinds: Sequence[Curvature],
+    state: State,
+    is_near: Callable[[State], bool] | None,
+    left_by_falls: float,
+    target: float,
 ) -> Curvature | None:
     """The kind of model whose word is taken that little is left, if any.
 
-    A diagonal knows nothing of correlated features: its word is taken only where a certificate
-    says that it is not far wrong, or where none is to be had.
+    The Hessian's; that of another only where the losses themselves say so too: a matrix that all
+    classes share can promise a tenth of what is left. A diagonal knows nothing of correlated
+    features: it is believed only where a certificate says that it is not far wrong, or where none
+    is to be had.
     """
     kind = _affordable(kinds, state)
-    if kind.is_coupled:
+    if kind.is_hessian:
         return kind
+    if left_by_falls > target:
+        return None
     coupled = next((kind for kind in kinds if kind.is_coupled), None)
-    if is_near is None:
-        return coupled or kind
-    return kind if is_near(state) else coupled
+    if kind.is_coupled or (coupled is None and is_near is None):
+        return kind
+    return kind if is_near is not None and is_near(state) else coupled
+
+
+def extrapolated(losses: Sequence[float]) -> float:
+    """What a loss can fall by, if it goes on as it fell over the last steps: Aitken's process.
+
+    Falls of a and then b, over as many steps each, leave b² / (a - b) where they shrink at a
+    constant rate; infinite where they do not shrink.
+
+    References
+    ----------
+    A. C. Aitken, "On Bernoulli's numerical solution of algebraic equations", Proceedings of the
+    Royal Society of Edinburgh 46, 1926. https://doi.org/10.1017/S0370164600022070
+    """
+    n = (len(losses) - 1) // 2
+    if n == 0:
+        return np.inf
+    before, after = losses[-1 - 2 * n] - losses[-1 - n], losses[-1 - n] - losses[-1]
+    if after <= 0.0:
+        return 0.0
+    return after**2 / (before - after) if before > after else np.inf
 
 
 def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:

@@ -539,8 +539,47 @@ def test_a_diagonal_model_is_not_believed_alone(rng):
     X = 1e3 * factors @ curves + 0.1 * rng.normal(size=(1100, 2300))
     y = (factors[:, 7] + 0.3 * rng.logistic(size=1100) > 0).astype(int)
     model, is_warned = quietly(SoftmaxGDClassifier(), X, y)
-    further = quietly(SoftmaxGDClassifier(tol=1e-8, max_iter=3000), X, y)[0]
+    further = quietly(SoftmaxGDClassifier(tol=1e-8, max_iter=600), X, y)[0]
     assert is_warned or model.loss_ - further.loss_ < 1e-2 * np.log(2)
+
+
+@pytest.mark.parametrize("kind", ["random walks", "groups of columns", "waves"])
+def test_models_that_classes_share_are_not_believed_alone(kind):
+    """Many classes and correlated columns: no Hessian of all is to be had."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        n, d, K = 700, 400, 12
+        X = rng.normal(size=(n, d))
+        if kind == "random walks":
+            X = np.cumsum(X, axis=1)
+        elif kind == "groups of columns":
+            X = np.repeat(rng.normal(size=(n, d // 10)), 10, axis=1) + 0.03 * X
+        else:
+            t = np.linspace(0.0, 6.0, d)
+            X = rng.normal(size=(n, 6)) @ np.sin(np.outer(np.arange(1, 7), t)) + 0.01 * X
+        logits = X[:, ::80] @ rng.normal(size=(5, K)) / X.std()
+        y = (logits + rng.gumbel(size=(n, K))).argmax(axis=1)
+        for tol in (1e-3, 1e-4):
+            model = SoftmaxGDClassifier(alpha=1e-3, tol=tol).fit(X, y)
+            exact = SoftmaxGDClassifier(alpha=1e-3, gap_tol=1e-8).fit(X, y)
+            assert model.converged_
+            assert model.loss_ - exact.loss_ < 2.0 * tol * np.log(K), (seed, tol)
+
+
+def test_a_warm_start_with_another_alpha_is_no_minimum():
+    """Skewed columns and several classes: the curvatures of the classes lie far apart."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        K = rng.integers(3, 9)
+        X = np.exp(2.0 * rng.normal(size=(300, 2)))
+        logits = 2.0 * np.log(X) @ rng.normal(size=(2, K))
+        y = (logits + rng.gumbel(size=(300, K))).argmax(axis=1)
+        warm = SoftmaxGDClassifier(warm_start=True)
+        for alpha in (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5):
+            warm.set_params(alpha=alpha).fit(X, y)
+            cold = SoftmaxGDClassifier(alpha=alpha, tol=1e-12).fit(X, y)
+            assert warm.converged_
+            assert warm.loss_ - cold.loss_ < 1.1e-4 * np.log(K), (seed, alpha)
 
 
 def test_hundreds_of_classes_with_three_samples():
