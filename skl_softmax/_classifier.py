@@ -26,7 +26,7 @@ from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.callbacks import Callbacks
 from skl_softmax._fit.diagnosis import SeparationWarning, outcome
 from skl_softmax._fit.loop import follow
-from skl_softmax._fit.plan import measures_scale, plan
+from skl_softmax._fit.plan import plan
 from skl_softmax._fit.task import Task
 from skl_softmax._fitted import FittedMixin
 from skl_softmax._model import start_weights
@@ -387,24 +387,23 @@ class SoftmaxGDClassifier(
     def _fit(self, given: Given, callbacks: Callbacks) -> Self:
         """Fit; if that fails, what an earlier fit left stays as it was."""
         with _restored_if_it_fails(self):
-            check_parameters(self)
+            parameters = check_parameters(self)
             # Measuring the scale of what is fitted sees the numbers in it that are not finite.
-            is_measured = measures_scale(self) and not self.early_stopping
+            is_measured = parameters.measures_scale and not parameters.early_stopping
             classes, train, held_out = self._check_samples(given, all_finite=not is_measured)
             before = self._model() if self.warm_start and hasattr(self, "coef_") else None
             coef, intercept = start_weights(before, classes, train.X.shape[1])
             self._forget_fit()  # or callbacks would see what is not of this one
             self.classes_ = labels_there(classes, given.y, train.X)
-            task = Task(
-                *train, len(coef), float(self.alpha), bool(self.fit_intercept), float(self.l1_ratio)
-            )
+            task = Task.of(parameters, train, len(coef))
             with Workers() as workers, np.errstate(all="ignore"):
-                problem, descent = plan(self, task, workers, coef, intercept)
+                problem, descent = plan(parameters, task, workers, coef, intercept)
                 validation_loss = held_out and task.cross_entropy(*held_out, workers)
-                run = follow(self, problem, descent, validation_loss, callbacks)
+                run = follow(parameters, problem, descent, validation_loss, callbacks)
                 self.__dict__.update(run.attributes(task.X))
                 try:
-                    warning = outcome(self, run, task, workers)
+                    names = getattr(self, "feature_names_in_", None)
+                    warning = outcome(parameters, run, task, workers, names)
                 except KeyboardInterrupt:  # what is fitted, is
                     warning, self.stop_reason_ = None, "interrupted"
                 if isinstance(warning, SeparationWarning):

@@ -19,11 +19,12 @@ from sklearn.utils.parallel import Parallel, delayed
 from skl_softmax._arrays import Array, Matrix
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._compat import is_on_device
-from skl_softmax._data.parameters import check_number
+from skl_softmax._data.parameters import check_number, check_parameters
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.folds import Fold, fit_fold, mean_of_bests
 from skl_softmax._fit.path import grid, prepare
+from skl_softmax._parameters import Parameters
 from skl_softmax._path import check_alphas, check_grid, check_input, warn_of
 from skl_softmax._predictions import PredictionMixin
 
@@ -227,7 +228,7 @@ class SoftmaxGDClassifierCV(
         alphas = _grids(model, samples, ratios, strengths, self.eps)
         folds = self._folds(model.classes_, samples, sample_weight, groups)
         results = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_fold)(fold, self._classifier(ratio), of_ratio, self.scoring)
+            delayed(fit_fold)(fold, *self._of_ratio(ratio), of_ratio, self.scoring)
             for fold in folds
             for ratio, of_ratio in zip(ratios, alphas, strict=True)
         )
@@ -273,6 +274,11 @@ class SoftmaxGDClassifierCV(
             tol=self.tol,
             class_weight=self.class_weight,
         )
+
+    def _of_ratio(self, l1_ratio: float) -> tuple[SoftmaxGDClassifier, Parameters]:
+        """A classifier with that share of L1, and its parameters, checked."""
+        classifier = self._classifier(l1_ratio)
+        return classifier, check_parameters(classifier)
 
     def _check_parameters(self) -> tuple[Array, Array | int]:
         """Check those of its own; return the l1_ratios, and the alphas or their number."""
@@ -329,7 +335,8 @@ def _grids(
     if not isinstance(strengths, int):
         return np.tile(strengths, (len(ratios), 1))
     with Workers() as workers, np.errstate(all="ignore"):
-        problem, state = prepare(model, samples, workers)
+        n_classes = len(model.classes_)
+        problem, state = prepare(check_parameters(model), samples, n_classes, workers)
         return np.array([grid(problem, state, ratio, strengths, eps) for ratio in ratios])
 
 

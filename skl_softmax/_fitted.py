@@ -111,7 +111,7 @@ class FittedMixin(StagedMixin):
         True
         """
         check_is_fitted(self)
-        check_parameters(self)
+        parameters = check_parameters(self)
         if self.alpha == 0:
             warnings.warn(
                 "With alpha=0 the gap is infinite: without a penalty there need not be a minimum,"
@@ -123,12 +123,11 @@ class FittedMixin(StagedMixin):
         samples = check_known_samples(self, X, y, sample_weight)
         model = self._model()
         coef, intercept = model.coef.astype(np.float64), model.intercept.astype(np.float64)
-        alpha, l1_ratio = float(self.alpha), float(self.l1_ratio)
-        task = Task(*samples, len(coef), alpha, bool(self.fit_intercept), l1_ratio)
+        task = Task.of(parameters, samples, len(coef))
         with Workers() as workers, np.errstate(all="ignore"):
             task, intercept = centered_task(task, workers, coef, intercept)
             problem = StandardizedProblem(task, workers, may_reduce=False, dtype=np.float64)
-            check_measured(samples.X, problem.scale, self)
+            check_measured(samples.X, problem.scale, parameters.estimator_name)
             loss = task.sums(workers, dtype=np.float64).cross_entropy(coef, intercept)
             loss += task.penalty(coef)
             at_zero = float(np.log(max(2, len(coef))))

@@ -119,14 +119,15 @@ def softmax_path(
         check_grid("n_alphas", n_alphas, eps)
     strengths = None if alphas is None else check_alphas(alphas, "None or")
     samples = check_input(model, X, y, sample_weight, all_finite=False)
+    parameters = check_parameters(model)
     with Workers() as workers, np.errstate(all="ignore"):
-        problem, state = prepare(model, samples, workers)
+        problem, state = prepare(parameters, samples, len(model.classes_), workers)
         if strengths is None:
             strengths = grid(problem, state, l1_ratio, n_alphas, eps)
         # Not the fits: each holds states as large as its weights.
         found = [
             (fit.warning, *fit.run.weights, fit.run.kept.loss, fit.run.last.iteration)
-            for fit in descend_path(model, problem, state, strengths, workers)
+            for fit in descend_path(parameters, problem, state, strengths, workers)
         ]
     unsound, coefs, intercepts, losses, n_iters = zip(*found, strict=True)
     warn_of(unsound, strengths.tolist())

@@ -13,9 +13,10 @@ from skl_softmax import SoftmaxGDClassifier
 from skl_softmax._engines import row_sums
 
 ROOT = Path(skl_softmax.__file__).parent
-LEAVES = {"_arrays", "_compat"}
+LEAVES = {"_arrays", "_compat", "_parameters"}
 MAY_IMPORT = {
     "_compat": set(),
+    "_parameters": set(),
     "_arrays": {"_compat"},
     "_engines": LEAVES,
     "_objective": {"_engines", *LEAVES},

@@ -78,7 +78,7 @@ def _check_in_memory(estimator: Any, given: Given, *, all_finite: bool) -> tuple
     except OverflowError as error:
         raise ValueError(f"Input X holds numbers out of the range of float64: {error}.") from error
     if sparse.issparse(X) and not all_finite:  # an X of another type may have become CSR
-        check_finite(X, estimator)
+        check_finite(X, type(estimator).__name__)
     X = dense_if_small(one_entry_per_cell(X))
     if given.is_proba:
         classes, y = check_proba(y, X, given.classes, "P")

@@ -13,10 +13,11 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skl_softmax._arrays import Array
+from skl_softmax._parameters import Parameters
 
 
-def check_parameters(estimator: Any) -> None:
-    """Check the constructor's parameters, once they are used: in fit."""
+def check_parameters(estimator: Any) -> Parameters:
+    """Check the constructor's parameters, once they are used, in fit; return those of a fit."""
     rate, allowed = estimator.learning_rate, "'auto' or a finite number > 0"
     if isinstance(rate, str):
         if rate != "auto":
@@ -53,6 +54,20 @@ def check_parameters(estimator: Any) -> None:
         value = getattr(estimator, name)
         if not isinstance(value, bool | np.bool_):
             raise TypeError(f"{name} must be True or False, got {value!r}.")
+    return Parameters(
+        learning_rate=None if isinstance(rate, str) else float(rate),
+        alpha=float(estimator.alpha),
+        l1_ratio=float(estimator.l1_ratio),
+        fit_intercept=bool(estimator.fit_intercept),
+        max_iter=int(estimator.max_iter),
+        tol=float(estimator.tol),
+        gap_tol=None if estimator.gap_tol is None else float(estimator.gap_tol),
+        early_stopping=bool(estimator.early_stopping),
+        n_iter_no_change=int(estimator.n_iter_no_change),
+        store_coef_history=bool(estimator.store_coef_history),
+        verbose=int(estimator.verbose),
+        estimator_name=type(estimator).__name__,
+    )
 
 
 def check_number(

@@ -10,8 +10,6 @@ Knows what is summed, not what it is for.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite
@@ -19,34 +17,32 @@ from sklearn.utils import assert_all_finite
 from skl_softmax._arrays import Array, Matrix
 
 
-def check_measured(X: Any, scale: Array, estimator: Any) -> None:
+def check_measured(X: Matrix, scale: Array, estimator_name: str) -> None:
     """Refuse features for which there is no scale, (n_features,).
 
     So the data need not be read once more to see that every number is finite.
     """
     (unusable,) = np.nonzero(np.isnan(scale))
     if len(unusable):
-        check_finite(X, estimator)
+        check_finite(X, estimator_name)
         raise ValueError(
             f"Input X contains values too large to be squared, in column {unusable[0]}:"
             " up to about 1e150 is allowed. Divide such columns by a constant."
         )
 
 
-def check_started(state: Any, X: Any, estimator: Any) -> None:
-    """Refuse X if a descent's first state shows numbers that are not finite.
+def check_started(loss: float, largest: float, X: Matrix, estimator_name: str) -> None:
+    """Refuse X if a descent's first loss or largest derivative is not finite.
 
     So X need not be read once more, wherever it is, if its features are not measured.
     """
-    largest = state.gradient_max
-    largest = np.abs(state.gradient).max() if largest is None else largest
-    if not (np.isfinite(state.loss) and np.isfinite(largest)):
-        check_finite(X, estimator)
+    if not (np.isfinite(loss) and np.isfinite(largest)):
+        check_finite(X, estimator_name)
 
 
-def check_finite(X: Any, estimator: Any) -> None:
+def check_finite(X: Matrix, estimator_name: str) -> None:
     """Raise a ValueError if a number of X is not finite."""
-    names = {"estimator_name": type(estimator).__name__, "input_name": "X"}
+    names = {"estimator_name": estimator_name, "input_name": "X"}
     if hasattr(X, "assert_finite"):  # it is no array of NumPy's
         X.assert_finite(**names)
     else:

@@ -18,14 +18,17 @@ class Callbacks:
 
     Parameters
     ----------
-    estimator : estimator
-        It must be inside scikit-learn's `with_callbacks`, which ends what begins here.
+    estimator : estimator or None
+        It must be inside scikit-learn's `with_callbacks`, which ends what begins here. None: there
+        are no callbacks.
     X, y : array-like
         As the user gave them: names of features, labels and all.
     sample_weight : array-like, number or None
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
+    def __init__(
+        self, estimator: Any = None, X: Any = None, y: Any = None, sample_weight: Any = None
+    ) -> None:
         self._context: Any = None
         self._step: Any = None
         if not has_callbacks(estimator):
@@ -61,3 +64,6 @@ class Callbacks:
         """The estimator is fitted."""
         if self._context is not None:
             self._context.call_on_fit_task_end(**self._given, reconstruction_attributes={})
+
+
+NO_CALLBACKS = Callbacks()

@@ -1,19 +1,19 @@
 """What the user should know of how a descent ended.
 
-Reads an estimator's parameters and sets nothing on it; whoever calls warns.
+Knows no estimator; whoever calls warns.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skl_softmax._arrays import Array
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.loop import Run
 from skl_softmax._fit.recession import recession_of
 from skl_softmax._fit.task import Task, largest_stable_learning_rate
+from skl_softmax._parameters import Parameters
 
 MOST_NAMES = 10  # of features, in a warning
 
@@ -22,8 +22,17 @@ class SeparationWarning(ConvergenceWarning):  # type: ignore[misc]
     """The classes can be separated, and nothing keeps the weights from growing without end."""
 
 
-def outcome(estimator: Any, run: Run, task: Task, workers: Workers) -> Warning | None:
-    """What to warn of: nothing, if the fit ended as was asked for."""
+def outcome(
+    parameters: Parameters,
+    run: Run,
+    task: Task,
+    workers: Workers,
+    feature_names: Array | None = None,
+) -> Warning | None:
+    """What to warn of: nothing, if the fit ended as was asked for.
+
+    feature_names : ndarray of str (n_features,); None: x0, x1, …
+    """
     if run.stop_reason in ("callback", "early_stopping", "interrupted"):
         return None
     is_earlier = run.kept.iteration != run.last.iteration  # early stopping chose by other samples
@@ -33,23 +42,23 @@ def outcome(estimator: Any, run: Run, task: Task, workers: Workers) -> Warning |
         where = f"the weights after step {run.last.iteration}, where the fit stopped,"
         return _separated(where, run.last.loss)
     if run.stop_reason != "diverged":
-        unbounded = _unbounded(estimator, run, task, workers)
+        unbounded = _unbounded(parameters, run, task, workers, feature_names)
         if unbounded is not None and (run.converged or isinstance(unbounded, SeparationWarning)):
             return unbounded
-    is_asked_for = estimator.tol == 0 and run.gap is None and run.stop_reason != "diverged"
+    is_asked_for = parameters.tol == 0 and run.gap is None and run.stop_reason != "diverged"
     if run.converged or is_asked_for:
         return None
-    message = _not_converged(estimator, run, is_single=task.X.dtype == np.float32)
-    if run.stop_reason != "precision" and not isinstance(estimator.learning_rate, str):
+    message = _not_converged(parameters, run, is_single=task.X.dtype == np.float32)
+    if run.stop_reason != "precision" and parameters.learning_rate is not None:
         stable = largest_stable_learning_rate(task, workers)
         message += (
             f" The largest learning rate that is stable for this data is {stable:.3g} (now"
-            f" {float(estimator.learning_rate):g}); learning_rate='auto' needs none."
+            f" {parameters.learning_rate:g}); learning_rate='auto' needs none."
         )
     return ConvergenceWarning(message)  # type: ignore[no-any-return]
 
 
-def _not_converged(estimator: Any, run: Run, *, is_single: bool) -> str:
+def _not_converged(parameters: Parameters, run: Run, *, is_single: bool) -> str:
     """What went wrong, how far off the end is, and what would help."""
     if run.stop_reason == "diverged":
         return (
@@ -57,7 +66,7 @@ def _not_converged(estimator: Any, run: Run, *, is_single: bool) -> str:
             f" weights after step {run.kept.iteration} are kept."
         )
     name = "tol" if run.gap is None else "gap_tol"
-    allowed = f", more than {name}={float(getattr(estimator, name)):g}"
+    allowed = f", more than {name}={getattr(parameters, name):g}"
     if run.gap is not None:
         left = f"the loss may be {run.gap:.2g} above its minimum"
     elif run.left < run.kept.loss:
@@ -73,7 +82,7 @@ def _not_converged(estimator: Any, run: Run, *, is_single: bool) -> str:
             " column), or give the differences of columns that are nearly collinear."
         )
     return (
-        f"Not converged: after max_iter={estimator.max_iter} steps {left}{allowed}. Raise max_iter"
+        f"Not converged: after max_iter={parameters.max_iter} steps {left}{allowed}. Raise max_iter"
         f" or {name}."
     )
 
@@ -85,9 +94,15 @@ def _separated(where: str, loss: float) -> Warning:
     )
 
 
-def _unbounded(estimator: Any, run: Run, task: Task, workers: Workers) -> Warning | None:
+def _unbounded(
+    parameters: Parameters,
+    run: Run,
+    task: Task,
+    workers: Workers,
+    feature_names: Array | None,
+) -> Warning | None:
     """What to say if there is no minimum, or if that was not decided."""
-    if estimator.alpha > 0 or estimator.tol == 0:
+    if parameters.alpha > 0 or parameters.tol == 0:
         return None
     found = run.recession or recession_of(task, workers, *run.weights)
     if not found.is_decided:
@@ -97,8 +112,10 @@ def _unbounded(estimator: Any, run: Run, task: Task, workers: Workers) -> Warnin
         )
     if found.features is None:
         return None
-    names = getattr(estimator, "feature_names_in_", None)
-    moved = [f"x{j}" if names is None else names[j] for j in np.flatnonzero(found.features)]
+    moved = [
+        f"x{j}" if feature_names is None else feature_names[j]
+        for j in np.flatnonzero(found.features)
+    ]
     shown = ", ".join(moved[:MOST_NAMES]) + (", …" if len(moved) > MOST_NAMES else "")
     return SeparationWarning(
         "No minimum: some samples can be told apart without an error by"

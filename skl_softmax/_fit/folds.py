@@ -18,6 +18,7 @@ from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.path import descend_path, prepare
 from skl_softmax._fit.task import Task
+from skl_softmax._parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -104,22 +105,25 @@ class FoldResult(NamedTuple):
     weights: tuple[Array, Array]
 
 
-def fit_fold(fold: Fold, model: Any, alphas: Array, scoring: Any) -> FoldResult:
-    """Fit and score for every alpha; `model` has the other parameters."""
+def fit_fold(
+    fold: Fold, model: Any, parameters: Parameters, alphas: Array, scoring: Any
+) -> FoldResult:
+    """Fit and score for every alpha; `model` is a classifier to score with."""
     model.classes_, model.n_features_in_ = fold.classes, fold.samples.X.shape[1]
     scores, fits = [], []
     best = 0.0, (np.empty(0), np.empty(0))
     with Workers() as workers, np.errstate(all="ignore"):
-        problem, state = prepare(model, fold.train(), workers)
+        problem, state = prepare(parameters, fold.train(), len(fold.classes), workers)
         score = fold.scorer(scoring, problem.task, workers)
-        for fit in descend_path(model, problem, state, alphas, workers):
+        path = descend_path(parameters, problem, state, alphas, workers)
+        for alpha, fit in zip(alphas.tolist(), path, strict=True):
             model.coef_, model.intercept_ = fit.run.weights
             scores.append(score(model))
             if np.isnan(scores[-1]):
-                raise ValueError(f"scoring={scoring!r} gave NaN for alpha={model.alpha:.3g}.")
+                raise ValueError(f"scoring={scoring!r} gave NaN for alpha={alpha:.3g}.")
             fits.append((fit.run.last.iteration, fit.warning))
             if scores[-1] == max(scores) > max(scores[:-1], default=-np.inf):
-                best = model.alpha, fit.run.weights
+                best = alpha, fit.run.weights
     n_iter, found = zip(*fits, strict=True)
     return FoldResult(scores, list(n_iter), list(found), *best)
 

@@ -1,7 +1,6 @@
 """The loop over a descent's steps: when to stop, and what to keep.
 
-Reads an estimator's parameters and sets nothing on it. Knows no formula of the loss and no rule for
-a step.
+Knows no formula of the loss, no rule for a step and no parameters.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from skl_softmax._fit.callbacks import Callbacks
 from skl_softmax._fit.coordinates import Gap, RawProblem, StandardizedProblem
 from skl_softmax._fit.recession import Recession, recession_of
 from skl_softmax._fit.remaining import minimum
+from skl_softmax._parameters import Parameters
 
 LITTLE = 1e-3  # share of the null loss: more left than that is never called converged
 
@@ -95,15 +95,15 @@ class Run:
         return found
 
 
-def target_of(estimator: Any, problem: RawProblem | StandardizedProblem) -> float:
+def target_of(parameters: Parameters, problem: RawProblem | StandardizedProblem) -> float:
     """What a loss may be above its minimum where `tol` ends the fit; 0 if `tol` does not."""
-    if estimator.tol == 0 or estimator.gap_tol is not None:
+    if parameters.tol == 0 or parameters.gap_tol is not None:
         return 0.0
-    return float(estimator.tol) * problem.null_loss
+    return parameters.tol * problem.null_loss
 
 
 def follow(
-    estimator: Any,
+    parameters: Parameters,
     problem: RawProblem | StandardizedProblem,
     descent: Iterator[State],
     validation_loss: Callable[[Array, Array], float] | None,
@@ -113,7 +113,7 @@ def follow(
 
     ``validation_loss(coef, intercept)`` is what early stopping goes by, if there is any.
     """
-    log = _Log(estimator, problem, validation_loss)
+    log = _Log(parameters, problem, validation_loss)
     reason = ""
     try:
         log.add(next(descent))
@@ -128,7 +128,7 @@ def follow(
             log.add(state)
             is_asked = callbacks.end_step(lambda: log.run("callback").attributes(problem.task.X))
             reason = log.reason() or ("callback" if is_asked else "")
-            if not reason and state.iteration >= estimator.max_iter:
+            if not reason and state.iteration >= parameters.max_iter:
                 reason = "max_iter"
     except KeyboardInterrupt:
         if log.last is None:
@@ -143,14 +143,14 @@ class _Log:
 
     def __init__(
         self,
-        estimator: Any,
+        parameters: Parameters,
         problem: RawProblem | StandardizedProblem,
         validation_loss: Callable[[Array, Array], float] | None,
     ) -> None:
-        self._estimator, self._problem = estimator, problem
+        self._parameters, self._problem = parameters, problem
         self._validation_loss = validation_loss
-        self._keeps_weights = bool(estimator.store_coef_history)
-        self._target = target_of(estimator, problem)
+        self._keeps_weights = parameters.store_coef_history
+        self._target = target_of(parameters, problem)
         self._certificate: Gap | None = None  # made when it is first asked for: that takes a pass
         self._steps: list[Step] = []
         self._best: State | None = None  # of the least validation loss
@@ -158,7 +158,7 @@ class _Log:
         self._printed: State | None = None
         # Without a penalty, unless every step is to be taken or other data say when to stop.
         self._may_be_separated = (
-            estimator.alpha == 0 and estimator.tol > 0 and not estimator.early_stopping
+            parameters.alpha == 0 and parameters.tol > 0 and not parameters.early_stopping
         )
         self._tested_loss = np.inf  # the last that was tested for separation
         self._recession: Recession | None = None
@@ -178,32 +178,32 @@ class _Log:
         self.last = state
         if validation_loss is not None and (self._best is None or validation_loss < self._least):
             self._best, self._least = state, validation_loss
-        verbose = self._estimator.verbose
+        verbose = self._parameters.verbose
         if verbose and (verbose > 1 or _is_shown(state.iteration)):
             self.print_last()
 
     def reason(self) -> str:
         """Why to stop at the last state, or nothing."""
         assert self.last is not None
-        estimator = self._estimator
+        parameters = self._parameters
         if self._may_be_separated and self._is_separated(self.last):
             return "separation"
-        if estimator.gap_tol is not None and self._gap(self.last) <= estimator.gap_tol:
+        if parameters.gap_tol is not None and self._gap(self.last) <= parameters.gap_tol:
             return "gap_tol"
         if self._target > 0.0 and self._left() <= self._target:
             return "tol"
-        if estimator.early_stopping and self._best is not None:
+        if parameters.early_stopping and self._best is not None:
             idle = self.last.iteration - self._best.iteration
-            if idle >= estimator.n_iter_no_change:
+            if idle >= parameters.n_iter_no_change:
                 return "early_stopping"
         return ""
 
     def run(self, stop_reason: str, *, is_over: bool = False) -> Run:
         """The whole of it, as it stands; if it is over, with the loss of the weights as stored."""
         assert self.last is not None
-        kept = self._best if self._estimator.early_stopping and self._best else self.last
+        kept = self._best if self._parameters.early_stopping and self._best else self.last
         steps, weights = self._steps[: self.last.iteration + 1], self._weights_of(kept)
-        is_certified = self._estimator.gap_tol is not None
+        is_certified = self._parameters.gap_tol is not None
         is_judged = stop_reason in ("tol", "precision", "max_iter") and not is_certified
         left = self._left_at_the_end(stop_reason) if is_judged else np.inf
         gap = self._gap(self._with_all_derivatives(kept)) if is_certified else None
@@ -240,7 +240,8 @@ class _Log:
     def _has_arrived(self, stop_reason: str, loss: float, left: float, gap: float | None) -> bool:
         """Whether the descent ended where it should lead, given what is left there."""
         if stop_reason == "gap_tol":
-            return gap is not None and gap <= self._estimator.gap_tol
+            gap_tol = self._parameters.gap_tol
+            return gap is not None and gap_tol is not None and gap <= gap_tol
         if stop_reason not in ("tol", "precision") or gap is not None:
             return False
         null_loss = self._problem.null_loss
@@ -249,7 +250,7 @@ class _Log:
 
     def print_last(self) -> None:
         """Print where the descent stands, once, if anything is to be printed."""
-        if not self._estimator.verbose or self._printed is self.last or self.last is None:
+        if not self._parameters.verbose or self._printed is self.last or self.last is None:
             return
         line = f"step {self.last.iteration:5d}  loss {self.last.loss:.9g}"
         validation_loss = self._steps[self.last.iteration].validation_loss

@@ -7,7 +7,8 @@ one fit to the next.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,11 +18,12 @@ from skl_softmax._descent.steps import State, start
 from skl_softmax._engines.finiteness import check_measured
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.callbacks import Callbacks
+from skl_softmax._fit.callbacks import NO_CALLBACKS
 from skl_softmax._fit.coordinates import StandardizedProblem
 from skl_softmax._fit.diagnosis import outcome
 from skl_softmax._fit.loop import Run, follow, target_of
 from skl_softmax._fit.task import Task
+from skl_softmax._parameters import Parameters
 
 LEAST_RATIO = 0.1  # below it, a path begins where it would with this l1_ratio
 UNLIKE = 1e-3  # times the largest scale: a smaller one asks for other alphas
@@ -36,38 +38,35 @@ class Fit(NamedTuple):
     warning: Warning | None
 
 
-def prepare(model: Any, samples: Samples, workers: Workers) -> tuple[StandardizedProblem, State]:
+def prepare(
+    parameters: Parameters, samples: Samples, n_classes: int, workers: Workers
+) -> tuple[StandardizedProblem, State]:
     """Return the problem, for any alpha > 0, and its state at zero weights."""
-    n_classes = len(model.classes_)
     n_outputs = 1 if n_classes == 2 else n_classes
-    task = Task(*samples, n_outputs, 1.0, bool(model.fit_intercept), float(model.l1_ratio))
+    task = Task.of(replace(parameters, alpha=1.0), samples, n_outputs)
     problem = StandardizedProblem(task, workers)
-    check_measured(samples.X, problem.scale, model)
+    check_measured(samples.X, problem.scale, parameters.estimator_name)
     return problem, start(problem.objective, np.zeros(problem.objective.shape))
 
 
 def descend_path(
-    model: Any,
+    parameters: Parameters,
     problem: StandardizedProblem,
     state: State,
     alphas: Array,
     workers: Workers,
 ) -> Iterator[Fit]:
-    """Fit for every alpha in turn, from a state of the problem with whatever alpha it has.
-
-    `model` has the parameters, and gets each alpha.
-    """
-    nobody = Callbacks(model, None, None, None)
+    """Fit for every alpha in turn, from a state of the problem with whatever alpha it has."""
     for alpha in alphas.tolist():
-        model.alpha = alpha
+        parameters = replace(parameters, alpha=alpha)
         before, problem = problem, problem.with_alpha(alpha)
         state = _moved(state, before, problem)
-        target = target_of(model, problem)
+        target = target_of(parameters, problem)
         states = auto_descent(problem.objective, state, target=target, is_near=problem.is_near)
-        run = follow(model, problem, states, None, nobody)
+        run = follow(parameters, problem, states, None, NO_CALLBACKS)
         if run.stop_reason == "interrupted":
             raise KeyboardInterrupt
-        yield Fit(run, outcome(model, run, problem.task, workers))
+        yield Fit(run, outcome(parameters, run, problem.task, workers))
         state = run.last
 
 

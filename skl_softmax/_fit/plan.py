@@ -1,7 +1,6 @@
 """What is descended, and how: the choice that parameters and samples make.
 
-Reads an estimator's parameters and sets nothing on it. Knows no formula of the loss and no rule for
-a step.
+Knows no formula of the loss, no rule for a step and no estimator.
 """
 
 from __future__ import annotations
@@ -22,41 +21,38 @@ from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem
 from skl_softmax._fit.loop import target_of
 from skl_softmax._fit.task import Task
 from skl_softmax._objective.device import DeviceObjective
+from skl_softmax._parameters import Parameters
 
 Plan: TypeAlias = tuple[RawProblem | StandardizedProblem, Iterator[State]]
 
 
-def measures_scale(estimator: Any) -> bool:
-    """Whether features are measured: then `check_measured` sees those that are not finite."""
-    is_asked = estimator.tol > 0 or estimator.gap_tol is not None
-    return isinstance(estimator.learning_rate, str) or is_asked
-
-
-def plan(estimator: Any, task: Task, workers: Workers, coef: Array, intercept: Array) -> Plan:
-    """What is to be minimised, and the steps from the given weights."""
-    choose = _plan_auto if isinstance(estimator.learning_rate, str) else _plan_constant
-    return choose(estimator, task, workers, coef, intercept)
-
-
-def _plan_constant(
-    estimator: Any, task: Task, workers: Workers, coef: Array, intercept: Array
+def plan(
+    parameters: Parameters, task: Task, workers: Workers, coef: Array, intercept: Array
 ) -> Plan:
-    problem = RawProblem(task, workers, measure_scale=measures_scale(estimator))
-    check_measured(task.X, problem.scale, estimator)
-    params, rate = problem.params(coef, intercept), float(estimator.learning_rate)
+    """What is to be minimised, and the steps from the given weights."""
+    rate = parameters.learning_rate
+    if rate is None:
+        return _plan_auto(parameters, task, workers, coef, intercept)
+    problem = RawProblem(task, workers, measure_scale=parameters.measures_scale)
+    check_measured(task.X, problem.scale, parameters.estimator_name)
+    params = problem.params(coef, intercept)
     there: Any = problem.objective
     if isinstance(task.X, OnDevice) and not task.has_kinks:
         there = DeviceObjective(problem.smooth, problem.center, problem.scale)
         params = there.place(params)
     state = start(there, params)
-    check_started(state, task.X, estimator)
+    largest = state.gradient_max
+    largest = float(np.abs(state.gradient).max()) if largest is None else largest
+    check_started(state.loss, largest, task.X, parameters.estimator_name)
     descent: Any = proximal_descent if task.has_kinks else constant_descent
     return problem, descent(there, state, rate)
 
 
-def _plan_auto(estimator: Any, task: Task, workers: Workers, coef: Array, intercept: Array) -> Plan:
-    problem = StandardizedProblem(task, workers, may_reduce=estimator.gap_tol is None)
-    check_measured(task.X, problem.scale, estimator)
+def _plan_auto(
+    parameters: Parameters, task: Task, workers: Workers, coef: Array, intercept: Array
+) -> Plan:
+    problem = StandardizedProblem(task, workers, may_reduce=parameters.gap_tol is None)
+    check_measured(task.X, problem.scale, parameters.estimator_name)
     params = problem.start(coef, intercept, np.log(max(2, task.n_outputs)))
     is_warm = bool(params.any())
     there: Any = problem.objective
@@ -67,7 +63,7 @@ def _plan_auto(estimator: Any, task: Task, workers: Workers, coef: Array, interc
     return problem, auto_descent(
         there,
         start(there, params),
-        target=target_of(estimator, problem),
+        target=target_of(parameters, problem),
         is_near=problem.is_near,
         is_warm=is_warm,
         may_start_ahead=not is_warm,  # earlier weights are such a start themselves

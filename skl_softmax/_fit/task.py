@@ -13,12 +13,13 @@ from numpy.typing import DTypeLike
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from skl_softmax._arrays import Array, Matrix
-from skl_softmax._engines.protocol import Frame, Sums
+from skl_softmax._engines.protocol import Frame, Samples, Sums
 from skl_softmax._engines.row_sums import RowSums
 from skl_softmax._engines.rows import Rows
 from skl_softmax._engines.threads import Workers
 from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._objective.smooth import SoftmaxObjective
+from skl_softmax._parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,12 @@ class Task:
     fit_intercept: bool
     l1_ratio: float = 0.0
     origin: Array | None = None
+
+    @classmethod
+    def of(cls, parameters: Parameters, samples: Samples, n_outputs: int) -> Task:
+        """What the parameters ask to fit to samples."""
+        p = parameters
+        return cls(*samples, n_outputs, p.alpha, p.fit_intercept, p.l1_ratio)
 
     @property
     def has_kinks(self) -> bool:

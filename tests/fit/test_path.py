@@ -13,6 +13,7 @@ from sklearn.preprocessing import scale
 from threadpoolctl import threadpool_limits
 
 from skl_softmax import CoefPathDisplay, SoftmaxGDClassifier, SoftmaxPath, softmax_path
+from skl_softmax._data.parameters import check_parameters
 from skl_softmax._descent.auto import auto_descent
 from skl_softmax._descent.steps import Newtonian, matrix_descent, start
 from skl_softmax._engines.protocol import Samples
@@ -148,9 +149,8 @@ def test_neighbours_share_what_they_know(l1_ratio, monkeypatch):
 def test_a_state_moves_to_another_alpha_without_a_pass(l1_ratio):
     samples = Samples(X, y, np.full(150, 1 / 150))
     model = SoftmaxGDClassifier(l1_ratio=l1_ratio)
-    model.classes_ = np.arange(3)
     with Workers() as workers:
-        problem, state = prepare(model, samples, workers)
+        problem, state = prepare(check_parameters(model), samples, 3, workers)
         after = problem.with_alpha(0.01)
         *_, state = auto_descent(
             problem.with_alpha(0.1).objective, _moved(state, problem, problem), target=1e-8
@@ -168,7 +168,8 @@ def test_a_state_with_unknown_derivatives_is_looked_at_again():
     with Workers() as workers:
         model = SoftmaxGDClassifier(l1_ratio=1.0)
         model.classes_ = np.arange(3)
-        problem, state = prepare(model, Samples(X, y, np.full(150, 1 / 150)), workers)
+        samples = Samples(X, y, np.full(150, 1 / 150))
+        problem, state = prepare(check_parameters(model), samples, 3, workers)
         unknown = state._replace(gradient=np.full_like(state.gradient, np.nan), n_passes=7)
         moved = _moved(unknown, problem, problem.with_alpha(0.1))
     np.testing.assert_allclose(moved.gradient, state.gradient, atol=1e-15)
