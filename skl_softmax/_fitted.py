@@ -23,7 +23,7 @@ from skl_softmax._descent.auto import auto_descent
 from skl_softmax._descent.steps import start
 from skl_softmax._engines.finiteness import check_measured
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import StandardizedProblem
+from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.standardization import centered_task
 from skl_softmax._fit.task import Task
 from skl_softmax._model import dense
@@ -130,8 +130,7 @@ class FittedMixin(StagedMixin):
             check_measured(samples.X, problem.scale, parameters.estimator_name)
             loss = task.sums(workers, dtype=np.float64).cross_entropy(coef, intercept)
             loss += task.penalty(coef)
-            at_zero = float(np.log(max(2, len(coef))))
-            return _excess(problem, problem.start(coef, intercept, at_zero), loss)
+            return _excess(problem, problem.start(coef, intercept), loss)
 
     def to_sklearn(self) -> LogisticRegression:
         """Return scikit-learn's `LogisticRegression`, fitted, with these weights.

@@ -12,13 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skl_softmax._arrays import Array, to_numpy
-from skl_softmax._descent.auto import decrement
 from skl_softmax._descent.steps import State
 from skl_softmax._engines.device import OnDevice
 from skl_softmax._fit.callbacks import Callbacks
-from skl_softmax._fit.coordinates import Gap, RawProblem, StandardizedProblem
+from skl_softmax._fit.problem import Problem
 from skl_softmax._fit.recession import Recession, recession_of
-from skl_softmax._fit.remaining import minimum
 from skl_softmax._parameters import Parameters
 
 LITTLE = 1e-3  # share of the null loss: more left than that is never called converged
@@ -95,7 +93,7 @@ class Run:
         return found
 
 
-def target_of(parameters: Parameters, problem: RawProblem | StandardizedProblem) -> float:
+def target_of(parameters: Parameters, problem: Problem) -> float:
     """What a loss may be above its minimum where `tol` ends the fit; 0 if `tol` does not."""
     if parameters.tol == 0 or parameters.gap_tol is not None:
         return 0.0
@@ -104,7 +102,7 @@ def target_of(parameters: Parameters, problem: RawProblem | StandardizedProblem)
 
 def follow(
     parameters: Parameters,
-    problem: RawProblem | StandardizedProblem,
+    problem: Problem,
     descent: Iterator[State],
     validation_loss: Callable[[Array, Array], float] | None,
     callbacks: Callbacks,
@@ -144,14 +142,13 @@ class _Log:
     def __init__(
         self,
         parameters: Parameters,
-        problem: RawProblem | StandardizedProblem,
+        problem: Problem,
         validation_loss: Callable[[Array, Array], float] | None,
     ) -> None:
         self._parameters, self._problem = parameters, problem
         self._validation_loss = validation_loss
         self._keeps_weights = parameters.store_coef_history
         self._target = target_of(parameters, problem)
-        self._certificate: Gap | None = None  # made when it is first asked for: that takes a pass
         self._steps: list[Step] = []
         self._best: State | None = None  # of the least validation loss
         self._least = np.inf
@@ -162,7 +159,6 @@ class _Log:
         )
         self._tested_loss = np.inf  # the last that was tested for separation
         self._recession: Recession | None = None
-        self._minimum: float | None = None  # of the loss, where states do not tell what is left
         self.last: State | None = None
 
     def add(self, state: State) -> None:
@@ -188,10 +184,12 @@ class _Log:
         parameters = self._parameters
         if self._may_be_separated and self._is_separated(self.last):
             return "separation"
-        if parameters.gap_tol is not None and self._gap(self.last) <= parameters.gap_tol:
+        if parameters.gap_tol is not None and self._problem.gap(self.last) <= parameters.gap_tol:
             return "gap_tol"
-        if self._target > 0.0 and self._left() <= self._target:
-            return "tol"
+        if self._target > 0.0:
+            fall = self._steps[-2].loss - self.last.loss if len(self._steps) > 1 else np.inf
+            if self._problem.left(self.last, fall, self._target) <= self._target:
+                return "tol"
         if parameters.early_stopping and self._best is not None:
             idle = self.last.iteration - self._best.iteration
             if idle >= parameters.n_iter_no_change:
@@ -204,9 +202,10 @@ class _Log:
         kept = self._best if self._parameters.early_stopping and self._best else self.last
         steps, weights = self._steps[: self.last.iteration + 1], self._weights_of(kept)
         is_certified = self._parameters.gap_tol is not None
-        is_judged = stop_reason in ("tol", "precision", "max_iter") and not is_certified
-        left = self._left_at_the_end(stop_reason) if is_judged else np.inf
-        gap = self._gap(self._with_all_derivatives(kept)) if is_certified else None
+        left, gap = np.inf, self._problem.final_gap(kept) if is_certified else None
+        if stop_reason in ("tol", "precision", "max_iter") and not is_certified:
+            is_exhausted = stop_reason == "precision"
+            left = self._problem.left_in_the_end(self.last, self._target, is_exhausted)
         stored_loss = self._problem.stored_loss(*weights) if is_over else None
         if stored_loss is not None and np.isfinite(stored_loss):
             lost = max(stored_loss - kept.loss, 0.0)
@@ -274,62 +273,6 @@ class _Log:
         weights = self._weights_of(state)
         self._recession = recession_of(self._problem.task, self._problem.workers, *weights)
         return self._recession.features is not None
-
-    def _gap(self, state: State) -> float:
-        """How far its loss is above the minimum at most; infinite if that is not known."""
-        self._certificate = self._certificate or self._problem.certificate()
-        params, gradient = to_numpy(state.params), to_numpy(state.gradient)
-        gap = float(self._certificate(params, state.loss, gradient))
-        return np.inf if np.isnan(gap) else gap  # not all derivatives are known
-
-    def _left(self) -> float:
-        """What the last state's loss can still fall by; infinite if that is not known."""
-        assert self.last is not None
-        if self._problem.task.has_kinks:
-            return self._gap(self.last)
-        if isinstance(self._problem, StandardizedProblem):
-            return np.inf if self._problem.is_doubtful else self.last.left
-        # A last step that brought more than may be left says that more is left.
-        before = self._steps[-2].loss if len(self._steps) > 1 else np.inf
-        if self._minimum is None and before - self.last.loss > self._target:
-            return np.inf
-        return self.last.loss - self._find_minimum()
-
-    def _left_at_the_end(self, stop_reason: str) -> float:
-        """What the last state's loss can still fall by: an estimate, however doubtful."""
-        assert self.last is not None
-        problem, state = self._problem, self.last
-        if isinstance(problem, RawProblem) and self._target == 0.0:
-            return np.inf
-        if problem.is_doubtful:  # no model can be trusted: a certificate decides
-            return self._gap(self._with_all_derivatives(state))
-        if problem.task.has_kinks:
-            state = self._with_all_derivatives(state)
-            gap = self._gap(state)
-            # Where the loss falls no further, rounding hides the proof: an estimate has to do.
-            is_hidden = stop_reason == "precision" and gap > self._target
-            if is_hidden and isinstance(problem, StandardizedProblem):
-                return min(gap, decrement(problem.objective, state))
-            return gap
-        if isinstance(problem, RawProblem):
-            return state.loss - self._find_minimum()
-        return decrement(problem.smooth, state) if np.isinf(state.left) else state.left
-
-    def _with_all_derivatives(self, state: State) -> State:
-        """The state, with the derivatives that steps on some features left out: takes a pass."""
-        if not np.isnan(to_numpy(state.gradient)).any():
-            return state
-        _, gradient = self._problem.objective.value_and_gradient(state.params)
-        return state._replace(gradient=gradient)
-
-    def _find_minimum(self) -> float:
-        """The least loss, looked for once."""
-        assert self.last is not None
-        if self._minimum is None:
-            assert isinstance(self._problem, RawProblem)
-            weights = self._weights_of(self.last)
-            self._minimum = minimum(self._problem, *weights, self._target)
-        return self._minimum
 
     def _derivative(self) -> float:
         """The largest derivative at the last state; not a number where they are not all known."""

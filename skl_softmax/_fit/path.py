@@ -19,9 +19,9 @@ from skl_softmax._engines.finiteness import check_measured
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.callbacks import NO_CALLBACKS
-from skl_softmax._fit.coordinates import StandardizedProblem
 from skl_softmax._fit.diagnosis import outcome
 from skl_softmax._fit.loop import Run, follow, target_of
+from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.task import Task
 from skl_softmax._parameters import Parameters
 
@@ -97,7 +97,7 @@ def grid(
     times what matters for the smallest. Sparse features with an L1 penalty are counts and the like:
     their scales tell how rare they are.
     """
-    slopes = problem.slopes(state.gradient)
+    slopes = problem.coordinates.slopes(state.gradient)
     if not slopes.any():
         raise ValueError(
             "No feature has a part in telling the classes apart, so that there is no alpha to begin"

@@ -17,13 +17,13 @@ from skl_softmax._descent.steps import State, constant_descent, start
 from skl_softmax._engines.device import DeviceSums, OnDevice
 from skl_softmax._engines.finiteness import check_measured, check_started
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem
 from skl_softmax._fit.loop import target_of
+from skl_softmax._fit.problem import Problem, RawProblem, StandardizedProblem
 from skl_softmax._fit.task import Task
 from skl_softmax._objective.device import DeviceObjective
 from skl_softmax._parameters import Parameters
 
-Plan: TypeAlias = tuple[RawProblem | StandardizedProblem, Iterator[State]]
+Plan: TypeAlias = tuple[Problem, Iterator[State]]
 
 
 def plan(
@@ -53,7 +53,7 @@ def _plan_auto(
 ) -> Plan:
     problem = StandardizedProblem(task, workers, may_reduce=parameters.gap_tol is None)
     check_measured(task.X, problem.scale, parameters.estimator_name)
-    params = problem.start(coef, intercept, np.log(max(2, task.n_outputs)))
+    params = problem.start(coef, intercept)
     is_warm = bool(params.any())
     there: Any = problem.objective
     # Not so with an L1 penalty, whose steps are decided here, or in the row space, which is here.

@@ -25,7 +25,7 @@ from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV, softmax_path
 from skl_softmax._compat import HAS_DEVICES
 from skl_softmax._descent.curvature import curvature_kinds
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import StandardizedProblem
+from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.task import Task
 from skl_softmax._objective.duality import Certificate
 from skl_softmax.textbook import softmax

@@ -22,7 +22,7 @@ from skl_softmax._descent.steps import State, start
 from skl_softmax._engines import rows as _rows
 from skl_softmax._engines.rows import Rows
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem
+from skl_softmax._fit.problem import RawProblem, StandardizedProblem
 from skl_softmax._fit.task import Task
 from skl_softmax._objective.l1 import L1Objective, pseudo_gradient
 

@@ -11,7 +11,7 @@ from mpmath import mp, mpf
 
 from skl_softmax import SoftmaxGDClassifier
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import RawProblem
+from skl_softmax._fit.problem import RawProblem
 from skl_softmax._fit.task import Task
 
 mp.dps = 50

@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 
 from skl_softmax import SoftmaxGDClassifier
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import RawProblem
+from skl_softmax._fit.problem import RawProblem
 from skl_softmax._fit.task import Task
 
 X, y = load_iris(return_X_y=True)

@@ -21,7 +21,7 @@ from skl_softmax._descent.curvature import (
 from skl_softmax._engines.row_sums import RowSums
 from skl_softmax._engines.rows import Rows
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import StandardizedProblem
+from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.task import Task
 
 

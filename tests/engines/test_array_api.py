@@ -27,7 +27,7 @@ from skl_softmax._descent import curvature as _curvature
 from skl_softmax._descent import head_start as _head_start
 from skl_softmax._engines import device as _array_api
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import StandardizedProblem
+from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.task import Task
 
 pytestmark = [

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skl_softmax import SoftmaxGDClassifier
-from skl_softmax._fit.coordinates import StandardizedProblem
+from skl_softmax._fit.problem import StandardizedProblem
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
 

@@ -19,8 +19,8 @@ from skl_softmax._descent.steps import Newtonian, matrix_descent, start
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.rows import Rows
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import StandardizedProblem
 from skl_softmax._fit.path import _moved, prepare
+from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.task import Task
 from skl_softmax._model import SoftmaxModel
 

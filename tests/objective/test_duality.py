@@ -19,7 +19,7 @@ from skl_softmax._descent.l1_steps import l1_descent, proximal_descent
 from skl_softmax._descent.steps import constant_descent
 from skl_softmax._descent.steps import start as start_at
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.coordinates import RawProblem, StandardizedProblem
+from skl_softmax._fit.problem import RawProblem, StandardizedProblem
 from skl_softmax._fit.task import Task
 
 
