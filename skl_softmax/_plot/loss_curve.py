@@ -7,24 +7,24 @@ fitted again, and pyplot knows nothing of the figures: to have it, hand `ax` one
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from skl_softmax._arrays import Array
-from skl_softmax._plot.source import check_axes, check_choice, trained
-from skl_softmax._plot.style import (
-    Drawn,
-    add_legend,
-    class_colors,
-    clear_spines,
-    new_figure,
-    point_marker,
-)
+from skl_softmax._plot.source import check_choice, trained
+from skl_softmax._plot.style import Drawn, add_legend, class_colors, draw_line
 
-CURVE = "loss curve"  # marks the lines that have taken a colour
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FIGURE_SIZE = 5.0, 3.4  # width and height of a new figure [inches]
+CURVE = "loss curve"  # gid of the curves: of these lines, each has taken one of the colours
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LossCurveDisplay(Drawn):
     """The loss after each step of one or more fits.
 
@@ -65,37 +65,26 @@ class LossCurveDisplay(Drawn):
     'log'
     """
 
-    def __init__(
-        self,
-        *,
-        steps: Sequence[Array],
-        losses: Sequence[Array],
-        names: Sequence[str | None],
-        x: str = "iteration",
-        what: str = "loss",
-        optima: Sequence[float],
-        validation_losses: Sequence[Array | None] | None = None,
-    ) -> None:
-        self.validation_losses = validation_losses
-        self.steps = steps
-        self.losses = losses
-        self.names = names
-        self.x = x
-        self.what = what
-        self.optima = optima
+    steps: Sequence[Array]
+    losses: Sequence[Array]
+    names: Sequence[str | None]
+    x: str = "iteration"
+    what: str = "loss"
+    optima: Sequence[float]
+    validation_losses: Sequence[Array | None] | None = None
 
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: BaseEstimator,
         *,
-        ax: Any = None,
+        ax: Axes | None = None,
         name: str | None = None,
         x: str = "iteration",
         what: str = "loss",
         optimum: float | None = None,
         log: bool | None = None,
-        **line_kw: Any,
+        **line_kw: object,
     ) -> Self:
         """Draw one estimator's losses; with the `ax` of another display, beside its curves.
 
@@ -130,20 +119,20 @@ class LossCurveDisplay(Drawn):
         ValueError
             If `x` or `what` is none of the above, or `optimum` is more than some loss.
         """
-        options = {"x": x, "what": what, "optimum": optimum, "log": log, **line_kw}
-        return cls._from([estimator], [name], ax, **options)
+        display = cls._collect([estimator], [name], x, what, optimum)
+        return display.plot(ax, log=log, **line_kw)
 
     @classmethod
     def from_estimators(
         cls,
-        estimators: Mapping[str, Any] | Sequence[Any],
+        estimators: Mapping[str, BaseEstimator] | Sequence[BaseEstimator],
         *,
-        ax: Any = None,
+        ax: Axes | None = None,
         x: str = "iteration",
         what: str = "loss",
         optimum: float | None = None,
         log: bool | None = None,
-        **line_kw: Any,
+        **line_kw: object,
     ) -> Self:
         """Draw the losses of several estimators on one axis.
 
@@ -168,19 +157,19 @@ class LossCurveDisplay(Drawn):
         """
         if not isinstance(estimators, Mapping):
             estimators = {f"estimator {i}": each for i, each in enumerate(estimators)}
-        options = {"x": x, "what": what, "optimum": optimum, "log": log, **line_kw}
-        return cls._from(list(estimators.values()), list(estimators), ax, **options)
+        display = cls._collect(list(estimators.values()), list(estimators), x, what, optimum)
+        return display.plot(ax, log=log, **line_kw)
 
     @classmethod
     def from_cv_results(
         cls,
-        cv_results: Mapping[str, Any],
+        cv_results: Mapping[str, Sequence[BaseEstimator]],
         *,
-        ax: Any = None,
+        ax: Axes | None = None,
         x: str = "iteration",
         what: str = "loss",
         log: bool | None = None,
-        **line_kw: Any,
+        **line_kw: object,
     ) -> Self:
         """Draw the losses of a cross-validation, a curve for each fold.
 
@@ -209,52 +198,45 @@ class LossCurveDisplay(Drawn):
             )
         folds = list(cv_results["estimator"])
         names = [f"fold {i}" for i in range(len(folds))]
-        options = {"x": x, "what": what, "log": log, **line_kw}
-        return cls._from(folds, names, ax, own_optimum=True, **options)
+        display = cls._collect(folds, names, x, what, share_optimum=False)
+        return display.plot(ax, log=log, **line_kw)
 
     @classmethod
-    def _from(
+    def _collect(
         cls,
-        estimators: Sequence[Any],
+        estimators: Sequence[BaseEstimator],
         names: Sequence[str | None],
-        ax: Any,
-        *,
         x: str,
         what: str,
-        log: bool | None,
         optimum: float | None = None,
-        own_optimum: bool = False,
-        **line_kw: Any,
+        *,
+        share_optimum: bool = True,
     ) -> Self:
+        """Return a display of fitted estimators, one curve each, not drawn yet."""
         check_choice("x", x, ["iteration", "passes"])
         check_choice("what", what, ["loss", "excess"])
         if not estimators:
             raise ValueError("There is no estimator to draw.")
         classifiers = [trained(estimator).classifier for estimator in estimators]
-        losses = [classifier.loss_history_ for classifier in classifiers]
+        losses = [each.loss_history_ for each in classifiers]
         least = [float(np.min(loss)) for loss in losses]
         if optimum is not None and optimum > min(least):
             raise ValueError(f"optimum must be no more than the least loss, {min(least):.6g}.")
-        if not own_optimum:
-            least = len(losses) * [min(least) if optimum is None else optimum]
-        steps = [
-            classifier.passes_history_ if x == "passes" else np.arange(len(loss))
-            for classifier, loss in zip(classifiers, losses, strict=True)
-        ]
-        display = cls(
-            steps=steps,
+        shared = min(least) if optimum is None else optimum
+        numbers = [np.arange(len(loss)) for loss in losses]
+        return cls(
+            steps=numbers if x == "iteration" else [each.passes_history_ for each in classifiers],
             losses=losses,
             names=names,
             x=x,
             what=what,
-            optima=least,
+            optima=[shared] * len(losses) if share_optimum else least,
             validation_losses=[
-                getattr(classifier, "validation_loss_history_", None) for classifier in classifiers
+                getattr(each, "validation_loss_history_", None) for each in classifiers
             ],
         )
-        return display.plot(ax=ax, log=log, **line_kw)
 
-    def plot(self, ax: Any = None, *, log: bool | None = None, **line_kw: Any) -> Self:
+    def plot(self, ax: Axes | None = None, *, log: bool | None = None, **line_kw: object) -> Self:
         """Draw the curves.
 
         Parameters
@@ -271,35 +253,33 @@ class LossCurveDisplay(Drawn):
         display : LossCurveDisplay
             The same.
         """
-        self.ax_ = new_figure(5.0, 3.4).subplots() if ax is None else check_axes(ax, 1)[0]
-        self.figure_ = self.ax_.figure
+        ax = self._take_axes(ax, *FIGURE_SIZE)
         is_excess = self.what == "excess"
-        if log if log is not None else is_excess:
-            self.ax_.set_yscale("log")
-        n_before = sum(line.get_gid() == CURVE for line in self.ax_.lines)
+        if is_excess if log is None else log:
+            ax.set_yscale("log")
+        n_before = sum(line.get_gid() == CURVE for line in ax.lines)
         colors = class_colors(n_before + len(self.losses))[n_before:]
         self.lines_, self.validation_lines_ = [], []
-        validation_losses = self.validation_losses or len(self.losses) * [None]
+        validation_losses = self.validation_losses or [None] * len(self.losses)
         for steps, losses, validation, optimum, name, color in zip(
             self.steps, self.losses, validation_losses, self.optima, self.names, colors, strict=True
         ):
             values = losses - optimum if is_excess else losses
-            if self.ax_.get_yscale() == "log":
+            if ax.get_yscale() == "log":
                 values = np.where(values > 0.0, values, np.nan)
             has_both = validation is not None and not is_excess
             label = "training" if has_both and name is None else name
-            options = {"color": color, "label": label, **point_marker(steps)} | line_kw
-            self.lines_ += self.ax_.plot(steps, values, gid=CURVE, **options)
+            options = {"color": color, "label": label, **line_kw}
+            self.lines_.append(draw_line(ax, steps, values, gid=CURVE, **options))
             if has_both:
                 label = "validation" if name is None else f"{name}, validation"
                 options |= {"label": label, "linestyle": "--"}
-                self.validation_lines_ += self.ax_.plot(steps, validation, **options)
-        self.ax_.set(
+                self.validation_lines_.append(draw_line(ax, steps, validation, **options))
+        ax.set(
             xlabel="step" if self.x == "iteration" else "passes over the data",
             ylabel=f"{'excess ' if is_excess else ''}loss [nats per sample]",
         )
-        clear_spines(self.ax_)
-        handles, texts = self.ax_.get_legend_handles_labels()
+        handles, texts = ax.get_legend_handles_labels()
         if handles:
-            add_legend(self.ax_, handles, texts, framealpha=0.8)
+            add_legend(ax, handles, texts)
         return self

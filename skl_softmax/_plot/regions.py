@@ -1,35 +1,64 @@
-"""Where each class is predicted, as it evolves over the steps of a fit.
+"""The display of decision regions: where each class is predicted, after some steps of a fit.
 
-Asks the fitted weights of every step about a grid; fits nothing and knows no formula of the fit.
+Asks the weights of each step for the logits on a grid. Nothing is fitted again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.ndimage import binary_dilation
 from scipy.special import softmax
+from sklearn.base import BaseEstimator
 
-from skl_softmax._arrays import Array, to_numpy
-from skl_softmax._plot.feature_plane import Frames, Plane
-from skl_softmax._plot.source import check_axes, check_choice, check_labels, trained
+from skl_softmax._arrays import Array, Matrix, to_numpy
+from skl_softmax._plot.feature_plane import Frames, Limits, Plane
+from skl_softmax._plot.source import check_choice, check_count, check_labels, trained
 from skl_softmax._plot.style import (
-    LONGEST_LEGEND,
     Drawn,
+    Options,
+    check_axes,
     class_colors,
     class_legend,
     clear_spines,
     draw_samples,
+    legend_columns,
     lighter,
     new_figure,
 )
 
-LIKE_SCALES = 1.5  # of the features' ranges: then a unit is as long on one axis as on the other
-ALL_BOUNDARIES = 4  # classes: of more, the lines are drawn only where their two classes lead
+if TYPE_CHECKING:
+    from matplotlib.animation import FuncAnimation
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.contour import QuadContourSet
+    from matplotlib.image import AxesImage
+
+MAX_COLUMNS = 4  # panels side by side: more would be smaller on a page than their titles
+PANEL_SIZE = 2.6  # width and height of a panel in a new figure [inches]
+LEGEND_WIDTH = 0.9  # of a column of the legend [inches]
+TITLE_HEIGHT = 0.3  # [inches]
+ANIMATION_SIZE = 8.8, 3.6  # width and height of the figure of an animation [inches]
+REPEAT_DELAY = 1000  # pause after the last frame of an animation [milliseconds]
+# Units are equally long on both axes if the ratio of the two ranges is below this one: a panel
+# that is still longer would be too narrow.
+MAX_EQUAL_RATIO = 1.5
+# With up to so many classes all the lines between two of them are drawn, six at most; with more,
+# only where the two classes lead.
+MAX_CLASSES_ALL_BOUNDARIES = 4
+# Share of white in the tints, so that samples on top stand out. A mixture is paler by itself.
+WHITE_OF_PREDICTED = 0.7
+WHITE_OF_MIXED = 0.55
+BOUNDARY: Options = {"levels": [0.0], "colors": "0.35", "linewidths": 0.9, "linestyles": "--"}
+BESIDE: Options = {"loc": "outside right center", "frameon": False}  # place of a figure's legend
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class DecisionRegionsDisplay(Drawn):
     """Decision regions after some of the steps of a fit, side by side, with the data on top.
 
@@ -86,41 +115,25 @@ class DecisionRegionsDisplay(Drawn):
     ['step 1: accuracy 63.0%', 'step 50: accuracy 88.0%']
     """
 
-    def __init__(
-        self,
-        *,
-        logits: Sequence[Array],
-        titles: Sequence[str],
-        limits: tuple[float, float, float, float],
-        classes: Array,
-        labels: tuple[str, str],
-        note: str,
-        X: Array,
-        y: Array | None,
-        frames: Frames,
-        response_method: str = "predict",
-        boundaries: bool = True,
-        legend: bool = True,
-    ) -> None:
-        self.logits = logits
-        self.titles = titles
-        self.limits = limits
-        self.classes = classes
-        self.labels = labels
-        self.note = note
-        self.X = X
-        self.y = y
-        self.frames = frames
-        self.response_method = response_method
-        self.boundaries = boundaries
-        self.legend = legend
+    logits: Sequence[Array]
+    titles: Sequence[str]
+    limits: Limits
+    classes: Array
+    labels: tuple[str, str]
+    note: str
+    X: Array
+    y: Array | None
+    frames: Frames
+    response_method: str = "predict"
+    boundaries: bool = True
+    legend: bool = True
 
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
-        y: Any = None,
+        estimator: BaseEstimator,
+        X: ArrayLike | Matrix,
+        y: ArrayLike | None = None,
         *,
         iterations: Sequence[int] | None = (1, 5, 30, 300),
         features: Sequence[str | int] | None = None,
@@ -129,7 +142,7 @@ class DecisionRegionsDisplay(Drawn):
         grid_resolution: int = 200,
         feature_names: Sequence[str] | None = None,
         legend: bool = True,
-        ax: Any = None,
+        ax: Axes | Sequence[Axes] | Array | None = None,
     ) -> Self:
         """Draw the regions of an estimator.
 
@@ -181,8 +194,7 @@ class DecisionRegionsDisplay(Drawn):
             If X is sparse.
         """
         check_choice("response_method", response_method, ["predict", "predict_proba"])
-        if not isinstance(grid_resolution, int | np.integer) or grid_resolution < 2:
-            raise ValueError(f"grid_resolution must be an int, 2 or more, got {grid_resolution!r}.")
+        check_count("grid_resolution", grid_resolution, at_least=2)
         found, X, y = trained(estimator), to_numpy(X), to_numpy(y)
         plane = Plane.of(X, features, feature_names)
         labels = None if y is None else check_labels(y, found.classifier.classes_)
@@ -204,9 +216,9 @@ class DecisionRegionsDisplay(Drawn):
             boundaries=boundaries,
             legend=legend,
         )
-        return display.plot(ax=ax)
+        return display.plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | Sequence[Axes] | Array | None = None) -> Self:
         """Draw the panels.
 
         Parameters
@@ -219,10 +231,10 @@ class DecisionRegionsDisplay(Drawn):
         display : DecisionRegionsDisplay
             The same.
         """
-        is_new = ax is None
-        axes = self._new_axes() if is_new else check_axes(ax, len(self.logits))
-        self.axes_ = axes[: len(self.logits)]
-        for unused in axes[len(self.logits) :]:
+        is_new, n_panels = ax is None, len(self.logits)
+        axes = self._new_axes() if is_new else check_axes(ax, n_panels)
+        self.axes_ = axes[:n_panels]
+        for unused in axes[n_panels:]:
             unused.set_axis_off()
         self.figure_ = self.axes_[0].figure
         self.images_, self.boundaries_ = [], []
@@ -231,45 +243,50 @@ class DecisionRegionsDisplay(Drawn):
             self.boundaries_.append(self._draw_boundaries(panel, logits))
             self._frame(panel)
             panel.set_title(title)
-        for panel in self.axes_:
             if len(panel.get_shared_x_axes().get_siblings(panel)) > 1:
                 panel.label_outer()
-        if is_new:  # the lowest of each column, where the last row is not full
-            n_columns = axes[0].get_gridspec().ncols
-            for panel in self.axes_[-n_columns:]:
+        if is_new:
+            # The lowest panel of each column names the axis, also above a row that is not full.
+            for panel in self.axes_[-axes[0].get_gridspec().ncols :]:
                 panel.set_xlabel(self.labels[0])
                 panel.tick_params(labelbottom=True)
-        if is_new and self.note:
-            self.figure_.supxlabel(f"({self.note})", fontsize="small")
-        elif self.note:
-            self.axes_[0].set_xlabel(f"{self.labels[0]}\n({self.note})")
+            if self.note:
+                self.figure_.supxlabel(f"({self.note})", fontsize="small")
+        else:
+            self._set_note(self.axes_[0])
         if self.legend and is_new:
-            place = {"loc": "outside right center", "frameon": False}
-            class_legend(self.figure_, self.classes, **place)
+            class_legend(self.figure_, self.classes, **BESIDE)
         elif self.legend:
-            class_legend(self.axes_[-1], self.classes, loc="best", framealpha=0.8)
+            class_legend(self.axes_[-1], self.classes, loc="best")
         return self
 
     def _new_axes(self) -> Array:
-        """Axes in a new figure, in one row or, of more than four, in rows of equal length."""
+        """Return axes in a new figure: one row or, of more than four, rows of equal length."""
         n_panels = len(self.logits)
-        n_rows = -(-n_panels // 4)
+        n_rows = -(-n_panels // MAX_COLUMNS)
         n_columns = -(-n_panels // n_rows)
-        n_legend_columns = -(-len(self.classes) // LONGEST_LEGEND)
-        figure = new_figure(2.6 * n_columns + 0.9 * n_legend_columns, 2.6 * n_rows + 0.3)
+        figure = new_figure(
+            PANEL_SIZE * n_columns + LEGEND_WIDTH * legend_columns(len(self.classes)),
+            PANEL_SIZE * n_rows + TITLE_HEIGHT,
+        )
         axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
         return np.asarray(axes.ravel())
 
-    def _frame(self, ax: Any) -> None:
+    def _set_note(self, ax: Axes) -> None:
+        """Say below the label of the horizontal axis what the other features are held at."""
+        if self.note:
+            ax.set_xlabel(f"{self.labels[0]}\n({self.note})")
+
+    def _frame(self, ax: Axes) -> None:
         """Draw the samples, name the axes and set their limits."""
         if self.y is not None:
             draw_samples(ax, self.X, self.y, self.classes)
         left, right, bottom, top = self.limits
         ax.set(xlim=(left, right), ylim=(bottom, top), xlabel=self.labels[0], ylabel=self.labels[1])
-        if 1 / LIKE_SCALES < (right - left) / (top - bottom) < LIKE_SCALES:
+        if 1 / MAX_EQUAL_RATIO < (right - left) / (top - bottom) < MAX_EQUAL_RATIO:
             ax.set_aspect("equal", adjustable="box")
 
-    def _draw_image(self, ax: Any, logits: Array) -> Any:
+    def _draw_image(self, ax: Axes, logits: Array) -> AxesImage:
         """Draw the tints: a pixel around each point of the grid."""
         left, right, bottom, top = self.limits
         width = (right - left) / (logits.shape[2] - 1) / 2
@@ -287,41 +304,31 @@ class DecisionRegionsDisplay(Drawn):
         """Colours (grid_resolution, grid_resolution, 3), light enough for the data on top."""
         colors = np.array(class_colors(len(logits)))
         if self.response_method == "predict":
-            tints = lighter(colors[logits.argmax(axis=0)], 0.7)
+            tints = lighter(colors[logits.argmax(axis=0)], WHITE_OF_PREDICTED)
             tints[(logits == logits[0]).all(axis=0)] = 1.0  # no class leads: the zero weights
             return tints
         proba = softmax(logits.reshape(len(logits), -1), axis=0)
-        return lighter((proba.T @ colors).reshape(*logits.shape[1:], 3), 0.55)
+        return lighter((proba.T @ colors).reshape(*logits.shape[1:], 3), WHITE_OF_MIXED)
 
-    def _draw_boundaries(self, ax: Any, logits: Array) -> list[Any]:
-        """Draw where two classes' logits are equal, if they are anywhere in sight."""
+    def _draw_boundaries(self, ax: Axes, logits: Array) -> list[QuadContourSet]:
+        """Draw the lines where the logits of two classes are equal, if there are any in sight."""
         if not self.boundaries:
             return []
-        left, right, bottom, top = self.limits
-        x1 = np.linspace(left, right, logits.shape[2])
-        x2 = np.linspace(bottom, top, logits.shape[1])
         second = np.sort(logits, axis=0)[-2]
         lines = []
         for j, k in combinations(range(len(logits)), 2):
             difference = logits[j] - logits[k]
-            if len(logits) > ALL_BOUNDARIES:
+            if len(logits) > MAX_CLASSES_ALL_BOUNDARIES:
                 leads = np.minimum(logits[j], logits[k]) >= second
-                difference = np.where(_grown(leads), difference, np.nan)
+                near = binary_dilation(leads, np.ones((3, 3)))  # no line is cut off at its edge
+                difference = np.where(near, difference, np.nan)
             if np.nanmin(difference, initial=0.0) < 0.0 < np.nanmax(difference, initial=0.0):
-                lines.append(
-                    ax.contour(
-                        x1,
-                        x2,
-                        difference,
-                        levels=[0.0],
-                        colors="0.35",
-                        linewidths=0.9,
-                        linestyles="--",
-                    )
-                )
+                lines.append(ax.contour(difference, extent=self.limits, **BOUNDARY))
         return lines
 
-    def animate(self, iterations: Sequence[int] | None = None, *, interval: float = 100) -> Any:
+    def animate(
+        self, iterations: Sequence[int] | None = None, *, interval: float = 100
+    ) -> FuncAnimation:
         """Show the regions evolve, with the loss curve beside them.
 
         Parameters
@@ -353,22 +360,21 @@ class DecisionRegionsDisplay(Drawn):
 
         steps = self.frames.some() if iterations is None else self.frames.chosen(iterations)
         losses = self.frames.found.classifier.loss_history_
-        figure = new_figure(8.8, 3.6)
+        figure = new_figure(*ANIMATION_SIZE)
         regions, curve = figure.subplots(1, 2)
         image = self._draw_image(regions, self.frames.logits(steps[0]))
         self._frame(regions)
         if self.legend:
-            class_legend(figure, self.classes, loc="outside right center", frameon=False)
-        if self.note:
-            regions.set_xlabel(f"{self.labels[0]}\n({self.note})")
+            class_legend(figure, self.classes, **BESIDE)
+        self._set_note(regions)
         curve.plot(losses, color="0.8")
         (past,) = curve.plot([], [], color="0.2")
         (now,) = curve.plot([], [], "o", color="0.2")
         curve.set(xlabel="step", ylabel="loss [nats per sample]", title="loss")
         clear_spines(curve)
-        lines: list[Any] = []
+        lines: list[Artist] = []
 
-        def show(step: int) -> list[Any]:
+        def show(step: int) -> list[Artist]:
             logits = self.frames.logits(step)
             image.set_data(self._tints(logits))
             while lines:
@@ -379,14 +385,4 @@ class DecisionRegionsDisplay(Drawn):
             now.set_data([step], [losses[step]])
             return [image, past, now]
 
-        return Training(figure, show, frames=steps, interval=interval, repeat_delay=1000)
-
-
-def _grown(mask: Array) -> Array:
-    """The mask and its neighbours, so that a line along its edge is not cut off."""
-    grown = mask.copy()
-    grown[1:] |= mask[:-1]
-    grown[:-1] |= mask[1:]
-    grown[:, 1:] |= grown[:, :-1].copy()
-    grown[:, :-1] |= grown[:, 1:].copy()
-    return grown
+        return Training(figure, show, frames=steps, interval=interval, repeat_delay=REPEAT_DELAY)

@@ -297,7 +297,7 @@ def test_nothing_is_fitted_again(course, lab, monkeypatch):
         ({"iterations": (-1,)}, ValueError, "0 or more, got"),
         ({"iterations": 5}, ValueError, "a sequence of numbers of steps"),
         ({"iterations": [1.5]}, ValueError, "a sequence of numbers of steps"),
-        ({"features": "x0"}, ValueError, "two different ones, got 'x0'"),
+        ({"features": "x0"}, ValueError, "sequence of names or numbers, got 'x0'"),
         ({"X": np.zeros((0, 2))}, ValueError, "at least one, got shape"),
         ({"X": np.zeros((9, 3)), "features": [0, 1]}, ValueError, "2 features"),
         ({"y": ["0"] * 250}, ValueError, "no class '0' to draw"),
