@@ -39,28 +39,38 @@ MAX_COUNTS = 7  # numbers of features along the upper edge: of five digits, so m
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CoefPathDisplay(Drawn):
-    """Every weight over the steps of a fit, or over alpha: a colour for each class.
+    """Every weight over the steps of a fit, or over alpha, the strength of the penalty.
 
-    And a style for each feature, if they are few. Use `from_estimator` or `from_path` to make one.
+    Each class has a colour, and each feature has a line style if there are few features. Use
+    `from_estimator` or `from_path` to make a display.
 
     Parameters
     ----------
-    paths : ndarray of shape (n_iter + 1, n_classes, n_features)
-        The weights after each step, of the classes and features to be drawn.
+    paths : ndarray of shape (n_iter + 1 or n_alphas, n_classes, n_features)
+        The weights after each step, or for each alpha, of the classes and features to draw. The
+        intercept counts as a feature.
     classes : sequence of shape (n_classes,)
-        Their labels.
+        The labels of these classes.
     features : sequence of str of shape (n_features,)
-        Their names.
+        The names of these features.
     alphas : ndarray of shape (n_alphas,), default=None
-        The strengths of the penalty, if `paths` goes over those and not over steps.
+        The strengths of the penalty. None: the weights are over steps.
     n_used : ndarray of int of shape (n_alphas,), default=None
-        How many features have a weight that is not zero, for each alpha; along the upper edge.
+        The number of features with a weight that is not zero, for each alpha. None: the numbers
+        are not written along the upper edge.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The axes drawn on.
     figure_ : matplotlib Figure
+        The figure of these axes.
     lines_ : ndarray of matplotlib Line2D, of shape (n_classes, n_features)
+        The line of each weight.
+
+    See Also
+    --------
+    softmax_path : Computes the weights for each strength of the penalty.
 
     Examples
     --------
@@ -96,34 +106,40 @@ class CoefPathDisplay(Drawn):
         Parameters
         ----------
         estimator : estimator
-            A fitted `SoftmaxGDClassifier`, or a Pipeline or search that ends in one; the
-            classifier's ``store_coef_history`` must be True.
+            A `SoftmaxGDClassifier` fitted with ``store_coef_history=True``, or a Pipeline or search
+            that ends in one.
         classes : sequence of labels, default=None
-            The classes to draw. None: all; two classes have one row of weights, the second's.
+            The classes to draw. None: all; two classes have one row of weights, of the second
+            class.
         features : sequence of str or int, default=None
-            The features to draw, by name or number, "intercept" among them. None: all.
+            The features to draw, by name or number; "intercept" is the intercept. None: all.
         top : int, default=None
-            How many features to draw: those that a weight of any class moved most for. None: all
-            if a line style for each can be told apart, which is six, or those named in `features`;
-            else the six.
+            How many of these features to draw: those whose weights moved most, for any class.
+            None: all that `features` names; without `features`, six, the number of line styles.
         feature_names : sequence of str, default=None
-            The names of the classifier's features. None: those it was fitted with, those that the
-            pipeline before it gives, or x0, x1, …
+            The names of the classifier's features. None: the names it was fitted with, else the
+            names that the pipeline before it returns, else x0, x1, …
         ax : matplotlib Axes, default=None
-            Where to draw. None: in a new figure.
+            The axes to draw on. None: axes in a new figure.
         **line_kw
-            What else to give every line.
+            Further keyword arguments of matplotlib's ``plot``, for every line.
 
         Returns
         -------
         display : CoefPathDisplay
+            The display, drawn.
 
         Raises
         ------
         AttributeError
             If the weights of the steps were not kept.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If the estimator is not a `SoftmaxGDClassifier` and does not end in one.
         ValueError
-            If a class or feature does not exist, or `top` is less than one.
+            If a class or feature does not exist, `top` is less than one, or `ax` is not a
+            matplotlib Axes.
         """
         found = trained(estimator)
         classifier = found.classifier
@@ -153,35 +169,42 @@ class CoefPathDisplay(Drawn):
         ax: Axes | None = None,
         **line_kw: object,
     ) -> Self:
-        """Draw the weights of a path over alpha, the largest at the left.
+        """Draw the weights of a path over alpha, with the largest alpha at the left.
 
-        Along the upper edge stands how many features have a weight that is not zero. Intercepts are
-        not drawn.
+        The numbers along the upper edge tell how many features have a weight that is not zero.
+        Intercepts are not drawn.
 
         Parameters
         ----------
         path : SoftmaxPath
-            What `softmax_path` returned.
-        classes, features, feature_names
-            As in `from_estimator`; the names are those of the path by default.
+            The result of `softmax_path`.
+        classes : sequence of labels, default=None
+            The classes to draw. None: all; two classes have one row of weights, of the second
+            class.
+        features : sequence of str or int, default=None
+            The features to draw, by name or number. None: all with a weight that is not zero.
         top : int, default=None
-            How many features to draw: those that a weight of any class moved most for. None: those
-            with a weight that is not zero, up to a hundred, or those named in `features`.
+            How many of these features to draw: those whose weights moved most, for any class.
+            None: all that `features` names; without `features`, a hundred.
+        feature_names : sequence of str, default=None
+            The names of the features. None: the names in the path, else x0, x1, …
         ax : matplotlib Axes, default=None
-            Where to draw. None: in a new figure.
+            The axes to draw on. None: axes in a new figure.
         **line_kw
-            What else to give every line.
+            Further keyword arguments of matplotlib's ``plot``, for every line.
 
         Returns
         -------
         display : CoefPathDisplay
+            The display, drawn.
 
         Raises
         ------
         TypeError
-            If it is not a path.
+            If `path` is not a path.
         ValueError
-            If a class or feature does not exist, `top` is less than one, or an alpha is zero.
+            If a class or feature does not exist, `top` is less than one, an alpha is zero, or `ax`
+            is not a matplotlib Axes.
 
         Examples
         --------
@@ -218,8 +241,19 @@ class CoefPathDisplay(Drawn):
     ) -> Self:
         """Return a display of some of the paths (n_steps, n_classes, n_weights), not drawn yet.
 
-        Drawn are the given `classes` out of all `labels`, None for all, and of the weights `shown`
-        the `top` ones that moved most.
+        Parameters
+        ----------
+        paths : ndarray of shape (n_steps, n_classes, n_weights)
+        labels : ndarray
+            The labels of all classes.
+        names : list of str
+            The names of all weights.
+        classes : sequence of labels or None
+            The classes to draw. None: all.
+        shown : list of int
+            The weights to draw.
+        top : int or None
+            How many of these weights to draw: those that moved most. None: all.
         """
         labels = labels[-paths.shape[1] :]  # two classes have one row, the second's
         if classes is not None:
@@ -241,14 +275,19 @@ class CoefPathDisplay(Drawn):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: in a new figure.
+            The axes to draw on. None: axes in a new figure.
         **line_kw
-            What else to give every line.
+            Further keyword arguments of matplotlib's ``plot``, for every line.
 
         Returns
         -------
         display : CoefPathDisplay
-            The same.
+            This display.
+
+        Raises
+        ------
+        ValueError
+            If `ax` is not a matplotlib Axes.
         """
         is_new, ax = ax is None, self._take_axes(ax, *FIGURE_SIZE)
         ax.set(xlabel="step", ylabel="weight")

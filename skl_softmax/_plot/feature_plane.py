@@ -107,16 +107,12 @@ class Plane:
             samples = np.tile(X.mean(axis=0), (len(x1), 1))
             samples[:, self.pair] = np.column_stack([x1, x2])
             return samples
-        values = dict(zip(self.pair, (x1, x2), strict=True))
         samples = X.iloc[np.zeros(len(x1), dtype=int)].reset_index(drop=True)
-        for j, name in enumerate(X.columns):
-            column = X.iloc[:, j]
-            if j in values:
-                samples[name] = values[j]
-            elif column.dtype.kind in "iufb":
-                samples[name] = column.mean()
-            else:
-                samples[name] = column.mode().iloc[0]
+        for name, column in X.items():
+            is_number = column.dtype.kind in "iufb"
+            samples[name] = column.mean() if is_number else column.mode().iloc[0]
+        for j, values in zip(self.pair, (x1, x2), strict=True):
+            samples[X.columns[j]] = values
         return samples
 
 

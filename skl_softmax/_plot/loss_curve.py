@@ -1,7 +1,8 @@
 """The display of a fit's loss over the steps.
 
-As scikit-learn's displays: `__init__` stores, `from_estimator` collects, `plot` draws. Nothing is
-fitted again, and pyplot knows nothing of the figures: to have it, hand `ax` one of its axes.
+Like scikit-learn's displays: the constructor stores, `from_estimator` collects, `plot` draws.
+Nothing is fitted again. pyplot does not manage the figures, except for axes of its own given as
+`ax`.
 """
 
 from __future__ import annotations
@@ -28,32 +29,42 @@ CURVE = "loss curve"  # gid of the curves: of these lines, each has taken one of
 class LossCurveDisplay(Drawn):
     """The loss after each step of one or more fits.
 
-    Use `from_estimator`, `from_estimators` or `from_cv_results` to make one.
+    Use `from_estimator`, `from_estimators` or `from_cv_results` to make a display.
 
     Parameters
     ----------
     steps : list of ndarray of shape (n_iter + 1,)
-        Where each curve's losses stand: numbers of steps, or of passes over the data.
+        The horizontal position of each loss of each curve: a number of steps, or of passes over
+        the data.
     losses : list of ndarray of shape (n_iter + 1,)
-        Each curve's losses, in nats per sample.
+        The losses of each curve, in nats per sample.
     names : list of str or None
-        What the legend calls each curve; None leaves it out.
+        The name of each curve in the legend; None leaves the curve out of it.
     x : {"iteration", "passes"}, default="iteration"
-        What `steps` counts.
+        What `steps` counts: steps, or passes over the data.
     what : {"loss", "excess"}, default="loss"
-        Whether to draw the losses or what they exceed the `optimum` by.
+        Whether to draw the losses, or the difference between each loss and the optimum.
     optima : list of float
-        The least loss there is, for each curve.
+        The least loss that is possible, for each curve, in nats per sample.
     validation_losses : list of (ndarray of shape (n_iter + 1,) or None), default=None
-        Each fit's losses on its validation set, if it had one: drawn as a dashed line in the same
-        colour, but not with ``what="excess"``, since they have another optimum.
+        The losses of each fit on the samples held out for validation, or None for a fit without
+        any. They are drawn as a dashed line in the colour of the fit, but not with
+        ``what="excess"``, since they have another optimum.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The axes drawn on.
     figure_ : matplotlib Figure
-    lines_, validation_lines_ : list of matplotlib Line2D
-        One for each curve, and one for each validation set drawn.
+        The figure of these axes.
+    lines_ : list of matplotlib Line2D
+        The curves.
+    validation_lines_ : list of matplotlib Line2D
+        The dashed lines of the validation losses.
+
+    See Also
+    --------
+    SoftmaxGDClassifier : Keeps the loss after each step in `loss_history_`.
 
     Examples
     --------
@@ -86,38 +97,48 @@ class LossCurveDisplay(Drawn):
         log: bool | None = None,
         **line_kw: object,
     ) -> Self:
-        """Draw one estimator's losses; with the `ax` of another display, beside its curves.
+        """Draw the losses of one estimator.
+
+        Given the ``ax_`` of another display as `ax`, the curve is drawn in another colour beside
+        the curves that are there.
 
         Parameters
         ----------
         estimator : estimator
             A fitted `SoftmaxGDClassifier`, or a Pipeline or search that ends in one.
         ax : matplotlib Axes, default=None
-            Where to draw. None: in a new figure.
+            The axes to draw on. None: axes in a new figure.
         name : str, default=None
-            What the legend calls the curve.
+            The name of the curve in the legend. None: the curve is not in the legend.
         x : {"iteration", "passes"}, default="iteration"
-            Whether to count steps, or passes over the data: a step takes one or more, and what a
-            fit measures beside takes some.
+            Whether to count steps, or passes over the data. A step takes one pass or more, and
+            some passes measure the data or the curvature between steps.
         what : {"loss", "excess"}, default="loss"
-            Whether to draw the losses or what they exceed the `optimum` by.
+            Whether to draw the losses, or the difference between each loss and the `optimum`.
         optimum : float, default=None
-            The least loss there is. None: the least of the curve, which then falls to nothing at
-            its end, converged or not: better give what a fit with a smaller `tol` reached.
+            The least loss that is possible, in nats per sample. None: the least loss of the curve.
+            Then the excess is zero at its end even if the fit has not converged; the loss that a
+            fit with a smaller `tol` reached is a better choice.
         log : bool, default=None
-            Whether the axis of the loss is logarithmic; where there is no excess, nothing is
-            drawn. None: it is for ``what="excess"``.
+            Whether the axis of the loss is logarithmic; values that are not positive are then left
+            out. None: logarithmic for ``what="excess"`` only.
         **line_kw
-            What else to give the line.
+            Further keyword arguments of matplotlib's ``plot``, for the line.
 
         Returns
         -------
         display : LossCurveDisplay
+            The display, drawn.
 
         Raises
         ------
         ValueError
-            If `x` or `what` is none of the above, or `optimum` is more than some loss.
+            If `x` or `what` is none of the above, `optimum` is more than some loss, or `ax` is not
+            a matplotlib Axes.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If the estimator is not a `SoftmaxGDClassifier` and does not end in one.
         """
         display = cls._collect([estimator], [name], x, what, optimum)
         return display.plot(ax, log=log, **line_kw)
@@ -134,26 +155,28 @@ class LossCurveDisplay(Drawn):
         log: bool | None = None,
         **line_kw: object,
     ) -> Self:
-        """Draw the losses of several estimators on one axis.
+        """Draw the losses of several estimators on the same axes.
 
         Parameters
         ----------
         estimators : dict of str to estimator, or list of estimators
-            Fitted ones, as in `from_estimator`; a list is numbered.
-        optimum : float, default=None
-            The least loss there is. None: the least that any of these estimators reached; they
-            should have the same objective.
+            Fitted estimators, each as in `from_estimator`. The legend shows the keys of a dict; the
+            estimators of a list are numbered.
         ax, x, what, log, **line_kw
-            As in `from_estimator`.
+            See `from_estimator`.
+        optimum : float, default=None
+            The least loss that is possible, in nats per sample. None: the least loss that any of
+            these estimators reached; they should have the same objective.
 
         Returns
         -------
         display : LossCurveDisplay
+            The display, drawn.
 
         Raises
         ------
         ValueError
-            As `from_estimator`, or if there is no estimator.
+            See `from_estimator`; also if there is no estimator.
         """
         if not isinstance(estimators, Mapping):
             estimators = {f"estimator {i}": each for i, each in enumerate(estimators)}
@@ -171,26 +194,27 @@ class LossCurveDisplay(Drawn):
         log: bool | None = None,
         **line_kw: object,
     ) -> Self:
-        """Draw the losses of a cross-validation, a curve for each fold.
+        """Draw the losses of a cross-validation, one curve for each fold.
 
         Parameters
         ----------
         cv_results : dict
-            From ``cross_validate(…, return_estimator=True)``.
-        what : {"loss", "excess"}, default="loss"
-            Whether to draw the losses or what they exceed the least of their own fold by: each
-            fold has its own objective.
+            The result of ``cross_validate(…, return_estimator=True)``.
         ax, x, log, **line_kw
-            As in `from_estimator`.
+            See `from_estimator`.
+        what : {"loss", "excess"}, default="loss"
+            Whether to draw the losses, or the difference between each loss and the least loss of
+            its fold. Each fold has an optimum of its own, since its objective has other samples.
 
         Returns
         -------
         display : LossCurveDisplay
+            The display, drawn.
 
         Raises
         ------
         ValueError
-            As `from_estimator`, or if the estimators were not kept.
+            See `from_estimator`; also if `cv_results` has no estimators.
         """
         if "estimator" not in cv_results:
             raise ValueError(
@@ -242,16 +266,21 @@ class LossCurveDisplay(Drawn):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: in a new figure.
+            The axes to draw on. None: axes in a new figure.
         log : bool, default=None
-            Whether the axis of the loss is logarithmic. None: it is for ``what="excess"``.
+            Whether the axis of the loss is logarithmic. None: for ``what="excess"`` only.
         **line_kw
-            What else to give every line.
+            Further keyword arguments of matplotlib's ``plot``, for every line.
 
         Returns
         -------
         display : LossCurveDisplay
-            The same.
+            This display.
+
+        Raises
+        ------
+        ValueError
+            If `ax` is not a matplotlib Axes.
         """
         ax = self._take_axes(ax, *FIGURE_SIZE)
         is_excess = self.what == "excess"

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.contour import QuadContourSet
     from matplotlib.image import AxesImage
 
 MAX_COLUMNS = 4  # panels side by side: more would be smaller on a page than their titles
@@ -55,52 +54,58 @@ MAX_CLASSES_ALL_BOUNDARIES = 4
 WHITE_OF_PREDICTED = 0.7
 WHITE_OF_MIXED = 0.55
 BOUNDARY: Options = {"levels": [0.0], "colors": "0.35", "linewidths": 0.9, "linestyles": "--"}
+IMAGE: Options = {"origin": "lower", "interpolation": "nearest", "aspect": "auto", "zorder": 0}
 BESIDE: Options = {"loc": "outside right center", "frameon": False}  # place of a figure's legend
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class DecisionRegionsDisplay(Drawn):
-    """Decision regions after some of the steps of a fit, side by side, with the data on top.
+    """Decision regions after some of the steps of a fit, side by side, with the samples on top.
 
-    Use `from_estimator` to make one.
+    Use `from_estimator` to make a display.
 
     Parameters
     ----------
     logits : list of ndarray of shape (n_classes, grid_resolution, grid_resolution)
-        Each panel's, over the grid, upwards and to the right.
+        The logits of each panel over the grid. Rows go upwards, columns to the right.
     titles : list of str
-        Each panel's.
+        The title of each panel.
     limits : tuple of float
         Left, right, bottom and top of the grid.
     classes : ndarray of shape (n_classes,)
-        Labels.
+        The class labels.
     labels : tuple of str
-        Of both axes.
+        The labels of the horizontal and of the vertical axis.
     note : str
-        What is said below them, if anything.
+        A note below the panels; may be empty.
     X : ndarray of shape (n_samples, 2)
-        The samples to draw.
+        The samples to draw, with the two features of the axes.
     y : ndarray of shape (n_samples,) or None
-        Their classes.
+        The classes of these samples. None: the samples are not drawn.
     frames : Frames
-        What `animate` draws.
+        The logits and titles after any step, for `animate`.
     response_method : {"predict", "predict_proba"}, default="predict"
-        Whether the tint is the most probable class's, or every class's in proportion to its
-        probability.
+        Whether a point has the tint of its most probable class, or a mixture of the tints of all
+        classes, weighted by their probabilities.
     boundaries : bool, default=True
         Whether to draw the lines on which two classes are equally probable.
     legend : bool, default=True
-        Whether to say which class is which.
+        Whether to draw a legend of the classes.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes
         The panels.
     figure_ : matplotlib Figure
+        The figure of these axes.
     images_ : list of matplotlib AxesImage
-        The regions, of each panel.
+        The regions in each panel.
     boundaries_ : list of list of matplotlib ContourSet
-        The lines, of each panel, on which two classes are equally probable.
+        The lines in each panel on which two classes are equally probable.
+
+    See Also
+    --------
+    SoftmaxGDClassifier : With ``store_coef_history=True``, keeps the weights after each step.
 
     Examples
     --------
@@ -144,54 +149,58 @@ class DecisionRegionsDisplay(Drawn):
         legend: bool = True,
         ax: Axes | Sequence[Axes] | Array | None = None,
     ) -> Self:
-        """Draw the regions of an estimator.
+        """Draw the decision regions of an estimator over two features.
 
         Parameters
         ----------
         estimator : estimator
             A fitted `SoftmaxGDClassifier`, or a Pipeline or search that ends in one.
         X : array-like or DataFrame of shape (n_samples, n_features)
-            The samples to draw, as the estimator takes them.
+            The samples to draw, with all features that the estimator takes.
         y : array-like of shape (n_samples,), default=None
-            Their classes. None: the samples are left out, and so is the accuracy.
+            The classes of the samples. None: the samples are not drawn, and the titles tell no
+            accuracy.
         iterations : sequence of int, default=(1, 5, 30, 300)
-            After how many steps: a panel for each. Numbers beyond the last step mean the last, and
-            none is shown twice. Needs ``store_coef_history=True``; None, the final weights alone,
-            does not.
-        features : two of str or int, default=None
-            Which features the axes show, by name or number; every other one is held at its mean
-            over X, or at its most frequent value if it is not a number. May be left out if there
-            are two. The accuracy in the titles is that on the samples as they are.
+            Numbers of steps. There is one panel for each, with the weights after so many steps.
+            Numbers beyond the last step mean the last step, which is shown once. They need
+            ``store_coef_history=True``. None: one panel with the final weights, which does not.
+        features : sequence of two str or int, default=None
+            The two features of the axes, by name or number. All other features are held at their
+            mean over X, or at their most frequent value if they are not numbers. None: the two
+            features of X, if it has two. The accuracy in the titles is computed with all features.
         response_method : {"predict", "predict_proba"}, default="predict"
-            Whether the tint is the most probable class's, or every class's in proportion to its
-            probability.
+            Whether a point has the tint of its most probable class, or a mixture of the tints of
+            all classes, weighted by their probabilities.
         boundaries : bool, default=True
-            Whether to draw the lines on which two classes are equally probable; of more than four
-            classes, only where no other one is more probable.
+            Whether to draw the lines on which two classes are equally probable. With more than
+            four classes, they are drawn only where no other class is more probable.
         grid_resolution : int, default=200
-            Points along each axis.
+            The number of grid points along each axis.
         feature_names : sequence of str, default=None
-            The names of the features of X. None: its columns', or x0, x1, …
+            The names of the features of X. None: the names of its columns, else x0, x1, …
         legend : bool, default=True
-            Whether to say which class is which.
-        ax : matplotlib Axes or array of them, default=None
-            Where to draw, one for each panel; those that are left over are switched off. None: in
-            a new figure.
+            Whether to draw a legend of the classes.
+        ax : matplotlib Axes or array of Axes, default=None
+            The axes to draw on, one for each panel; axes that are not needed are switched off.
+            None: axes in a new figure.
 
         Returns
         -------
         display : DecisionRegionsDisplay
+            The display, drawn.
 
         Raises
         ------
         AttributeError
             If the weights of the steps were not kept, and `iterations` is not None.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If X is sparse, or the estimator is not a `SoftmaxGDClassifier` and does not end in one.
         ValueError
-            If `features` are not two different ones of X, `iterations` is empty or has negative
+            If `features` are not two different features of X, `iterations` is empty or has negative
             numbers, `y` has another length than X or a class that was not fitted, or there are
             fewer axes than panels.
-        TypeError
-            If X is sparse.
         """
         check_choice("response_method", response_method, ["predict", "predict_proba"])
         check_count("grid_resolution", grid_resolution, at_least=2)
@@ -223,13 +232,18 @@ class DecisionRegionsDisplay(Drawn):
 
         Parameters
         ----------
-        ax : matplotlib Axes or array of them, default=None
-            Where to draw, one for each panel. None: in a new figure.
+        ax : matplotlib Axes or array of Axes, default=None
+            The axes to draw on, one for each panel. None: axes in a new figure.
 
         Returns
         -------
         display : DecisionRegionsDisplay
-            The same.
+            This display.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer axes than panels.
         """
         is_new, n_panels = ax is None, len(self.logits)
         axes = self._new_axes() if is_new else check_axes(ax, n_panels)
@@ -278,7 +292,7 @@ class DecisionRegionsDisplay(Drawn):
             ax.set_xlabel(f"{self.labels[0]}\n({self.note})")
 
     def _frame(self, ax: Axes) -> None:
-        """Draw the samples, name the axes and set their limits."""
+        """Draw the samples, label the axes and set their limits."""
         if self.y is not None:
             draw_samples(ax, self.X, self.y, self.classes)
         left, right, bottom, top = self.limits
@@ -287,35 +301,34 @@ class DecisionRegionsDisplay(Drawn):
             ax.set_aspect("equal", adjustable="box")
 
     def _draw_image(self, ax: Axes, logits: Array) -> AxesImage:
-        """Draw the tints: a pixel around each point of the grid."""
+        """Draw the tints, a pixel around each grid point: half a pixel is outside the limits."""
         left, right, bottom, top = self.limits
         width = (right - left) / (logits.shape[2] - 1) / 2
         height = (top - bottom) / (logits.shape[1] - 1) / 2
         return ax.imshow(
             self._tints(logits),
             extent=(left - width, right + width, bottom - height, top + height),
-            origin="lower",
-            interpolation="nearest",
-            aspect="auto",
-            zorder=0,
+            **IMAGE,
         )
 
     def _tints(self, logits: Array) -> Array:
-        """Colours (grid_resolution, grid_resolution, 3), light enough for the data on top."""
+        """Return a light colour for each grid point, (grid_resolution, grid_resolution, 3)."""
         colors = np.array(class_colors(len(logits)))
         if self.response_method == "predict":
             tints = lighter(colors[logits.argmax(axis=0)], WHITE_OF_PREDICTED)
-            tints[(logits == logits[0]).all(axis=0)] = 1.0  # no class leads: the zero weights
+            tints[(logits == logits[0]).all(axis=0)] = (
+                1.0  # white where no class leads: zero weights
+            )
             return tints
         proba = softmax(logits.reshape(len(logits), -1), axis=0)
         return lighter((proba.T @ colors).reshape(*logits.shape[1:], 3), WHITE_OF_MIXED)
 
-    def _draw_boundaries(self, ax: Axes, logits: Array) -> list[QuadContourSet]:
+    def _draw_boundaries(self, ax: Axes, logits: Array) -> list[Artist]:
         """Draw the lines where the logits of two classes are equal, if there are any in sight."""
         if not self.boundaries:
             return []
         second = np.sort(logits, axis=0)[-2]
-        lines = []
+        lines: list[Artist] = []
         for j, k in combinations(range(len(logits)), 2):
             difference = logits[j] - logits[k]
             if len(logits) > MAX_CLASSES_ALL_BOUNDARIES:
@@ -329,20 +342,20 @@ class DecisionRegionsDisplay(Drawn):
     def animate(
         self, iterations: Sequence[int] | None = None, *, interval: float = 100
     ) -> FuncAnimation:
-        """Show the regions evolve, with the loss curve beside them.
+        """Return an animation of the regions over the steps, with the loss curve beside them.
 
         Parameters
         ----------
         iterations : sequence of int, default=None
-            After how many steps: a frame for each. None: from the start to the end, at most 60,
-            close together at first, where most happens.
+            Numbers of steps, one for each frame. None: at most 60 steps from the first to the last,
+            close together at first, where the regions change most.
         interval : float, default=100
-            Milliseconds between frames.
+            The time between frames, in milliseconds.
 
         Returns
         -------
         animation : matplotlib FuncAnimation
-            A notebook shows it where a cell ends with it; ``animation.save("training.gif",
+            A notebook shows it if a cell ends with it. ``animation.save("training.gif",
             writer="pillow")`` writes a file.
 
         Raises
@@ -351,6 +364,17 @@ class DecisionRegionsDisplay(Drawn):
             If the weights of the steps were not kept.
         ValueError
             If `iterations` is empty or has negative numbers.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_blobs
+        >>> from skl_softmax import DecisionRegionsDisplay, SoftmaxGDClassifier
+        >>> X, y = make_blobs(random_state=0)
+        >>> classifier = SoftmaxGDClassifier(store_coef_history=True).fit(X, y)
+        >>> display = DecisionRegionsDisplay.from_estimator(classifier, X, y)
+        >>> page = display.animate([0, 1, 2]).to_jshtml()
+        >>> page.count("data:image/png")
+        3
         """
         from matplotlib.animation import FuncAnimation
 

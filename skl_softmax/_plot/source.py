@@ -183,14 +183,10 @@ def indices_of(
 
 def _index_of(feature: str | int, names: Sequence[str]) -> int:
     """Return which of the names a feature is, given by name or number."""
-    if isinstance(feature, str):
-        if feature in names:
-            return list(names).index(feature)
-    elif (
-        isinstance(feature, int | np.integer)
-        and not isinstance(feature, bool)
-        and 0 <= feature < len(names)
-    ):
+    if isinstance(feature, str) and feature in names:
+        return names.index(feature)
+    is_number = isinstance(feature, int | np.integer) and not isinstance(feature, bool)
+    if is_number and 0 <= int(feature) < len(names):
         return int(feature)
     shown = ", ".join(names[:MAX_NAMES_SHOWN]) + (", …" if len(names) > MAX_NAMES_SHOWN else "")
     raise ValueError(

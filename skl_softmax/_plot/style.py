@@ -169,14 +169,13 @@ def set_alpha_axis(ax: Axes, alphas: Array) -> None:
 class Drawn:
     """A display that keeps its figure, and that a notebook shows where a cell ends with it."""
 
-    figure_: Figure | SubFigure
+    ax_: Axes  # where there is one only
+    figure_: Figure  # or a SubFigure, if the given axes are in one
 
     def _take_axes(self, ax: object, width: float, height: float) -> Axes:
         """Return the given axes, or new ones in a figure of a size in inches; store both."""
-        self.ax_: Axes = (
-            new_figure(width, height).subplots() if ax is None else check_axes(ax, 1)[0]
-        )
-        self.figure_ = self.ax_.figure
+        first = check_axes(new_figure(width, height).subplots() if ax is None else ax, 1)[0]
+        self.ax_, self.figure_ = first, first.figure
         clear_spines(self.ax_)
         return self.ax_
 
