@@ -324,14 +324,12 @@ class CoefPathDisplay(Drawn):
         upper.set_xlabel("features in use")
 
     def _explain(
-        self,
-        ax: Axes,
-        colors: Sequence[ColorType],
-        styles: Sequence[LineStyleType],
-        *,
-        outside: bool,
+        self, ax: Axes, colors: Sequence[ColorType], styles: Sequence[LineStyleType], outside: bool
     ) -> None:
-        """Add a legend of the colours and, if no style is used twice, of the styles."""
+        """Add a legend of the colours and, if no style is used twice, of the styles.
+
+        It stands outside, beside the axes, or at the best place inside.
+        """
         from matplotlib.lines import Line2D
 
         nothing = Line2D([], [], linestyle="none")

@@ -109,7 +109,8 @@ class LossCurveDisplay(Drawn):
         ax : matplotlib Axes, default=None
             The axes to draw on. None: axes in a new figure.
         name : str, default=None
-            The name of the curve in the legend. None: the curve is not in the legend.
+            The name of the curve in the legend. None: the curve is not in the legend, unless there
+            are validation losses; the two curves are then "training" and "validation".
         x : {"iteration", "passes"}, default="iteration"
             Whether to count steps, or passes over the data. A step takes one pass or more, and
             some passes measure the data or the curvature between steps.
@@ -236,7 +237,10 @@ class LossCurveDisplay(Drawn):
         *,
         share_optimum: bool = True,
     ) -> Self:
-        """Return a display of fitted estimators, one curve each, not drawn yet."""
+        """Return a display of fitted estimators, one curve each, not drawn yet.
+
+        Without `share_optimum`, the optimum of each curve is its own least loss.
+        """
         check_choice("x", x, ["iteration", "passes"])
         check_choice("what", what, ["loss", "excess"])
         if not estimators:

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-MAX_COLUMNS = 4  # panels side by side: more would be smaller on a page than their titles
+MAX_COLUMNS = 4  # panels side by side: four are about as wide as a page [10.4 inches]
 PANEL_SIZE = 2.6  # width and height of a panel in a new figure [inches]
-LEGEND_WIDTH = 0.9  # of a column of the legend [inches]
-TITLE_HEIGHT = 0.3  # [inches]
+LEGEND_WIDTH = 0.9  # of a legend's column whose labels have about ten letters [inches]
+TITLE_HEIGHT = 0.3  # added to the panels of a new figure for their titles [inches]
 ANIMATION_SIZE = 8.8, 3.6  # width and height of the figure of an animation [inches]
 REPEAT_DELAY = 1000  # pause after the last frame of an animation [milliseconds]
 # Units are equally long on both axes if the ratio of the two ranges is below this one: a panel
@@ -50,7 +50,7 @@ MAX_EQUAL_RATIO = 1.5
 # With up to so many classes all the lines between two of them are drawn, six at most; with more,
 # only where the two classes lead.
 MAX_CLASSES_ALL_BOUNDARIES = 4
-# Share of white in the tints, so that samples on top stand out. A mixture is paler by itself.
+# Share of white in the tints, by eye: samples on top stand out. A mixture is paler by itself.
 WHITE_OF_PREDICTED = 0.7
 WHITE_OF_MIXED = 0.55
 BOUNDARY: Options = {"levels": [0.0], "colors": "0.35", "linewidths": 0.9, "linestyles": "--"}

@@ -30,13 +30,13 @@ Options: TypeAlias = dict[str, Any]
 
 # Okabe and Ito's colours, in an order whose first ones also differ in grey print.
 OKABE_ITO = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"]
-# Twice as many lighter and darker colours: the shares keep all 21 apart by eye.
+# Lighter and darker colours, 21 in all with the base colours; chosen by eye to look different.
 LIGHTER_SHARE = 0.45  # share of white in a lighter colour
 DARKER_FACTOR = 0.6  # brightness of a darker colour, relative to its base colour
 DARK_GREY_SHARE = 0.75  # share of white in the grey that stands in for a darker black
 MARKERS = ["s", "o", "^", "D", "v", "P", "X"]
 LINE_STYLES: list[LineStyleType] = ["-", "--", ":", "-.", (0, (5, 2, 1, 2, 1, 2)), (0, (2, 5))]
-# A sample's marker: area and edge [points², points] small enough to tell 250 samples apart.
+# A sample's marker, area [points²] and edge [points]: 250 samples in a panel can be told apart.
 SAMPLE: Options = {"s": 18, "edgecolors": "white", "linewidths": 0.4}
 # Entries in a column of a legend: twelve small ones are about as high as a panel.
 MAX_LEGEND_ROWS = 12
