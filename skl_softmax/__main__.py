@@ -1,7 +1,7 @@
 """A quick tour: ``python -m skl_softmax [--output FOLDER]``.
 
-Real data in a pipeline and a grid search, the fit beside LogisticRegression's, and the course's
-lab, step by step; with matplotlib, pictures of both.
+The tour fits real data in a pipeline and a grid search, compares a fit with LogisticRegression's,
+and runs the course's lab step by step. With matplotlib it also draws pictures of both.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 import warnings
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.datasets import load_digits, make_blobs
@@ -33,8 +33,16 @@ from skl_softmax import (
 from skl_softmax._arrays import Array
 from skl_softmax._plot.style import draw_samples, new_figure
 
-STEPS_SHOWN = 1, 5, 30, 300  # of the lab
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LEARNING_RATE = 0.5  # of the lab, as its sheet says
+STEPS_SHOWN = 1, 5, 30, 300  # the lab's fit ends after 300 steps
+# Frames of the moving picture: every step at first, then about 1.4 times as many each time.
 STEPS_MOVING = 0, 1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40, 57, 80, 113, 160, 226, 300
+N_FITS = 3  # per model: the median of three ignores one that the machine disturbed
+PNG_DPI = 150  # pixels per inch of the pictures written
+GIF_DPI = 80  # pixels per inch of the moving picture: 170 kB in all
 
 
 def main() -> None:
@@ -59,7 +67,7 @@ def main() -> None:
 
 
 def tour_digits() -> SoftmaxGDClassifier:
-    """Find alpha for 1797 raw 8 × 8 images of digits; return a fit that kept its history."""
+    """Choose alpha for 1797 images of digits, 8 × 8 pixels each, and return a fit with it."""
     print("== Handwritten digits, raw pixels: a pipeline and a grid search over alpha\n")
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
@@ -76,10 +84,17 @@ def tour_digits() -> SoftmaxGDClassifier:
 
 
 def compare(X: Array, y: Array, alpha: float) -> None:
-    """Print fit time and loss beside LogisticRegression's, on the same objective.
+    """Print the time and the loss of a fit and of LogisticRegression's, with the same objective.
 
-    In one thread: on small data, its BLAS and OpenMP threads wait for each other for most of the
-    time.
+    All fits run in one thread: on data as small as these, LogisticRegression's BLAS and OpenMP
+    threads spend most of the time waiting for each other.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+    alpha : float
+        Strength of the penalty. LogisticRegression's C is 1 / (alpha * n_samples).
     """
     C = 1 / (alpha * len(y))
     candidates = {
@@ -88,27 +103,34 @@ def compare(X: Array, y: Array, alpha: float) -> None:
         "LogisticRegression(max_iter=10000)": LogisticRegression(C=C, max_iter=10_000),
     }
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(3):  # in turn, so that whatever else the machine does meets all of them
+    for _ in range(N_FITS):  # in turn, so that a disturbance of the machine meets all models
         for name, model in candidates.items():
             start = time.perf_counter()
             with warnings.catch_warnings(), threadpool_limits(1):
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 model.fit(X, y)
             seconds[name].append(time.perf_counter() - start)
-    losses = {
-        name: log_loss(y, model.predict_proba(X)) + alpha / 2 * np.sum(model.coef_**2)
-        for name, model in candidates.items()
-    }
-    print(f"The same objective (alpha = {alpha:g}, C = {C:.4g}), median of 3 fits, one thread:\n")
+    print(
+        f"Same objective (alpha = {alpha:g}, C = {C:.4g}), one thread, median of {N_FITS} fits:\n"
+    )
     print(f"{'':34s} {'steps':>6s} {'time':>9s} {'loss':>11s}")
     for name, model in candidates.items():
-        n_iter = int(np.max(model.n_iter_))
-        print(f"{name:34s} {n_iter:6d} {median(seconds[name]):8.3f}s {losses[name]:11.7f}")
+        n_iter, time_ = int(np.max(model.n_iter_)), median(seconds[name])
+        loss = log_loss(y, model.predict_proba(X)) + alpha / 2 * np.sum(model.coef_**2)
+        print(f"{name:34s} {n_iter:6d} {time_:8.3f}s {loss:11.7f}")
 
 
 def tour_lab() -> tuple[SoftmaxGDClassifier, Array, Array]:
-    """Run the lab: 300 steps of the textbook's loop, learning rate 0.5, on three blobs."""
-    print("\n== The lab: the textbook's loop, 300 steps with learning rate 0.5")
+    """Run the lab: 300 steps of the textbook's loop with learning rate 0.5, on three blobs.
+
+    Returns
+    -------
+    model : SoftmaxGDClassifier
+        Fitted; it kept the weights after each step.
+    X : ndarray of shape (250, 2)
+    y : ndarray of shape (250,)
+    """
+    print(f"\n== The lab: the textbook's loop, 300 steps with learning rate {LEARNING_RATE}")
     print("(Byungkook Oh, Lab2-4. Softmax Regression via Gradient Descent, 2026)\n")
     X, y = make_blobs(
         n_samples=250,
@@ -117,13 +139,14 @@ def tour_lab() -> tuple[SoftmaxGDClassifier, Array, Array]:
         random_state=42,
     )
     model = SoftmaxGDClassifier(
-        learning_rate=0.5, alpha=0, max_iter=300, tol=0, store_coef_history=True
+        learning_rate=LEARNING_RATE, alpha=0, max_iter=300, tol=0, store_coef_history=True
     ).fit(X, y)
     accuracies = [float(np.mean(labels == y)) for labels in model.staged_predict(X)]
-    gradient = np.vstack([model.intercept_history_[1], model.coef_history_[1].T]) / -0.5
+    # The first step goes from zero weights along the negative gradient.
+    gradient = np.vstack([model.intercept_history_[1], model.coef_history_[1].T]) / -LEARNING_RATE
     print("gradient at zero weights, a column for each class")
     print_weights(gradient)
-    print(f"\n{len(model.loss_history_)} losses and as many weights kept:\n")
+    print(f"\n{len(model.loss_history_)} losses and as many sets of weights were kept:\n")
     print(f"{'step':>5s} {'loss':>9s} {'accuracy':>9s}")
     for step in (0, *STEPS_SHOWN):
         print(f"{step:5d} {model.loss_history_[step]:9.6f} {accuracies[step]:9.1%}")
@@ -134,13 +157,13 @@ def tour_lab() -> tuple[SoftmaxGDClassifier, Array, Array]:
 
 
 def print_weights(rows: Array) -> None:
-    """Print a row for the bias and for each feature (3, n_classes)."""
+    """Print weights (3, n_classes): a row for the bias, and one for each of two features."""
     for name, row in zip(("bias", "x1", "x2"), rows, strict=True):
         print(f"{name:>5s} " + " ".join(f"{weight:8.4f}" for weight in row))
 
 
 def draw_digits(model: SoftmaxGDClassifier, output: Path) -> Path:
-    """Draw the loss over the steps, and each digit's weights as an image."""
+    """Draw the loss over the steps, and the weights of each digit as an image of 8 × 8 pixels."""
     figure = new_figure(9, 3.2)
     grid = figure.add_gridspec(1, 2, width_ratios=[1, 1.7])
     left, right = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
@@ -155,7 +178,7 @@ def draw_digits(model: SoftmaxGDClassifier, output: Path) -> Path:
 
 
 def draw_lab(model: SoftmaxGDClassifier, X: Array, y: Array, output: Path) -> list[Path]:
-    """Draw the lab's data, loss and weights, and the regions as they evolve, still and moving."""
+    """Draw the lab's data, loss and weights; draw its decision regions as panels and animated."""
     names = ["x1", "x2"]
     training = new_figure(11, 3.4)
     data, loss, weights = training.subplots(1, 3, width_ratios=[1, 1, 1.3])
@@ -171,7 +194,7 @@ def draw_lab(model: SoftmaxGDClassifier, X: Array, y: Array, output: Path) -> li
         model, X, y, iterations=STEPS_SHOWN, feature_names=names
     )
     moving = output / "lab_regions.gif"
-    regions.animate(STEPS_MOVING).save(moving, writer="pillow", dpi=80)
+    regions.animate(STEPS_MOVING).save(moving, writer="pillow", dpi=GIF_DPI)
     return [
         save(training, output / "lab_training.png"),
         save(regions.figure_, output / "lab_regions.png"),
@@ -179,9 +202,9 @@ def draw_lab(model: SoftmaxGDClassifier, X: Array, y: Array, output: Path) -> li
     ]
 
 
-def save(figure: Any, path: Path) -> Path:
-    """Write the figure and return where."""
-    figure.savefig(path, dpi=150)
+def save(figure: Figure, path: Path) -> Path:
+    """Write the figure to a file and return its path."""
+    figure.savefig(path, dpi=PNG_DPI)
     return path
 
 

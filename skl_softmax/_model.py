@@ -1,6 +1,7 @@
 """Softmax models with given weights: what they predict, in blocks of rows.
 
-Knows no estimator: the X it gets has been checked, but for numbers that are not finite.
+How the weights were found does not matter here. X has been checked before, except for numbers that
+are not finite: each block is checked when it is read.
 """
 
 from __future__ import annotations
@@ -22,28 +23,42 @@ from skl_softmax._engines.threads import Workers
 
 
 def dense(coef: Matrix) -> Array:
-    """Return coefficients as an array, as they are unless `sparsify` was called."""
+    """Return coefficients as a dense array; they are sparse after `sparsify`."""
     return np.asarray(coef.toarray() if sparse.issparse(coef) else coef)
 
 
 def row_per_class(coef: Array, intercept: Array) -> tuple[Array, Array]:
-    """Return the weights of the same model with a row for each class, two classes included."""
+    """Return weights with one row per class, also for two classes, whose weights have one row.
+
+    Two classes get half of the row each, with opposite signs: this changes no probability.
+    """
     if len(coef) > 1:
         return coef, intercept
     return np.concatenate([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
 
 
+def require_history(estimator: object, what: str) -> None:
+    """Raise an AttributeError unless the fitted estimator kept the weights after every step."""
+    if not hasattr(estimator, "coef_history_"):
+        raise AttributeError(
+            f"{what} needs the weights of every step: fit with store_coef_history=True."
+        )
+
+
 @dataclass(frozen=True)
 class SoftmaxModel:
-    """Weights and the classes they stand for.
+    """The weights of a softmax model with NumPy's arrays, and its classes.
 
-    What is predicted is written to `out`, if that is given.
+    Each method writes its result to `out` if `out` is given, and returns it.
 
     Attributes
     ----------
-    classes : ndarray (n_classes,)
-    coef : ndarray (n_classes, n_features), or (1, n_features) for two classes
-    intercept : ndarray (n_classes,) or (1,)
+    classes : ndarray of shape (n_classes,)
+        The class labels.
+    coef : ndarray of shape (n_classes, n_features), or (1, n_features) for two classes
+        The coefficients.
+    intercept : ndarray of shape (n_classes,), or (1,) for two classes
+        The intercepts.
     """
 
     classes: Array
@@ -51,14 +66,14 @@ class SoftmaxModel:
     intercept: Array
 
     def decision_function(self, X: Matrix, out: Array | None = None) -> Array:
-        """Logits (n_samples, n_classes), or (n_samples,) for two classes."""
+        """Return the logits (n_samples, n_classes), or (n_samples,) for two classes."""
         if len(self.coef) > 1:
             return _map_logits(X, self.coef, self.intercept, lambda _: None, out)
         column = None if out is None else out[:, np.newaxis]
         return _map_logits(X, self.coef, self.intercept, lambda _: None, column)[:, 0]
 
     def predict(self, X: Matrix, out: Array | None = None) -> Array:
-        """The most probable labels (n_samples,)."""
+        """Return the most probable label of each sample (n_samples,)."""
         coef, intercept = row_per_class(self.coef, self.intercept)
         labels = np.empty(X.shape[0], self.classes.dtype) if out is None else out
 
@@ -69,29 +84,32 @@ class SoftmaxModel:
         return labels
 
     def predict_proba(self, X: Matrix, out: Array | None = None) -> Array:
-        """Probabilities (n_samples, n_classes)."""
+        """Return the probabilities (n_samples, n_classes)."""
         transform = kernels(X.shape[0] * len(self.classes)).softmax_block
         return _map_logits(X, *row_per_class(self.coef, self.intercept), transform, out)
 
     def predict_log_proba(self, X: Matrix, out: Array | None = None) -> Array:
-        """Log-probabilities (n_samples, n_classes), from the logits: finite where those are."""
+        """Return log-probabilities (n_samples, n_classes), finite wherever the logits are."""
         transform = kernels(X.shape[0] * len(self.classes)).log_softmax_block
         return _map_logits(X, *row_per_class(self.coef, self.intercept), transform, out)
 
 
 @dataclass(frozen=True)
 class DeviceModel:
-    """A `SoftmaxModel` whose predictions are where X is."""
+    """A `SoftmaxModel` whose predictions stay on the device where X is."""
 
     model: SoftmaxModel
 
     def decision_function(self, X: OnDevice) -> DeviceArray:
-        """Logits (n_samples, n_classes), or (n_samples,) for two classes."""
+        """Return the logits (n_samples, n_classes), or (n_samples,) for two classes."""
         logits = X.linear(self.model.coef, self.model.intercept)
         return logits if len(self.model.coef) > 1 else logits[:, 0]
 
     def predict(self, X: OnDevice) -> DeviceArray:
-        """The most probable labels (n_samples,): NumPy's, if they are no numbers."""
+        """Return the most probable label of each sample (n_samples,).
+
+        Labels that are not numbers are returned as an array of NumPy's: no device has strings.
+        """
         codes = X.xp.argmax(self._logits(X), axis=1)
         classes = self.model.classes
         if classes.dtype.kind in "biuf":
@@ -99,35 +117,35 @@ class DeviceModel:
         return classes[to_numpy(codes)]
 
     def predict_proba(self, X: OnDevice) -> DeviceArray:
-        """Probabilities (n_samples, n_classes)."""
+        """Return the probabilities (n_samples, n_classes)."""
         return probabilities(X.xp, self._logits(X))
 
     def predict_log_proba(self, X: OnDevice) -> DeviceArray:
-        """Log-probabilities (n_samples, n_classes), from the logits: finite where those are."""
+        """Return log-probabilities (n_samples, n_classes), finite wherever the logits are."""
         logits = self._logits(X)
         logits -= X.xp.max(logits, axis=1, keepdims=True)
         return logits - X.xp.log(X.xp.sum(X.xp.exp(logits), axis=1, keepdims=True))
 
     def _logits(self, X: OnDevice) -> DeviceArray:
-        """A column for each class, two classes included."""
+        """Return the logits with a column for each class, also for two classes."""
         return X.linear(*row_per_class(self.model.coef, self.model.intercept))
 
 
 class SoftmaxPath(NamedTuple):
-    """The weights for each strength of the penalty.
+    """The weights for each strength of the penalty. See `softmax_path`.
 
     Attributes
     ----------
     alphas : ndarray of shape (n_alphas,)
-        The strengths, the largest first.
+        The strengths of the penalty, the largest first.
     coefs : ndarray of shape (n_alphas, n_classes, n_features)
-        Their coefficients; one row for two classes.
+        The coefficients for each strength; two classes have one row, of the second class.
     intercepts : ndarray of shape (n_alphas, n_classes)
-        Their intercepts; one for two classes.
+        The intercepts for each strength; two classes have one, of the second class.
     losses : ndarray of shape (n_alphas,)
-        F at them, in nats per sample.
+        The objective at these weights, penalty included, in nats per sample.
     n_iters : ndarray of int of shape (n_alphas,)
-        How many steps each took from the one before.
+        How many steps each fit took, starting from the weights for the strength before.
     classes : ndarray of shape (n_classes,)
         The class labels, sorted.
     feature_names : ndarray of str of shape (n_features,) or None
@@ -146,9 +164,15 @@ class SoftmaxPath(NamedTuple):
 def start_weights(
     before: SoftmaxModel | None, classes: Array, n_features: int
 ) -> tuple[Array, Array]:
-    """Where a fit starts: coef (n_outputs, n_features) and intercept (n_outputs,).
+    """Return the coef (n_outputs, n_features) and intercept (n_outputs,) that a fit starts from.
 
-    From an earlier model's weights, matched by label; all others are zero.
+    A class that an earlier model knows by its label starts from the weights it has there; all other
+    weights are zero. With two classes, n_outputs is 1.
+
+    Raises
+    ------
+    ValueError
+        If the earlier model has another number of features.
     """
     coef, intercept = np.zeros((len(classes), n_features)), np.zeros(len(classes))
     if before is not None:
@@ -174,7 +198,10 @@ def _map_logits(
     transform: Callable[[Array], None],
     out: Array | None = None,
 ) -> Array:
-    """Return the logits (n_samples, n_outputs), each block (n_outputs, rows) transformed."""
+    """Return the logits (n_samples, n_outputs), after `transform` changed them in place.
+
+    `transform` gets the logits of one block of rows at a time, (n_outputs, rows).
+    """
     dtype = np.result_type(X.dtype, coef.dtype)
     result = np.empty((X.shape[0], len(coef)), dtype) if out is None else out
 
@@ -189,7 +216,7 @@ def _map_logits(
 def _for_each_block(
     X: Matrix, coef: Array, intercept: Array, use: Callable[[Block, Array], None]
 ) -> None:
-    """Call ``use(block, logits)`` for every block; its logits are finite, (n_outputs, rows)."""
+    """Call ``use(block, logits)`` for every block of rows; logits (n_outputs, rows) are finite."""
     with Workers() as workers, np.errstate(over="ignore", invalid="ignore"):
         rows = Rows(X, len(coef), workers)
 
@@ -203,13 +230,15 @@ def _for_each_block(
 
 
 def _keep_in_range(logits: Array, X: Matrix, coef: Array) -> None:
-    """Replace, in place, logits (n_outputs, rows) whose differences would not be finite.
+    """Replace, in place, logits (n_outputs, rows) that are too large to be subtracted.
 
-    By those of the same sample scaled down, for which the intercept is nothing, as large as may
-    be: they keep their order, and a softmax of them is one-hot, as it should be.
+    The new logits of such a sample are those of the sample scaled down, without the intercept,
+    which is negligible at this size, and then scaled up to the largest size allowed. They keep
+    their order, and their softmax is one-hot, as it should be.
     """
+    # A difference of two logits is at most half the largest number: there is room for rounding.
     largest = np.finfo(logits.dtype).max / 4.0
-    if logits.max() <= largest and logits.min() >= -largest:  # false if one is not a number
+    if logits.max() <= largest and logits.min() >= -largest:  # False if a logit is NaN
         return
     too_large = ~(np.abs(logits) <= largest).all(axis=0)
     X = X[too_large]

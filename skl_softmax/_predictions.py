@@ -1,12 +1,13 @@
-"""What a fitted softmax classifier answers about samples.
+"""The predicting methods of a fitted softmax classifier.
 
-Needs `classes_`, `coef_`, `intercept_` and, for the stages, their histories; knows no fit.
+They read `classes_`, `coef_` and `intercept_`; the staged ones read the histories of the weights.
+How the weights were found does not matter here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,16 +20,16 @@ from skl_softmax._data.check import known_matrix
 from skl_softmax._data.matrix import check_columns, refuse_dask
 from skl_softmax._data.parameters import check_out
 from skl_softmax._engines.device import OnDevice
-from skl_softmax._model import DeviceModel, SoftmaxModel, dense
+from skl_softmax._model import DeviceModel, SoftmaxModel, dense, require_history
 
 
 class PredictionMixin:
-    """The predicting methods."""
+    """The predicting methods of a classifier with fitted weights."""
 
     classes_: Array
     coef_: Array
     intercept_: Array
-    # `out` is no metadata that a meta-estimator could route.
+    # A meta-estimator must not route `out` as metadata: it is not about the samples.
     __metadata_request__decision_function: ClassVar[dict[str, str]] = {"out": UNUSED}
     __metadata_request__predict: ClassVar[dict[str, str]] = {"out": UNUSED}
     __metadata_request__predict_proba: ClassVar[dict[str, str]] = {"out": UNUSED}
@@ -42,12 +43,20 @@ class PredictionMixin:
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
         out : ndarray of shape (n_samples, n_classes) or (n_samples,), default=None
-            Where to write them, a memory-mapped array for instance. None: a new array.
+            The array to write the result to, for example a memory-mapped one. None: a new array.
 
         Returns
         -------
         logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            ``X @ coef_.T + intercept_``; for two classes, the second one's.
+            ``X @ coef_.T + intercept_``; for two classes, the logits of the second class.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has other features than in `fit` or a number that is not finite, or `out` has
+            another shape or data type than the result.
         """
         return self._predict("decision_function", X, out)
 
@@ -59,12 +68,20 @@ class PredictionMixin:
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
         out : ndarray of shape (n_samples,), default=None
-            Where to write them, a memory-mapped array for instance. None: a new array.
+            The array to write the result to, for example a memory-mapped one. None: a new array.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Class labels.
+            The class labels.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has other features than in `fit` or a number that is not finite, or `out` has
+            another shape or data type than the result.
         """
         return self._predict("predict", X, out)
 
@@ -76,55 +93,80 @@ class PredictionMixin:
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
         out : ndarray of shape (n_samples, n_classes), default=None
-            Where to write them, a memory-mapped array for instance. None: a new array.
+            The array to write the result to, for example a memory-mapped one. None: a new array.
 
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
-            Probabilities, the columns in the order of `classes_`.
+            The probabilities, with columns in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has other features than in `fit` or a number that is not finite, or `out` has
+            another shape or data type than the result.
         """
         return self._predict("predict_proba", X, out)
 
     def predict_log_proba(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
         """Return the logarithm of the probability of each class.
 
-        Taken from the logits, not from the probabilities: finite even where those underflow.
+        It is computed from the logits, not from the probabilities, so it is finite even where a
+        probability underflows to zero.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
         out : ndarray of shape (n_samples, n_classes), default=None
-            Where to write them, a memory-mapped array for instance. None: a new array.
+            The array to write the result to, for example a memory-mapped one. None: a new array.
 
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_classes)
-            Log-probabilities, the columns in the order of `classes_`.
+            The log-probabilities, with columns in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has other features than in `fit` or a number that is not finite, or `out` has
+            another shape or data type than the result.
         """
         return self._predict("predict_log_proba", X, out)
 
-    def _predict(self, method: str, X: Any, out: Array | None) -> Array:
-        X = self._check_X(X, method)
-        if isinstance(X, OnDevice):
+    def _predict(self, method: str, X: ArrayLike | Matrix, out: Array | None) -> Array:
+        """Return what a method of the model predicts for X, after checking X and `out`."""
+        samples = self._check_X(X, method)
+        predicted: Array
+        if isinstance(samples, OnDevice):
             if out is not None:
                 raise ValueError("out is for arrays of NumPy: X is on another device.")
-            there: Array = getattr(DeviceModel(self._model()), method)(X)
-            return there
+            predicted = getattr(DeviceModel(self._model()), method)(samples)
+            return predicted
         if out is not None:
             labels = method == "predict"
             has_columns = not labels and (method != "decision_function" or len(self.coef_) > 1)
-            shape = (X.shape[0], len(self.classes_)) if has_columns else (X.shape[0],)
-            check_out(out, shape, to_numpy(self.classes_) if labels else np.empty(0, X.dtype))
-        predicted: Array = getattr(self._model(), method)(X, out)
+            n_samples, n_classes = samples.shape[0], len(self.classes_)
+            shape = (n_samples, n_classes) if has_columns else (n_samples,)
+            check_out(out, shape, to_numpy(self.classes_) if labels else np.empty(0, samples.dtype))
+        predicted = getattr(self._model(), method)(samples, out)
         return predicted
 
     def _model(self) -> SoftmaxModel:
+        """Return the model with the fitted weights, as NumPy's arrays."""
         coef, intercept = dense(to_numpy(self.coef_)), to_numpy(self.intercept_)
         return SoftmaxModel(to_numpy(self.classes_), coef, intercept)
 
-    def _check_X(self, X: Any, method: str, *, all_finite: bool = False) -> Any:
-        """Return X as the model takes it, which checks for itself, block by block, for NaN."""
+    def _check_X(self, X: ArrayLike | Matrix, method: str, *, all_finite: bool = False) -> Matrix:
+        """Return X (n_samples, n_features) as the model takes it.
+
+        Without `all_finite`, the model itself looks for numbers that are not finite, block by
+        block.
+        """
         check_is_fitted(self)
         refuse_dask(X=X)
         check_columns(X)
@@ -134,13 +176,13 @@ class PredictionMixin:
 
 
 class StagedMixin(PredictionMixin):
-    """The predicting methods, also with the weights after every step."""
+    """The predicting methods, also with the weights after each step of the fit."""
 
     coef_history_: Array
     intercept_history_: Array
 
     def staged_decision_function(self, X: ArrayLike | Matrix) -> Iterator[Array]:
-        """Return the logits of the samples after every step, from 0 to `n_iter_`.
+        """Return the logits of the samples after each step, from 0 to `n_iter_`.
 
         Parameters
         ----------
@@ -149,18 +191,22 @@ class StagedMixin(PredictionMixin):
 
         Returns
         -------
-        stages : iterator of ndarray, (n_samples, n_classes) or (n_samples,)
-            As `decision_function`, one array per step.
+        stages : iterator of ndarray of shape (n_samples, n_classes) or (n_samples,)
+            What `decision_function` returns with the weights after step 0, 1, …, `n_iter_`.
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         AttributeError
             If the estimator was fitted without ``store_coef_history=True``.
+        ValueError
+            If X has other features than in `fit` or a number that is not finite.
         """
         return self._staged(X, "decision_function")
 
     def staged_predict(self, X: ArrayLike | Matrix) -> Iterator[Array]:
-        """Return the most probable class of each sample after every step, from 0 to `n_iter_`.
+        """Return the most probable class of each sample after each step, from 0 to `n_iter_`.
 
         Parameters
         ----------
@@ -169,18 +215,32 @@ class StagedMixin(PredictionMixin):
 
         Returns
         -------
-        stages : iterator of ndarray, (n_samples,)
-            As `predict`, one array per step.
+        stages : iterator of ndarray of shape (n_samples,)
+            What `predict` returns with the weights after step 0, 1, …, `n_iter_`.
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         AttributeError
             If the estimator was fitted without ``store_coef_history=True``.
+        ValueError
+            If X has other features than in `fit` or a number that is not finite.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skl_softmax import SoftmaxGDClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> classifier = SoftmaxGDClassifier(store_coef_history=True).fit(X, y)
+        >>> accuracies = [(labels == y).mean() for labels in classifier.staged_predict(X)]
+        >>> len(accuracies) == classifier.n_iter_ + 1
+        True
         """
         return self._staged(X, "predict")
 
     def staged_predict_proba(self, X: ArrayLike | Matrix) -> Iterator[Array]:
-        """Return the probability of each class after every step, from 0 to `n_iter_`.
+        """Return the probability of each class after each step, from 0 to `n_iter_`.
 
         Parameters
         ----------
@@ -189,26 +249,27 @@ class StagedMixin(PredictionMixin):
 
         Returns
         -------
-        stages : iterator of ndarray, (n_samples, n_classes)
-            As `predict_proba`, one array per step.
+        stages : iterator of ndarray of shape (n_samples, n_classes)
+            What `predict_proba` returns with the weights after step 0, 1, …, `n_iter_`.
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         AttributeError
             If the estimator was fitted without ``store_coef_history=True``.
+        ValueError
+            If X has other features than in `fit` or a number that is not finite.
         """
         return self._staged(X, "predict_proba")
 
-    def _staged(self, X: Any, method: str) -> Iterator[Array]:
+    def _staged(self, X: ArrayLike | Matrix, method: str) -> Iterator[Array]:
+        """Return an iterator over what a method of the model predicts after each step."""
         check_is_fitted(self)
-        if not hasattr(self, "coef_history_"):
-            raise AttributeError(
-                f"staged_{method} needs the weights of every step: fit with"
-                " store_coef_history=True."
-            )
-        # Now, not when the first stage is taken.
-        X = self._check_X(X, f"staged_{method}", all_finite=True)
+        require_history(self, f"staged_{method}")
+        # X is checked now, not when the first stage is asked for.
+        samples = self._check_X(X, f"staged_{method}", all_finite=True)
         histories = to_numpy(self.coef_history_), to_numpy(self.intercept_history_)
-        classes, is_there = to_numpy(self.classes_), isinstance(X, OnDevice)
+        classes, is_there = to_numpy(self.classes_), isinstance(samples, OnDevice)
         models = (SoftmaxModel(classes, *stage) for stage in zip(*histories, strict=True))
-        return (getattr(DeviceModel(m) if is_there else m, method)(X) for m in models)
+        return (getattr(DeviceModel(m) if is_there else m, method)(samples) for m in models)

@@ -15,8 +15,8 @@ The bias is the weight of a first column of ones in :math:`X`. The training loop
         W = W - learning_rate * cross_entropy_gradient(X, Y, W)
         losses.append(cross_entropy(X, Y, W))
 
-Imports NumPy alone. The fast code of this package is tested against these functions, so they
-must never be built on it.
+This module imports NumPy alone. The fast code of this package is tested against these functions,
+so they must not use it.
 """
 
 from __future__ import annotations
@@ -38,17 +38,18 @@ def softmax(logits: ArrayLike) -> NDArray[np.floating]:
     .. math:: p_k = \frac{e^{z_k}}{\sum_j e^{z_j}} = \frac{e^{z_k - m}}{\sum_j e^{z_j - m}},
               \qquad m = \max_j z_j
 
-    The shift by the row's maximum changes nothing but keeps every exponential in [0, 1].
+    Subtracting the maximum m of a row does not change the result. It keeps every exponential in
+    [0, 1], so that none overflows.
 
     Parameters
     ----------
     logits : array-like of shape (..., n_classes)
-        Any real numbers; the last axis runs over the classes.
+        Real numbers; the last axis runs over the classes.
 
     Returns
     -------
     proba : ndarray of shape (..., n_classes)
-        Non-negative, each row summing to one.
+        Probabilities: not negative, and each row sums to one.
 
     References
     ----------
@@ -73,22 +74,22 @@ def cross_entropy(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> float:
     .. math:: L(W) = -\frac1n \sum_i \sum_k Y_{ik} \log P_{ik}, \qquad
               \log P_{ik} = z_{ik} - \log \sum_j e^{z_{ij}}, \quad Z = X W
 
-    The logarithm is taken of the sum, never of a probability: one that underflows to zero would
-    make the loss infinite.
+    The logarithm is taken of the sum of exponentials, never of a probability: a probability that
+    underflows to zero would make the loss infinite.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Samples; for a bias, with a column of ones.
+        Samples; with a first column of ones if the model has a bias.
     Y : array-like of shape (n_samples, n_classes)
-        One-hot labels; any rows that sum to one will do.
+        One-hot labels, or other rows that sum to one.
     W : array-like of shape (n_features, n_classes)
         Weights.
 
     Returns
     -------
     loss : float
-        Mean cross-entropy; log(n_classes) at zero weights.
+        Mean cross-entropy in nats per sample; log(n_classes) for zero weights.
 
     References
     ----------
@@ -116,7 +117,7 @@ def cross_entropy_gradient(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> NDArray[
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Samples; for a bias, with a column of ones.
+        Samples; with a first column of ones if the model has a bias.
     Y : array-like of shape (n_samples, n_classes)
         One-hot labels.
     W : array-like of shape (n_features, n_classes)
@@ -147,16 +148,17 @@ def cross_entropy_gradient(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> NDArray[
 def cross_entropy_gradient_elementwise(
     X: ArrayLike, Y: ArrayLike, W: ArrayLike
 ) -> NDArray[np.floating]:
-    r"""Return the same gradient as `cross_entropy_gradient`, one element at a time.
+    r"""Return the gradient of `cross_entropy`, computed one element at a time.
 
     .. math:: \frac{\partial L}{\partial W_{jk}} = \frac1n \sum_i X_{ij} (P_{ik} - Y_{ik})
 
-    Slow, and meant to be read: the matrix product loops over samples, features and classes.
+    It equals `cross_entropy_gradient`. This function is slow and meant to be read: loops over
+    samples, features and classes replace the matrix product.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Samples; for a bias, with a column of ones.
+        Samples; with a first column of ones if the model has a bias.
     Y : array-like of shape (n_samples, n_classes)
         One-hot labels.
     W : array-like of shape (n_features, n_classes)
@@ -165,7 +167,7 @@ def cross_entropy_gradient_elementwise(
     Returns
     -------
     gradient : ndarray of shape (n_features, n_classes)
-        The gradient.
+        The gradient; its rows sum to zero.
 
     References
     ----------

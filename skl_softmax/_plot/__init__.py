@@ -1,4 +1,4 @@
 """The displays.
 
-Knows what given weights predict; not how they were found.
+They know what a model with given weights predicts, and not how the weights were found.
 """

@@ -1,52 +1,70 @@
 """The display of cross-validated scores over the strength of the penalty.
 
-As scikit-learn's displays: `__init__` stores, `from_estimator` collects, `plot` draws. Nothing is
-fitted again, and pyplot knows nothing of the figures: to have it, hand `ax` one of its axes.
+Like scikit-learn's displays: the constructor stores, `from_estimator` collects, `plot` draws.
+Nothing is fitted again. pyplot does not manage the figures, except for axes of its own given as
+`ax`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator
 
 from skl_softmax._arrays import Array
-from skl_softmax._plot.source import check_axes
-from skl_softmax._plot.style import Drawn, class_colors, clear_spines, new_figure, thin_log_labels
+from skl_softmax._plot.source import unwrap
+from skl_softmax._plot.style import Drawn, class_colors, draw_line, set_alpha_axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FIGURE_SIZE = 5.6, 3.6  # width and height of a new figure [inches]
+EDGE_FACTOR = (
+    1.1  # how far the axis of alpha goes beyond the alphas at both ends: points stay whole
+)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class AlphaScoreDisplay(Drawn):
     """The mean score over the folds for every alpha, and one standard error above and below it.
 
-    A line for each `l1_ratio`; a vertical one where alpha was chosen. Use `from_estimator` to make
-    one.
+    There is one line for each `l1_ratio`, and a vertical line at the alpha that was chosen. Use
+    `from_estimator` to make a display.
 
     Parameters
     ----------
     alphas : ndarray of shape (n_l1_ratios, n_alphas)
-        The strengths tried with each `l1_ratio`.
+        The strengths of the penalty that were tried with each `l1_ratio`.
     scores : ndarray of shape (n_folds, n_l1_ratios, n_alphas)
-        Every fold's scores.
+        The score of each fold with each pair of parameters.
     l1_ratios : ndarray of shape (n_l1_ratios,)
-        What the legend calls each line, if there are several.
+        The ratios that were tried. If there are several, the legend names them.
     alpha : float
-        The one chosen.
+        The chosen alpha.
     l1_ratio : float, default=None
-        The one chosen: with several, the vertical line has the colour of its line.
+        The chosen ratio. If there are several ratios, the vertical line has the colour of this
+        ratio's line.
     score_name : str, default="score"
-        What the vertical axis shows.
+        The label of the vertical axis.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The axes drawn on.
     figure_ : matplotlib Figure
+        The figure of these axes.
     lines_ : list of matplotlib Line2D
-        One for each `l1_ratio`.
+        The mean scores, one line for each `l1_ratio`.
     errors_ : list of matplotlib PolyCollection
-        What is within one standard error of each; none for a single fold.
+        The band of one standard error around each line; empty if there is a single fold.
     alpha_line_ : matplotlib Line2D
-        The one where alpha was chosen.
+        The vertical line at the chosen alpha.
+
+    See Also
+    --------
+    SoftmaxGDClassifierCV : Computes the scores.
 
     Examples
     --------
@@ -58,113 +76,94 @@ class AlphaScoreDisplay(Drawn):
     ('alpha', 'neg_log_loss')
     """
 
-    def __init__(
-        self,
-        *,
-        alphas: Array,
-        scores: Array,
-        l1_ratios: Array,
-        alpha: float,
-        l1_ratio: float | None = None,
-        score_name: str = "score",
-    ) -> None:
-        self.alphas = alphas
-        self.scores = scores
-        self.l1_ratios = l1_ratios
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.score_name = score_name
+    alphas: Array
+    scores: Array
+    l1_ratios: Array
+    alpha: float
+    l1_ratio: float | None = None
+    score_name: str = "score"
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Any = None, **line_kw: Any) -> Self:
+    def from_estimator(
+        cls, estimator: BaseEstimator, *, ax: Axes | None = None, **line_kw: object
+    ) -> Self:
         """Draw the scores of a fitted estimator.
 
         Parameters
         ----------
-        estimator : SoftmaxGDClassifierCV
-            Fitted, or a Pipeline or search that ends in one.
+        estimator : estimator
+            A fitted `SoftmaxGDClassifierCV`, or a Pipeline or search that ends in one.
         ax : matplotlib Axes, default=None
-            Where to draw. None: in a new figure.
+            The axes to draw on. None: axes in a new figure.
         **line_kw
-            What else to give every line.
+            Further keyword arguments of matplotlib's ``plot``, for every line.
 
         Returns
         -------
         display : AlphaScoreDisplay
+            The display, drawn.
 
         Raises
         ------
         NotFittedError
-            If it is not fitted.
+            If the estimator is not fitted.
         TypeError
-            If it is no `SoftmaxGDClassifierCV`.
+            If the estimator is not a `SoftmaxGDClassifierCV` and does not end in one.
         ValueError
-            If an alpha is zero: the axis is logarithmic.
+            If an alpha is zero, since the axis is logarithmic, or `ax` is not a matplotlib Axes.
         """
-        check_is_fitted(estimator)
-        inner = estimator
-        while hasattr(inner, "steps") or not hasattr(inner, "alphas_"):
-            if not (hasattr(inner, "steps") or hasattr(inner, "best_estimator_")):
-                break
-            inner = inner[-1] if hasattr(inner, "steps") else inner.best_estimator_
-        if not all(hasattr(inner, name) for name in ("alphas_", "scores_", "alpha_")):
-            raise TypeError(
-                "The display needs a fitted SoftmaxGDClassifierCV, or a Pipeline or search that"
-                f" ends in one, got {type(inner).__name__}."
-            )
-        if not inner.alphas_.all():
-            raise ValueError("Scores for alpha=0 cannot be drawn: the axis is logarithmic.")
-        if isinstance(inner.scoring, str):
-            name = inner.scoring
-        else:
-            name = "accuracy" if inner.scoring is None else "score"
+        inner, _ = unwrap(estimator, "SoftmaxGDClassifierCV", "alphas_", "scores_")
+        unnamed = "accuracy" if inner.scoring is None else "score"
         display = cls(
             alphas=inner.alphas_,
             scores=inner.scores_,
             l1_ratios=inner.l1_ratios_,
             alpha=inner.alpha_,
             l1_ratio=inner.l1_ratio_,
-            score_name=name,
+            score_name=inner.scoring if isinstance(inner.scoring, str) else unnamed,
         )
-        return display.plot(ax=ax, **line_kw)
+        return display.plot(ax, **line_kw)
 
-    def plot(self, ax: Any = None, **line_kw: Any) -> Self:
+    def plot(self, ax: Axes | None = None, **line_kw: object) -> Self:
         """Draw the scores.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: in a new figure.
+            The axes to draw on. None: axes in a new figure.
         **line_kw
-            What else to give every line.
+            Further keyword arguments of matplotlib's ``plot``, for every line.
 
         Returns
         -------
         display : AlphaScoreDisplay
-            The same.
+            This display.
+
+        Raises
+        ------
+        ValueError
+            If `ax` is not a matplotlib Axes.
         """
-        self.ax_ = new_figure(5.6, 3.6).subplots() if ax is None else check_axes(ax, 1)[0]
-        self.figure_ = self.ax_.figure
+        ax = self._take_axes(ax, *FIGURE_SIZE)
+        set_alpha_axis(ax, self.alphas)
         n_folds, n_ratios, _ = self.scores.shape
         self.lines_, self.errors_ = [], []
         for r, color in enumerate(class_colors(n_ratios)):
             mean = self.scores[:, r].mean(axis=0)
             options = {"color": color, "marker": ".", "label": f"l1_ratio={self.l1_ratios[r]:g}"}
-            self.lines_ += self.ax_.plot(self.alphas[r], mean, **(options | line_kw))
+            line = draw_line(ax, self.alphas[r], mean, **{**options, **line_kw})
+            self.lines_.append(line)
             if n_folds > 1:
                 error = self.scores[:, r].std(axis=0, ddof=1) / np.sqrt(n_folds)
-                band = mean - error, mean + error
-                color = self.lines_[r].get_color()
-                self.errors_.append(
-                    self.ax_.fill_between(self.alphas[r], *band, color=color, alpha=0.2, lw=0)
-                )
-        chosen = np.flatnonzero(self.l1_ratios == self.l1_ratio)  # a mean of several is none
+                band = self.alphas[r], mean - error, mean + error
+                color = line.get_color()
+                self.errors_.append(ax.fill_between(*band, color=color, alpha=0.2, lw=0))
+        # A chosen ratio that is the mean of several folds' ratios has no line.
+        chosen = np.flatnonzero(self.l1_ratios == self.l1_ratio)
         line_color = self.lines_[chosen[0]].get_color() if len(chosen) and n_ratios > 1 else "0.4"
-        self.alpha_line_ = self.ax_.axvline(self.alpha, color=line_color, linestyle=":", lw=1.5)
-        self.ax_.set(xscale="log", xlabel="alpha", ylabel=self.score_name)
-        self.ax_.set_xlim(self.alphas.max() * 1.1, self.alphas.min() / 1.1)
-        thin_log_labels(self.ax_, self.alphas)
-        clear_spines(self.ax_)
+        self.alpha_line_ = ax.axvline(self.alpha, color=line_color, linestyle=":", lw=1.5)
+        ax.set(ylabel=self.score_name)
+        ax.set_xlim(self.alphas.max() * EDGE_FACTOR, self.alphas.min() / EDGE_FACTOR)
         if n_ratios > 1:
-            self.ax_.legend()
+            ax.legend()
         return self

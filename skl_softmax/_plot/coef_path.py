@@ -1,56 +1,76 @@
 """The display of weights over the steps of a fit, or over the strengths of the penalty.
 
-As scikit-learn's displays: `__init__` stores, `from_estimator` collects, `plot` draws. Nothing is
-fitted again, and pyplot knows nothing of the figures: to have it, hand `ax` one of its axes.
+Like scikit-learn's displays: the constructor stores, `from_estimator` collects, `plot` draws.
+Nothing is fitted again. pyplot does not manage the figures, except for axes of its own given as
+`ax`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from skl_softmax._arrays import Array
-from skl_softmax._model import SoftmaxPath
-from skl_softmax._plot.source import check_axes, check_labels, index_of, names_of, trained
+from skl_softmax._model import SoftmaxPath, require_history
+from skl_softmax._plot.source import check_count, check_labels, indices_of, names_of, trained
 from skl_softmax._plot.style import (
     LINE_STYLES,
     Drawn,
+    Options,
     add_legend,
     class_colors,
-    clear_spines,
-    new_figure,
-    point_marker,
-    thin_log_labels,
+    draw_line,
+    set_alpha_axis,
 )
 
-MOST_FEATURES = 100  # of a path
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.typing import ColorType, LineStyleType
+
+FIGURE_SIZE = 6.8, 3.8  # width and height of a new figure, with a legend beside the axes [inches]
+MAX_PATH_FEATURES = 100  # drawn of a path by default: a picture of more lines cannot be read
+MAX_COUNTS = 7  # numbers of features along the upper edge: of five digits, so many have room
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CoefPathDisplay(Drawn):
-    """Every weight over the steps of a fit, or over alpha: a colour for each class.
+    """Every weight over the steps of a fit, or over alpha, the strength of the penalty.
 
-    And a style for each feature, if they are few. Use `from_estimator` or `from_path` to make one.
+    Each class has a colour, and each feature has a line style if there are few features. Use
+    `from_estimator` or `from_path` to make a display.
 
     Parameters
     ----------
-    paths : ndarray of shape (n_iter + 1, n_classes, n_features)
-        The weights after each step, of the classes and features to be drawn.
+    paths : ndarray of shape (n_iter + 1 or n_alphas, n_classes, n_features)
+        The weights after each step, or for each alpha, of the classes and features to draw. The
+        intercept counts as a feature.
     classes : sequence of shape (n_classes,)
-        Their labels.
+        The labels of these classes.
     features : sequence of str of shape (n_features,)
-        Their names.
+        The names of these features.
     alphas : ndarray of shape (n_alphas,), default=None
-        The strengths of the penalty, if `paths` goes over those and not over steps.
+        The strengths of the penalty. None: the weights are over steps.
     n_used : ndarray of int of shape (n_alphas,), default=None
-        How many features have a weight that is not zero, for each alpha; along the upper edge.
+        The number of features with a weight that is not zero, for each alpha. None: the numbers
+        are not written along the upper edge.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The axes drawn on.
     figure_ : matplotlib Figure
+        The figure of these axes.
     lines_ : ndarray of matplotlib Line2D, of shape (n_classes, n_features)
+        The line of each weight.
+
+    See Also
+    --------
+    softmax_path : Computes the weights for each strength of the penalty.
 
     Examples
     --------
@@ -63,122 +83,128 @@ class CoefPathDisplay(Drawn):
     ['intercept', 'petal width (cm)']
     """
 
-    def __init__(
-        self,
-        *,
-        paths: Array,
-        classes: Sequence[Any],
-        features: Sequence[str],
-        alphas: Array | None = None,
-        n_used: Array | None = None,
-    ) -> None:
-        self.paths = paths
-        self.classes = classes
-        self.features = features
-        self.alphas = alphas
-        self.n_used = n_used
+    paths: Array
+    classes: Sequence[object]
+    features: Sequence[str]
+    alphas: Array | None = None
+    n_used: Array | None = None
 
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: BaseEstimator,
         *,
-        classes: Sequence[Any] | None = None,
+        classes: ArrayLike | None = None,
         features: Sequence[str | int] | None = None,
         top: int | None = None,
         feature_names: Sequence[str] | None = None,
-        ax: Any = None,
-        **line_kw: Any,
+        ax: Axes | None = None,
+        **line_kw: object,
     ) -> Self:
         """Draw the weights of an estimator over the steps of its fit.
 
         Parameters
         ----------
         estimator : estimator
-            A fitted `SoftmaxGDClassifier`, or a Pipeline or search that ends in one; the
-            classifier's ``store_coef_history`` must be True.
+            A `SoftmaxGDClassifier` fitted with ``store_coef_history=True``, or a Pipeline or search
+            that ends in one.
         classes : sequence of labels, default=None
-            The classes to draw. None: all; two classes have one row of weights, the second's.
+            The classes to draw. None: all; two classes have one row of weights, of the second
+            class.
         features : sequence of str or int, default=None
-            The features to draw, by name or number, "intercept" among them. None: all.
+            The features to draw, by name or number; "intercept" is the intercept. None: all.
         top : int, default=None
-            How many features to draw: those that a weight of any class moved most for. None: all
-            if a line style for each can be told apart, which is six, or those named in `features`;
-            else the six.
+            How many of these features to draw: those whose weights moved most, for any class.
+            None: all that `features` names; without `features`, six, the number of line styles.
         feature_names : sequence of str, default=None
-            The names of the classifier's features. None: those it was fitted with, those that the
-            pipeline before it gives, or x0, x1, …
+            The names of the classifier's features. None: the names it was fitted with, else the
+            names that the pipeline before it returns, else x0, x1, …
         ax : matplotlib Axes, default=None
-            Where to draw. None: in a new figure.
+            The axes to draw on. None: axes in a new figure.
         **line_kw
-            What else to give every line.
+            Further keyword arguments of matplotlib's ``plot``, for every line.
 
         Returns
         -------
         display : CoefPathDisplay
+            The display, drawn.
 
         Raises
         ------
         AttributeError
             If the weights of the steps were not kept.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If the estimator is not a `SoftmaxGDClassifier` and does not end in one.
         ValueError
-            If a class or feature does not exist, or `top` is less than one.
+            If a class or feature does not exist, `top` is less than one, or `ax` is not a
+            matplotlib Axes.
         """
         found = trained(estimator)
-        found.require_history("CoefPathDisplay")
         classifier = found.classifier
+        require_history(classifier, "CoefPathDisplay")
         names = names_of(found.feature_names(), classifier.n_features_in_, feature_names)
-        paths = classifier.coef_history_
-        if classifier.fit_intercept:
+        paths, n_intercepts = classifier.coef_history_, int(classifier.fit_intercept)
+        if features is not None:
+            shown = indices_of(features, names, n_intercepts)
+        else:
+            shown = list(range(n_intercepts + len(names)))
+            top = len(LINE_STYLES) if top is None else top
+        if n_intercepts:
             intercepts = classifier.intercept_history_[:, :, np.newaxis]
             paths, names = np.concatenate([intercepts, paths], axis=2), ["intercept", *names]
-        if top is None and features is None:
-            top = len(LINE_STYLES)
-        shown = _chosen(features, names, int(classifier.fit_intercept))
-        drawn = _drawn(paths, classifier.classes_, names, classes, shown, top)
-        return cls(**drawn).plot(ax=ax, **line_kw)
+        display = cls._collect(paths, classifier.classes_, names, classes, shown, top)
+        return display.plot(ax, **line_kw)
 
     @classmethod
     def from_path(
         cls,
         path: SoftmaxPath,
         *,
-        classes: Sequence[Any] | None = None,
+        classes: ArrayLike | None = None,
         features: Sequence[str | int] | None = None,
         top: int | None = None,
         feature_names: Sequence[str] | None = None,
-        ax: Any = None,
-        **line_kw: Any,
+        ax: Axes | None = None,
+        **line_kw: object,
     ) -> Self:
-        """Draw the weights of a path over alpha, the largest at the left.
+        """Draw the weights of a path over alpha, with the largest alpha at the left.
 
-        Along the upper edge stands how many features have a weight that is not zero. Intercepts are
-        not drawn.
+        The numbers along the upper edge tell how many features have a weight that is not zero.
+        Intercepts are not drawn.
 
         Parameters
         ----------
         path : SoftmaxPath
-            What `softmax_path` returned.
-        classes, features, feature_names
-            As in `from_estimator`; the names are those of the path by default.
+            The result of `softmax_path`.
+        classes : sequence of labels, default=None
+            The classes to draw. None: all; two classes have one row of weights, of the second
+            class.
+        features : sequence of str or int, default=None
+            The features to draw, by name or number. None: all with a weight that is not zero.
         top : int, default=None
-            How many features to draw: those that a weight of any class moved most for. None: those
-            with a weight that is not zero, up to a hundred, or those named in `features`.
+            How many of these features to draw: those whose weights moved most, for any class.
+            None: all that `features` names; without `features`, a hundred.
+        feature_names : sequence of str, default=None
+            The names of the features. None: the names in the path, else x0, x1, …
         ax : matplotlib Axes, default=None
-            Where to draw. None: in a new figure.
+            The axes to draw on. None: axes in a new figure.
         **line_kw
-            What else to give every line.
+            Further keyword arguments of matplotlib's ``plot``, for every line.
 
         Returns
         -------
         display : CoefPathDisplay
+            The display, drawn.
 
         Raises
         ------
         TypeError
-            If it is not a path.
+            If `path` is not a path.
         ValueError
-            If a class or feature does not exist, `top` is less than one, or an alpha is zero.
+            If a class or feature does not exist, `top` is less than one, an alpha is zero, or `ax`
+            is not a matplotlib Axes.
 
         Examples
         --------
@@ -192,73 +218,118 @@ class CoefPathDisplay(Drawn):
         """
         if not hasattr(path, "alphas") or not hasattr(path, "coefs"):
             raise TypeError(f"path must be what softmax_path returned, got {type(path).__name__}.")
-        if not path.alphas.all():
-            raise ValueError("A path with alpha=0 cannot be drawn: the axis is logarithmic.")
         names = names_of(path.feature_names, path.coefs.shape[2], feature_names)
-        used = (path.coefs != 0).any(axis=1)
-        shown = _chosen(features, names, 0)
-        if features is None:
-            shown = np.flatnonzero(used.any(axis=0)).tolist() or shown[:1]
-            top = MOST_FEATURES if top is None else top
-        drawn = _drawn(path.coefs, path.classes, names, classes, shown, top)
-        display = cls(**drawn, alphas=path.alphas, n_used=used.sum(axis=1))
-        return display.plot(ax=ax, **line_kw)
+        used = (path.coefs != 0).any(axis=1)  # (n_alphas, n_features)
+        if features is not None:
+            shown = indices_of(features, names)
+        else:
+            shown = np.flatnonzero(used.any(axis=0)).tolist() or [0]
+            top = MAX_PATH_FEATURES if top is None else top
+        display = cls._collect(path.coefs, path.classes, names, classes, shown, top)
+        display.alphas, display.n_used = path.alphas, used.sum(axis=1)
+        return display.plot(ax, **line_kw)
 
-    def plot(self, ax: Any = None, **line_kw: Any) -> Self:
+    @classmethod
+    def _collect(
+        cls,
+        paths: Array,
+        labels: Array,
+        names: Sequence[str],
+        classes: ArrayLike | None,
+        shown: list[int],
+        top: int | None,
+    ) -> Self:
+        """Return a display of some of the paths (n_steps, n_classes, n_weights), not drawn yet.
+
+        Parameters
+        ----------
+        paths : ndarray of shape (n_steps, n_classes, n_weights)
+        labels : ndarray
+            The labels of all classes.
+        names : list of str
+            The names of all weights.
+        classes : sequence of labels or None
+            The classes to draw. None: all.
+        shown : list of int
+            The weights to draw.
+        top : int or None
+            How many of these weights to draw: those that moved most. None: all.
+        """
+        labels = labels[-paths.shape[1] :]  # two classes have one row, the second's
+        if classes is not None:
+            chosen = check_labels(classes, labels)
+            paths = paths[:, [list(labels).index(label) for label in chosen]]
+            labels = chosen
+        if not len(labels) or not shown:
+            raise ValueError("There is no class or no feature to draw.")
+        if top is not None:
+            check_count("top", top, at_least=1)
+            moved = np.ptp(paths[:, :, shown], axis=0).max(axis=0)
+            shown = [shown[j] for j in np.sort(np.argsort(-moved, kind="stable")[:top])]
+        features = [names[j] for j in shown]
+        return cls(paths=paths[:, :, shown], classes=list(labels), features=features)
+
+    def plot(self, ax: Axes | None = None, **line_kw: object) -> Self:
         """Draw the paths.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: in a new figure.
+            The axes to draw on. None: axes in a new figure.
         **line_kw
-            What else to give every line.
+            Further keyword arguments of matplotlib's ``plot``, for every line.
 
         Returns
         -------
         display : CoefPathDisplay
-            The same.
+            This display.
+
+        Raises
+        ------
+        ValueError
+            If `ax` is not a matplotlib Axes.
         """
-        is_new = ax is None
-        self.ax_ = new_figure(6.8, 3.8).subplots() if is_new else check_axes(ax, 1)[0]
-        self.figure_ = self.ax_.figure
+        is_new, ax = ax is None, self._take_axes(ax, *FIGURE_SIZE)
+        ax.set(xlabel="step", ylabel="weight")
         n_steps, n_classes, n_features = self.paths.shape
         colors = class_colors(n_classes)
         styles = [LINE_STYLES[j % len(LINE_STYLES)] for j in range(n_features)]
-        steps = range(n_steps) if self.alphas is None else self.alphas
-        if self.alphas is not None and n_features > len(LINE_STYLES):
-            styles = ["-"] * n_features
-        self.lines_ = np.empty((n_classes, n_features), dtype=object)
-        for k, j in np.ndindex(self.lines_.shape):
-            options = {"color": colors[k], "linestyle": styles[j], **point_marker(steps)}
-            options |= line_kw
-            options["label"] = f"{self.classes[k]}, {self.features[j]}"
-            (self.lines_[k, j],) = self.ax_.plot(steps, self.paths[:, k, j], **options)
-        self.ax_.set(xlabel="step" if self.alphas is None else "alpha", ylabel="weight")
+        steps = np.arange(n_steps)
         if self.alphas is not None:
-            self.ax_.set_xscale("log")
-            if n_steps > 1 and self.alphas[0] > self.alphas[-1]:
-                self.ax_.set_xlim(self.alphas[0], self.alphas[-1])
-            thin_log_labels(self.ax_, self.alphas)
-        clear_spines(self.ax_)
+            steps = self.alphas
+            set_alpha_axis(ax, self.alphas)
+            if n_features > len(LINE_STYLES):
+                styles = ["-"] * n_features
+        self.lines_ = np.empty((n_classes, n_features), dtype=object)
+        for k, j in np.ndindex(n_classes, n_features):
+            options = {"color": colors[k], "linestyle": styles[j], **line_kw}
+            options["label"] = f"{self.classes[k]}, {self.features[j]}"
+            self.lines_[k, j] = draw_line(ax, steps, self.paths[:, k, j], **options)
+        if self.alphas is not None and n_steps > 1 and self.alphas[0] > self.alphas[-1]:
+            ax.set_xlim(self.alphas[0], self.alphas[-1])
         if self.alphas is not None and self.n_used is not None:
-            self._count(self.alphas, self.n_used)
-        self._explain(colors, styles, outside=is_new)
+            self._count(ax, self.alphas, self.n_used)
+        self._explain(ax, colors, styles, outside=is_new)
         return self
 
-    def _count(self, alphas: Array, n_used: Array) -> None:
-        """Say along the upper edge how many features are in use."""
-        places = np.geomspace(alphas[0], alphas[-1], 7)
+    def _count(self, ax: Axes, alphas: Array, n_used: Array) -> None:
+        """Write along the upper edge how many features are in use."""
+        places = np.geomspace(alphas[0], alphas[-1], MAX_COUNTS)
         at = np.unique(np.abs(np.log(alphas / places[:, np.newaxis])).argmin(axis=1))
-        upper = self.ax_.secondary_xaxis("top")
+        upper = ax.secondary_xaxis("top")
         upper.set_xticks(alphas[at], [str(n_used[i]) for i in at])
         upper.tick_params(which="both", length=0)
         upper.set_xticks([], minor=True)
         upper.spines["top"].set_visible(False)
         upper.set_xlabel("features in use")
 
-    def _explain(self, colors: Sequence[Any], styles: Sequence[Any], *, outside: bool) -> None:
-        """Add the legend: what the colours mean, and, as far as they differ, the styles."""
+    def _explain(
+        self, ax: Axes, colors: Sequence[ColorType], styles: Sequence[LineStyleType], outside: bool
+    ) -> None:
+        """Add a legend of the colours and, if no style is used twice, of the styles.
+
+        It stands outside, beside the axes, or at the best place inside.
+        """
         from matplotlib.lines import Line2D
 
         nothing = Line2D([], [], linestyle="none")
@@ -267,48 +338,7 @@ class CoefPathDisplay(Drawn):
         if len(self.features) <= len(LINE_STYLES):
             handles += [nothing, *(Line2D([], [], color="0.3", linestyle=s) for s in styles)]
             texts += ["feature", *self.features]
-        place: dict[str, Any] = {"loc": "best", "framealpha": 0.8}
+        place: Options = {"loc": "best"}
         if outside:
             place = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.02), "frameon": False}
-        add_legend(self.ax_, handles, texts, handlelength=3, **place)
-
-
-def _drawn(
-    paths: Array,
-    all_classes: Array,
-    names: Sequence[str],
-    classes: Sequence[Any] | None,
-    shown: list[int],
-    top: int | None,
-) -> dict[str, Any]:
-    """What is to be drawn of paths (n, n_classes, n_features): the display's first parameters."""
-    labels = all_classes[-paths.shape[1] :]  # of two classes, the second
-    if classes is not None:
-        chosen = check_labels(classes, labels)
-        paths = paths[:, [list(labels).index(label) for label in chosen]]
-        labels = chosen
-    if not len(labels) or not shown:
-        raise ValueError("There is no class or no feature to draw.")
-    if top is not None:
-        if not isinstance(top, int | np.integer) or top < 1:
-            raise ValueError(f"top must be an int, 1 or more, got {top!r}.")
-        moved = np.ptp(paths[:, :, shown], axis=0).max(axis=0)
-        shown = [shown[j] for j in np.sort(np.argsort(-moved, kind="stable")[:top])]
-    features = [names[j] for j in shown]
-    return {"paths": paths[:, :, shown], "classes": list(labels), "features": features}
-
-
-def _chosen(
-    features: Sequence[str | int] | None, names: Sequence[str], n_intercepts: int
-) -> list[int]:
-    """Which of the names, the first perhaps "intercept", the features are; None: all."""
-    if features is None:
-        return list(range(len(names)))
-    if isinstance(features, str) or np.ndim(features) != 1:
-        raise ValueError(f"features must be a sequence of names or numbers, got {features!r}.")
-    return [
-        0
-        if n_intercepts and feature == "intercept"
-        else n_intercepts + index_of(feature, names[n_intercepts:])
-        for feature in features
-    ]
+        add_legend(ax, handles, texts, handlelength=3, **place)

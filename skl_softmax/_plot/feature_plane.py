@@ -1,47 +1,58 @@
 """What decision regions are drawn from: a plane of two features, and the weights of every step.
 
-Knows the estimator's answers, no picture.
+Knows what an estimator answers; draws nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from scipy import sparse
 
-from skl_softmax._arrays import Array
-from skl_softmax._plot.source import Trained, index_of, names_of
+from skl_softmax._arrays import Array, Matrix
+from skl_softmax._model import require_history
+from skl_softmax._plot.source import Trained, indices_of, names_of
 
-MARGIN = 0.06  # of the data's range, around them
-MOST_FRAMES = 60
+Limits: TypeAlias = tuple[float, float, float, float]  # left, right, bottom, top
+
+MARGIN = 0.06  # of the range of a feature, on both sides of the samples: no marker is cut off
+CONSTANT_MARGIN = 1.0  # in units of the feature, where all its values are equal
+MAX_FRAMES = 60  # of an animation by default: six seconds at ten frames a second
 
 
 @dataclass(frozen=True)
 class Plane:
-    """Two features of X, and what the others are held at.
+    """The plane of two features of X, with all other features held at one value.
 
     Attributes
     ----------
-    X : ndarray (n_samples, 2)
-    limits : left, right, bottom, top
-    labels : of both axes
-    note : what the others are held at, if there are any
-    pair : which two
+    X : ndarray of shape (n_samples, 2)
+        The values of the two features.
+    limits : tuple of float
+        Left, right, bottom and top of the part of the plane that is drawn.
+    labels : tuple of str
+        The names of the two features.
+    note : str
+        What the other features are held at; empty if there are none.
+    pair : list of int
+        The columns of the two features.
     """
 
     X: Array
-    limits: tuple[float, float, float, float]
+    limits: Limits
     labels: tuple[str, str]
     note: str
     pair: list[int]
-    _whole: Any  # X with all its features
+    _whole: Matrix  # X with all its features, an array or a DataFrame
 
     @staticmethod
-    def of(X: Any, features: Any, feature_names: Sequence[str] | None) -> Plane:
-        """The plane of two features by name or number."""
+    def of(
+        X: Matrix, features: Sequence[str | int] | None, feature_names: Sequence[str] | None
+    ) -> Plane:
+        """Return the plane of two features, given by name or number, and check them."""
         if sparse.issparse(X):
             raise TypeError("Decision regions need a dense X: call X.toarray() first.")
         if not hasattr(X, "iloc"):
@@ -49,25 +60,25 @@ class Plane:
         if X.ndim != 2 or len(X) == 0:
             raise ValueError(f"X must be samples in rows, at least one, got shape {X.shape}.")
         names = names_of(getattr(X, "columns", None), X.shape[1], feature_names)
-        if features is None and len(names) != 2:
-            raise ValueError(f"X has {len(names)} features: name the two to show, features=[…, …].")
         if features is None:
+            if len(names) != 2:
+                raise ValueError(
+                    f"X has {len(names)} features: name the two to show, features=[…, …]."
+                )
             features = [0, 1]
-        if isinstance(features, str) or np.ndim(features) != 1 or len(features) != 2:
-            raise ValueError(f"features must be two different ones, got {features!r}.")
-        pair = [index_of(feature, names) for feature in features]
-        if pair[0] == pair[1]:
+        pair = indices_of(features, names)
+        if len(pair) != 2 or pair[0] == pair[1]:
             raise ValueError(f"features must be two different ones, got {features!r}.")
         values = np.asarray(X.iloc[:, pair] if hasattr(X, "iloc") else X[:, pair])
         if values.dtype.kind not in "biuf":
             raise ValueError(f"features must be numbers, which {features!r} are not.")
         values = values.astype(float)
         low, high = values.min(axis=0), values.max(axis=0)
-        margin = np.where(high > low, MARGIN * (high - low), 1.0)
-        (left, bottom), (right, top) = low - margin, high + margin
+        margin = np.where(high > low, MARGIN * (high - low), CONSTANT_MARGIN)
+        (left, bottom), (right, top) = (low - margin).tolist(), (high + margin).tolist()
         return Plane(
             X=values,
-            limits=(float(left), float(right), float(bottom), float(top)),
+            limits=(left, right, bottom, top),
             labels=(names[pair[0]], names[pair[1]]),
             note="" if len(names) == 2 else "the other features at their mean",
             pair=pair,
@@ -75,67 +86,71 @@ class Plane:
         )
 
     def held(self) -> Array:
-        """What every feature is held at, (n_features,), zero for the two of the plane."""
+        """Return the mean of every feature, (n_features,), with zeros for the two of the plane."""
         means = np.asarray(self._whole, dtype=float).mean(axis=0)
         means[self.pair] = 0.0
         return np.asarray(means)
 
-    def at(self, x1: Array, x2: Array) -> Any:
-        """Samples with these values of the two features, the others held, of the type of X.
+    def at(self, x1: Array, x2: Array) -> Matrix:
+        """Return samples at points of the plane, of the type of X, (n_points, n_features).
 
-        What is not a number is held at its most frequent value.
+        All other features are held at their mean, or at their most frequent value if they are not
+        numbers.
+
+        Parameters
+        ----------
+        x1, x2 : ndarray of shape (n_points,)
+            The values of the two features.
         """
         X = self._whole
-        values = dict(zip(self.pair, (x1, x2), strict=True))
         if not hasattr(X, "iloc"):
             samples = np.tile(X.mean(axis=0), (len(x1), 1))
             samples[:, self.pair] = np.column_stack([x1, x2])
             return samples
         samples = X.iloc[np.zeros(len(x1), dtype=int)].reset_index(drop=True)
-        for j, name in enumerate(X.columns):
-            column = X.iloc[:, j]
-            if j in values:
-                samples[name] = values[j]
-            elif column.dtype.kind in "iufb":
-                samples[name] = column.mean()
-            else:
-                samples[name] = column.mode().iloc[0]
+        for name, column in X.items():
+            is_number = column.dtype.kind in "iufb"
+            samples[name] = column.mean() if is_number else column.mode().iloc[0]
+        for j, values in zip(self.pair, (x1, x2), strict=True):
+            samples[X.columns[j]] = values
         return samples
 
 
 class Frames:
-    """What there is to see after any of the steps.
+    """The logits over a plane and the accuracy after any step of a fit, computed when asked for.
 
     Parameters
     ----------
     found : Trained
+        The classifier, and the transformers before it.
     plane : Plane
-    X : array-like (n_samples, n_features), y : ndarray (n_samples,) or None
-        Whose accuracy the titles tell.
+        The plane of two features of X.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        The samples whose accuracy the titles tell.
+    y : ndarray of shape (n_samples,) or None
+        Their labels. None: the titles tell no accuracy.
     resolution : int
-        Of the grid.
+        Points of the grid along each axis of the plane.
     """
 
     def __init__(
-        self, found: Trained, plane: Plane, X: Any, y: Array | None, resolution: int
+        self, found: Trained, plane: Plane, X: Matrix, y: Array | None, resolution: int
     ) -> None:
         self.found, self.y, self._pair = found, y, plane.pair
-        samples = found.transform(X)
+        samples = found.transform(X)  # without y as well: it checks the features of X
         self._samples = None if y is None else samples
         left, right, bottom, top = plane.limits
         x1, x2 = np.meshgrid(
             np.linspace(left, right, resolution), np.linspace(bottom, top, resolution)
         )
         self._shape, self._points = x1.shape, np.stack([x1.ravel(), x2.ravel()])
-        # Without a pipeline the logits are linear in both features: no grid of all is needed.
-        self._grid, self._held = None, None
-        if found.before:
-            self._grid = found.transform(plane.at(*self._points))
-        else:
-            self._held = plane.held()
+        # Without transformers the logits are linear in both features: a grid with all features,
+        # which could be large, is not needed.
+        self._grid = found.transform(plane.at(*self._points)) if found.before else None
+        self._held = None if found.before else plane.held()
 
     def logits(self, step: int) -> Array:
-        """Over the grid, (n_classes, resolution, resolution)."""
+        """Return the logits over the grid after a step, (n_classes, resolution, resolution)."""
         model = self.found.model(step)
         if self._held is None:
             logits = model.decision_function(self._grid).T
@@ -145,23 +160,33 @@ class Frames:
         return np.asarray(logits.reshape(-1, *self._shape))
 
     def title(self, step: int) -> str:
-        """Which step it is, and how accurate on the samples, all their features considered."""
+        """Return a title: the step, and its accuracy on the samples with all their features."""
         if self.y is None:
             return f"step {step}"
         accuracy = np.mean(self.found.model(step).predict(self._samples) == self.y)
         return f"step {step}: accuracy {accuracy:.1%}"
 
     def some(self) -> list[int]:
-        """At most 60 of the steps from the start to the end, close together at first."""
+        """Return at most 60 steps from the first to the last, close together at first."""
         last = self.found.classifier.n_iter_
-        later = np.geomspace(1, max(last, 1), MOST_FRAMES - 1).round().astype(int)
+        later = np.geomspace(1, max(last, 1), MAX_FRAMES - 1).round().astype(int)
         return self.chosen([0, *later.tolist()])
 
-    def chosen(self, iterations: Any) -> list[int]:
-        """The given steps, each once, those beyond the last as the last; None: the fitted one."""
+    def chosen(self, iterations: Sequence[int] | None) -> list[int]:
+        """Return the given steps, each once; None is the step of the fitted weights.
+
+        Numbers beyond the last step mean the last step.
+
+        Raises
+        ------
+        AttributeError
+            If the weights of the steps were not kept, and `iterations` is not None.
+        ValueError
+            If `iterations` is not a sequence of ints that are 0 or more.
+        """
         if iterations is None:
             return [int(self.found.classifier.best_iter_)]
-        self.found.require_history("DecisionRegionsDisplay")
+        require_history(self.found.classifier, "DecisionRegionsDisplay")
         steps = np.asarray(iterations)
         if steps.ndim != 1 or steps.dtype.kind not in "iu" or not len(steps) or steps.min() < 0:
             raise ValueError(

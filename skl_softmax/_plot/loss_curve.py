@@ -1,59 +1,70 @@
 """The display of a fit's loss over the steps.
 
-As scikit-learn's displays: `__init__` stores, `from_estimator` collects, `plot` draws. Nothing is
-fitted again, and pyplot knows nothing of the figures: to have it, hand `ax` one of its axes.
+Like scikit-learn's displays: the constructor stores, `from_estimator` collects, `plot` draws.
+Nothing is fitted again. pyplot does not manage the figures, except for axes of its own given as
+`ax`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from skl_softmax._arrays import Array
-from skl_softmax._plot.source import check_axes, check_choice, trained
-from skl_softmax._plot.style import (
-    Drawn,
-    add_legend,
-    class_colors,
-    clear_spines,
-    new_figure,
-    point_marker,
-)
+from skl_softmax._plot.source import check_choice, trained
+from skl_softmax._plot.style import Drawn, add_legend, class_colors, draw_line
 
-CURVE = "loss curve"  # marks the lines that have taken a colour
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FIGURE_SIZE = 5.0, 3.4  # width and height of a new figure [inches]
+CURVE = "loss curve"  # gid of the curves: of these lines, each has taken one of the colours
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LossCurveDisplay(Drawn):
     """The loss after each step of one or more fits.
 
-    Use `from_estimator`, `from_estimators` or `from_cv_results` to make one.
+    Use `from_estimator`, `from_estimators` or `from_cv_results` to make a display.
 
     Parameters
     ----------
     steps : list of ndarray of shape (n_iter + 1,)
-        Where each curve's losses stand: numbers of steps, or of passes over the data.
+        The horizontal position of each loss of each curve: a number of steps, or of passes over
+        the data.
     losses : list of ndarray of shape (n_iter + 1,)
-        Each curve's losses, in nats per sample.
+        The losses of each curve, in nats per sample.
     names : list of str or None
-        What the legend calls each curve; None leaves it out.
+        The name of each curve in the legend; None leaves the curve out of it.
     x : {"iteration", "passes"}, default="iteration"
-        What `steps` counts.
+        What `steps` counts: steps, or passes over the data.
     what : {"loss", "excess"}, default="loss"
-        Whether to draw the losses or what they exceed the `optimum` by.
+        Whether to draw the losses, or the difference between each loss and the optimum.
     optima : list of float
-        The least loss there is, for each curve.
+        The least loss that is possible, for each curve, in nats per sample.
     validation_losses : list of (ndarray of shape (n_iter + 1,) or None), default=None
-        Each fit's losses on its validation set, if it had one: drawn as a dashed line in the same
-        colour, but not with ``what="excess"``, since they have another optimum.
+        The losses of each fit on the samples held out for validation, or None for a fit without
+        any. They are drawn as a dashed line in the colour of the fit, but not with
+        ``what="excess"``, since they have another optimum.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The axes drawn on.
     figure_ : matplotlib Figure
-    lines_, validation_lines_ : list of matplotlib Line2D
-        One for each curve, and one for each validation set drawn.
+        The figure of these axes.
+    lines_ : list of matplotlib Line2D
+        The curves.
+    validation_lines_ : list of matplotlib Line2D
+        The dashed lines of the validation losses.
+
+    See Also
+    --------
+    SoftmaxGDClassifier : Keeps the loss after each step in `loss_history_`.
 
     Examples
     --------
@@ -65,143 +76,146 @@ class LossCurveDisplay(Drawn):
     'log'
     """
 
-    def __init__(
-        self,
-        *,
-        steps: Sequence[Array],
-        losses: Sequence[Array],
-        names: Sequence[str | None],
-        x: str = "iteration",
-        what: str = "loss",
-        optima: Sequence[float],
-        validation_losses: Sequence[Array | None] | None = None,
-    ) -> None:
-        self.validation_losses = validation_losses
-        self.steps = steps
-        self.losses = losses
-        self.names = names
-        self.x = x
-        self.what = what
-        self.optima = optima
+    steps: Sequence[Array]
+    losses: Sequence[Array]
+    names: Sequence[str | None]
+    x: str = "iteration"
+    what: str = "loss"
+    optima: Sequence[float]
+    validation_losses: Sequence[Array | None] | None = None
 
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: BaseEstimator,
         *,
-        ax: Any = None,
+        ax: Axes | None = None,
         name: str | None = None,
         x: str = "iteration",
         what: str = "loss",
         optimum: float | None = None,
         log: bool | None = None,
-        **line_kw: Any,
+        **line_kw: object,
     ) -> Self:
-        """Draw one estimator's losses; with the `ax` of another display, beside its curves.
+        """Draw the losses of one estimator.
+
+        Given the ``ax_`` of another display as `ax`, the curve is drawn in another colour beside
+        the curves that are there.
 
         Parameters
         ----------
         estimator : estimator
             A fitted `SoftmaxGDClassifier`, or a Pipeline or search that ends in one.
         ax : matplotlib Axes, default=None
-            Where to draw. None: in a new figure.
+            The axes to draw on. None: axes in a new figure.
         name : str, default=None
-            What the legend calls the curve.
+            The name of the curve in the legend. None: the curve is not in the legend, unless there
+            are validation losses; the two curves are then "training" and "validation".
         x : {"iteration", "passes"}, default="iteration"
-            Whether to count steps, or passes over the data: a step takes one or more, and what a
-            fit measures beside takes some.
+            Whether to count steps, or passes over the data. A step takes one pass or more, and
+            some passes measure the data or the curvature between steps.
         what : {"loss", "excess"}, default="loss"
-            Whether to draw the losses or what they exceed the `optimum` by.
+            Whether to draw the losses, or the difference between each loss and the `optimum`.
         optimum : float, default=None
-            The least loss there is. None: the least of the curve, which then falls to nothing at
-            its end, converged or not: better give what a fit with a smaller `tol` reached.
+            The least loss that is possible, in nats per sample. None: the least loss of the curve.
+            Then the excess is zero at its end even if the fit has not converged; the loss that a
+            fit with a smaller `tol` reached is a better choice.
         log : bool, default=None
-            Whether the axis of the loss is logarithmic; where there is no excess, nothing is
-            drawn. None: it is for ``what="excess"``.
+            Whether the axis of the loss is logarithmic; values that are not positive are then left
+            out. None: logarithmic for ``what="excess"`` only.
         **line_kw
-            What else to give the line.
+            Further keyword arguments of matplotlib's ``plot``, for the line.
 
         Returns
         -------
         display : LossCurveDisplay
+            The display, drawn.
 
         Raises
         ------
         ValueError
-            If `x` or `what` is none of the above, or `optimum` is more than some loss.
+            If `x` or `what` is none of the above, `optimum` is more than some loss, or `ax` is not
+            a matplotlib Axes.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If the estimator is not a `SoftmaxGDClassifier` and does not end in one.
         """
-        options = {"x": x, "what": what, "optimum": optimum, "log": log, **line_kw}
-        return cls._from([estimator], [name], ax, **options)
+        display = cls._collect([estimator], [name], x, what, optimum)
+        return display.plot(ax, log=log, **line_kw)
 
     @classmethod
     def from_estimators(
         cls,
-        estimators: Mapping[str, Any] | Sequence[Any],
+        estimators: Mapping[str, BaseEstimator] | Sequence[BaseEstimator],
         *,
-        ax: Any = None,
+        ax: Axes | None = None,
         x: str = "iteration",
         what: str = "loss",
         optimum: float | None = None,
         log: bool | None = None,
-        **line_kw: Any,
+        **line_kw: object,
     ) -> Self:
-        """Draw the losses of several estimators on one axis.
+        """Draw the losses of several estimators on the same axes.
 
         Parameters
         ----------
         estimators : dict of str to estimator, or list of estimators
-            Fitted ones, as in `from_estimator`; a list is numbered.
-        optimum : float, default=None
-            The least loss there is. None: the least that any of these estimators reached; they
-            should have the same objective.
+            Fitted estimators, each as in `from_estimator`. The legend shows the keys of a dict; the
+            estimators of a list are numbered.
         ax, x, what, log, **line_kw
-            As in `from_estimator`.
+            See `from_estimator`.
+        optimum : float, default=None
+            The least loss that is possible, in nats per sample. None: the least loss that any of
+            these estimators reached; they should have the same objective.
 
         Returns
         -------
         display : LossCurveDisplay
+            The display, drawn.
 
         Raises
         ------
         ValueError
-            As `from_estimator`, or if there is no estimator.
+            See `from_estimator`; also if there is no estimator.
         """
         if not isinstance(estimators, Mapping):
             estimators = {f"estimator {i}": each for i, each in enumerate(estimators)}
-        options = {"x": x, "what": what, "optimum": optimum, "log": log, **line_kw}
-        return cls._from(list(estimators.values()), list(estimators), ax, **options)
+        display = cls._collect(list(estimators.values()), list(estimators), x, what, optimum)
+        return display.plot(ax, log=log, **line_kw)
 
     @classmethod
     def from_cv_results(
         cls,
-        cv_results: Mapping[str, Any],
+        cv_results: Mapping[str, Sequence[BaseEstimator]],
         *,
-        ax: Any = None,
+        ax: Axes | None = None,
         x: str = "iteration",
         what: str = "loss",
         log: bool | None = None,
-        **line_kw: Any,
+        **line_kw: object,
     ) -> Self:
-        """Draw the losses of a cross-validation, a curve for each fold.
+        """Draw the losses of a cross-validation, one curve for each fold.
 
         Parameters
         ----------
         cv_results : dict
-            From ``cross_validate(…, return_estimator=True)``.
-        what : {"loss", "excess"}, default="loss"
-            Whether to draw the losses or what they exceed the least of their own fold by: each
-            fold has its own objective.
+            The result of ``cross_validate(…, return_estimator=True)``.
         ax, x, log, **line_kw
-            As in `from_estimator`.
+            See `from_estimator`.
+        what : {"loss", "excess"}, default="loss"
+            Whether to draw the losses, or the difference between each loss and the least loss of
+            its fold. Each fold has an optimum of its own, since its objective has other samples.
 
         Returns
         -------
         display : LossCurveDisplay
+            The display, drawn.
 
         Raises
         ------
         ValueError
-            As `from_estimator`, or if the estimators were not kept.
+            See `from_estimator`; also if `cv_results` has no estimators.
         """
         if "estimator" not in cv_results:
             raise ValueError(
@@ -209,97 +223,96 @@ class LossCurveDisplay(Drawn):
             )
         folds = list(cv_results["estimator"])
         names = [f"fold {i}" for i in range(len(folds))]
-        options = {"x": x, "what": what, "log": log, **line_kw}
-        return cls._from(folds, names, ax, own_optimum=True, **options)
+        display = cls._collect(folds, names, x, what, share_optimum=False)
+        return display.plot(ax, log=log, **line_kw)
 
     @classmethod
-    def _from(
+    def _collect(
         cls,
-        estimators: Sequence[Any],
+        estimators: Sequence[BaseEstimator],
         names: Sequence[str | None],
-        ax: Any,
-        *,
         x: str,
         what: str,
-        log: bool | None,
         optimum: float | None = None,
-        own_optimum: bool = False,
-        **line_kw: Any,
+        *,
+        share_optimum: bool = True,
     ) -> Self:
+        """Return a display of fitted estimators, one curve each, not drawn yet.
+
+        Without `share_optimum`, the optimum of each curve is its own least loss.
+        """
         check_choice("x", x, ["iteration", "passes"])
         check_choice("what", what, ["loss", "excess"])
         if not estimators:
             raise ValueError("There is no estimator to draw.")
         classifiers = [trained(estimator).classifier for estimator in estimators]
-        losses = [classifier.loss_history_ for classifier in classifiers]
+        losses = [each.loss_history_ for each in classifiers]
         least = [float(np.min(loss)) for loss in losses]
         if optimum is not None and optimum > min(least):
             raise ValueError(f"optimum must be no more than the least loss, {min(least):.6g}.")
-        if not own_optimum:
-            least = len(losses) * [min(least) if optimum is None else optimum]
-        steps = [
-            classifier.passes_history_ if x == "passes" else np.arange(len(loss))
-            for classifier, loss in zip(classifiers, losses, strict=True)
-        ]
-        display = cls(
-            steps=steps,
+        shared = min(least) if optimum is None else optimum
+        numbers = [np.arange(len(loss)) for loss in losses]
+        return cls(
+            steps=numbers if x == "iteration" else [each.passes_history_ for each in classifiers],
             losses=losses,
             names=names,
             x=x,
             what=what,
-            optima=least,
+            optima=[shared] * len(losses) if share_optimum else least,
             validation_losses=[
-                getattr(classifier, "validation_loss_history_", None) for classifier in classifiers
+                getattr(each, "validation_loss_history_", None) for each in classifiers
             ],
         )
-        return display.plot(ax=ax, log=log, **line_kw)
 
-    def plot(self, ax: Any = None, *, log: bool | None = None, **line_kw: Any) -> Self:
+    def plot(self, ax: Axes | None = None, *, log: bool | None = None, **line_kw: object) -> Self:
         """Draw the curves.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: in a new figure.
+            The axes to draw on. None: axes in a new figure.
         log : bool, default=None
-            Whether the axis of the loss is logarithmic. None: it is for ``what="excess"``.
+            Whether the axis of the loss is logarithmic. None: for ``what="excess"`` only.
         **line_kw
-            What else to give every line.
+            Further keyword arguments of matplotlib's ``plot``, for every line.
 
         Returns
         -------
         display : LossCurveDisplay
-            The same.
+            This display.
+
+        Raises
+        ------
+        ValueError
+            If `ax` is not a matplotlib Axes.
         """
-        self.ax_ = new_figure(5.0, 3.4).subplots() if ax is None else check_axes(ax, 1)[0]
-        self.figure_ = self.ax_.figure
+        ax = self._take_axes(ax, *FIGURE_SIZE)
         is_excess = self.what == "excess"
-        if log if log is not None else is_excess:
-            self.ax_.set_yscale("log")
-        n_before = sum(line.get_gid() == CURVE for line in self.ax_.lines)
+        if is_excess if log is None else log:
+            ax.set_yscale("log")
+        n_before = sum(line.get_gid() == CURVE for line in ax.lines)
         colors = class_colors(n_before + len(self.losses))[n_before:]
         self.lines_, self.validation_lines_ = [], []
-        validation_losses = self.validation_losses or len(self.losses) * [None]
+        validation_losses = self.validation_losses or [None] * len(self.losses)
         for steps, losses, validation, optimum, name, color in zip(
             self.steps, self.losses, validation_losses, self.optima, self.names, colors, strict=True
         ):
             values = losses - optimum if is_excess else losses
-            if self.ax_.get_yscale() == "log":
+            if ax.get_yscale() == "log":
                 values = np.where(values > 0.0, values, np.nan)
             has_both = validation is not None and not is_excess
             label = "training" if has_both and name is None else name
-            options = {"color": color, "label": label, **point_marker(steps)} | line_kw
-            self.lines_ += self.ax_.plot(steps, values, gid=CURVE, **options)
+            options = {"color": color, "label": label, **line_kw}
+            self.lines_.append(draw_line(ax, steps, values, gid=CURVE, **options))
             if has_both:
                 label = "validation" if name is None else f"{name}, validation"
                 options |= {"label": label, "linestyle": "--"}
-                self.validation_lines_ += self.ax_.plot(steps, validation, **options)
-        self.ax_.set(
+                self.validation_lines_.append(draw_line(ax, steps, validation, **options))
+        ax.set(
             xlabel="step" if self.x == "iteration" else "passes over the data",
             ylabel=f"{'excess ' if is_excess else ''}loss [nats per sample]",
         )
-        clear_spines(self.ax_)
-        handles, texts = self.ax_.get_legend_handles_labels()
+        handles, texts = ax.get_legend_handles_labels()
         if handles:
-            add_legend(self.ax_, handles, texts, framealpha=0.8)
+            add_legend(ax, handles, texts)
         return self

@@ -1,77 +1,111 @@
-"""Where each class is predicted, as it evolves over the steps of a fit.
+"""The display of decision regions: where each class is predicted, after some steps of a fit.
 
-Asks the fitted weights of every step about a grid; fits nothing and knows no formula of the fit.
+Asks the weights of each step for the logits on a grid. Nothing is fitted again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.ndimage import binary_dilation
 from scipy.special import softmax
+from sklearn.base import BaseEstimator
 
-from skl_softmax._arrays import Array, to_numpy
-from skl_softmax._plot.feature_plane import Frames, Plane
-from skl_softmax._plot.source import check_axes, check_choice, check_labels, trained
+from skl_softmax._arrays import Array, Matrix, to_numpy
+from skl_softmax._plot.feature_plane import Frames, Limits, Plane
+from skl_softmax._plot.source import check_choice, check_count, check_labels, trained
 from skl_softmax._plot.style import (
-    LONGEST_LEGEND,
     Drawn,
+    Options,
+    check_axes,
     class_colors,
     class_legend,
     clear_spines,
     draw_samples,
+    legend_columns,
     lighter,
     new_figure,
 )
 
-LIKE_SCALES = 1.5  # of the features' ranges: then a unit is as long on one axis as on the other
-ALL_BOUNDARIES = 4  # classes: of more, the lines are drawn only where their two classes lead
+if TYPE_CHECKING:
+    from matplotlib.animation import FuncAnimation
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+
+MAX_COLUMNS = 4  # panels side by side: four are about as wide as a page [10.4 inches]
+PANEL_SIZE = 2.6  # width and height of a panel in a new figure [inches]
+LEGEND_WIDTH = 0.9  # of a legend's column whose labels have about ten letters [inches]
+TITLE_HEIGHT = 0.3  # added to the panels of a new figure for their titles [inches]
+ANIMATION_SIZE = 8.8, 3.6  # width and height of the figure of an animation [inches]
+REPEAT_DELAY = 1000  # pause after the last frame of an animation [milliseconds]
+# Units are equally long on both axes if the ratio of the two ranges is below this one: a panel
+# that is still longer would be too narrow.
+MAX_EQUAL_RATIO = 1.5
+# With up to so many classes all the lines between two of them are drawn, six at most; with more,
+# only where the two classes lead.
+MAX_CLASSES_ALL_BOUNDARIES = 4
+# Share of white in the tints, by eye: samples on top stand out. A mixture is paler by itself.
+WHITE_OF_PREDICTED = 0.7
+WHITE_OF_MIXED = 0.55
+BOUNDARY: Options = {"levels": [0.0], "colors": "0.35", "linewidths": 0.9, "linestyles": "--"}
+IMAGE: Options = {"origin": "lower", "interpolation": "nearest", "aspect": "auto", "zorder": 0}
+BESIDE: Options = {"loc": "outside right center", "frameon": False}  # place of a figure's legend
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class DecisionRegionsDisplay(Drawn):
-    """Decision regions after some of the steps of a fit, side by side, with the data on top.
+    """Decision regions after some of the steps of a fit, side by side, with the samples on top.
 
-    Use `from_estimator` to make one.
+    Use `from_estimator` to make a display.
 
     Parameters
     ----------
     logits : list of ndarray of shape (n_classes, grid_resolution, grid_resolution)
-        Each panel's, over the grid, upwards and to the right.
+        The logits of each panel over the grid. Rows go upwards, columns to the right.
     titles : list of str
-        Each panel's.
+        The title of each panel.
     limits : tuple of float
         Left, right, bottom and top of the grid.
     classes : ndarray of shape (n_classes,)
-        Labels.
+        The class labels.
     labels : tuple of str
-        Of both axes.
+        The labels of the horizontal and of the vertical axis.
     note : str
-        What is said below them, if anything.
+        A note below the panels; may be empty.
     X : ndarray of shape (n_samples, 2)
-        The samples to draw.
+        The samples to draw, with the two features of the axes.
     y : ndarray of shape (n_samples,) or None
-        Their classes.
+        The classes of these samples. None: the samples are not drawn.
     frames : Frames
-        What `animate` draws.
+        The logits and titles after any step, for `animate`.
     response_method : {"predict", "predict_proba"}, default="predict"
-        Whether the tint is the most probable class's, or every class's in proportion to its
-        probability.
+        Whether a point has the tint of its most probable class, or a mixture of the tints of all
+        classes, weighted by their probabilities.
     boundaries : bool, default=True
         Whether to draw the lines on which two classes are equally probable.
     legend : bool, default=True
-        Whether to say which class is which.
+        Whether to draw a legend of the classes.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes
         The panels.
     figure_ : matplotlib Figure
+        The figure of these axes.
     images_ : list of matplotlib AxesImage
-        The regions, of each panel.
+        The regions in each panel.
     boundaries_ : list of list of matplotlib ContourSet
-        The lines, of each panel, on which two classes are equally probable.
+        The lines in each panel on which two classes are equally probable.
+
+    See Also
+    --------
+    SoftmaxGDClassifier : With ``store_coef_history=True``, keeps the weights after each step.
 
     Examples
     --------
@@ -86,41 +120,25 @@ class DecisionRegionsDisplay(Drawn):
     ['step 1: accuracy 63.0%', 'step 50: accuracy 88.0%']
     """
 
-    def __init__(
-        self,
-        *,
-        logits: Sequence[Array],
-        titles: Sequence[str],
-        limits: tuple[float, float, float, float],
-        classes: Array,
-        labels: tuple[str, str],
-        note: str,
-        X: Array,
-        y: Array | None,
-        frames: Frames,
-        response_method: str = "predict",
-        boundaries: bool = True,
-        legend: bool = True,
-    ) -> None:
-        self.logits = logits
-        self.titles = titles
-        self.limits = limits
-        self.classes = classes
-        self.labels = labels
-        self.note = note
-        self.X = X
-        self.y = y
-        self.frames = frames
-        self.response_method = response_method
-        self.boundaries = boundaries
-        self.legend = legend
+    logits: Sequence[Array]
+    titles: Sequence[str]
+    limits: Limits
+    classes: Array
+    labels: tuple[str, str]
+    note: str
+    X: Array
+    y: Array | None
+    frames: Frames
+    response_method: str = "predict"
+    boundaries: bool = True
+    legend: bool = True
 
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
-        y: Any = None,
+        estimator: BaseEstimator,
+        X: ArrayLike | Matrix,
+        y: ArrayLike | None = None,
         *,
         iterations: Sequence[int] | None = (1, 5, 30, 300),
         features: Sequence[str | int] | None = None,
@@ -129,60 +147,63 @@ class DecisionRegionsDisplay(Drawn):
         grid_resolution: int = 200,
         feature_names: Sequence[str] | None = None,
         legend: bool = True,
-        ax: Any = None,
+        ax: Axes | Sequence[Axes] | Array | None = None,
     ) -> Self:
-        """Draw the regions of an estimator.
+        """Draw the decision regions of an estimator over two features.
 
         Parameters
         ----------
         estimator : estimator
             A fitted `SoftmaxGDClassifier`, or a Pipeline or search that ends in one.
         X : array-like or DataFrame of shape (n_samples, n_features)
-            The samples to draw, as the estimator takes them.
+            The samples to draw, with all features that the estimator takes.
         y : array-like of shape (n_samples,), default=None
-            Their classes. None: the samples are left out, and so is the accuracy.
+            The classes of the samples. None: the samples are not drawn, and the titles tell no
+            accuracy.
         iterations : sequence of int, default=(1, 5, 30, 300)
-            After how many steps: a panel for each. Numbers beyond the last step mean the last, and
-            none is shown twice. Needs ``store_coef_history=True``; None, the final weights alone,
-            does not.
-        features : two of str or int, default=None
-            Which features the axes show, by name or number; every other one is held at its mean
-            over X, or at its most frequent value if it is not a number. May be left out if there
-            are two. The accuracy in the titles is that on the samples as they are.
+            Numbers of steps. There is one panel for each, with the weights after so many steps.
+            Numbers beyond the last step mean the last step, which is shown once. They need
+            ``store_coef_history=True``. None: one panel with the final weights, which does not.
+        features : sequence of two str or int, default=None
+            The two features of the axes, by name or number. All other features are held at their
+            mean over X, or at their most frequent value if they are not numbers. None: the two
+            features of X, if it has two. The accuracy in the titles is computed with all features.
         response_method : {"predict", "predict_proba"}, default="predict"
-            Whether the tint is the most probable class's, or every class's in proportion to its
-            probability.
+            Whether a point has the tint of its most probable class, or a mixture of the tints of
+            all classes, weighted by their probabilities.
         boundaries : bool, default=True
-            Whether to draw the lines on which two classes are equally probable; of more than four
-            classes, only where no other one is more probable.
+            Whether to draw the lines on which two classes are equally probable. With more than
+            four classes, they are drawn only where no other class is more probable.
         grid_resolution : int, default=200
-            Points along each axis.
+            The number of grid points along each axis.
         feature_names : sequence of str, default=None
-            The names of the features of X. None: its columns', or x0, x1, …
+            The names of the features of X. None: the names of its columns, else x0, x1, …
         legend : bool, default=True
-            Whether to say which class is which.
-        ax : matplotlib Axes or array of them, default=None
-            Where to draw, one for each panel; those that are left over are switched off. None: in
-            a new figure.
+            Whether to draw a legend of the classes.
+        ax : matplotlib Axes or array of Axes, default=None
+            The axes to draw on, one for each panel; axes that are not needed are switched off.
+            None: axes in a new figure.
 
         Returns
         -------
         display : DecisionRegionsDisplay
+            The display, drawn.
 
         Raises
         ------
         AttributeError
             If the weights of the steps were not kept, and `iterations` is not None.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If X is sparse, or the estimator is not a `SoftmaxGDClassifier` and does not end in one.
         ValueError
-            If `features` are not two different ones of X, `iterations` is empty or has negative
+            If `features` are not two different features of X, `iterations` is empty or has negative
             numbers, `y` has another length than X or a class that was not fitted, or there are
             fewer axes than panels.
-        TypeError
-            If X is sparse.
         """
         check_choice("response_method", response_method, ["predict", "predict_proba"])
-        if not isinstance(grid_resolution, int | np.integer) or grid_resolution < 2:
-            raise ValueError(f"grid_resolution must be an int, 2 or more, got {grid_resolution!r}.")
+        check_count("grid_resolution", grid_resolution, at_least=2)
         found, X, y = trained(estimator), to_numpy(X), to_numpy(y)
         plane = Plane.of(X, features, feature_names)
         labels = None if y is None else check_labels(y, found.classifier.classes_)
@@ -204,25 +225,30 @@ class DecisionRegionsDisplay(Drawn):
             boundaries=boundaries,
             legend=legend,
         )
-        return display.plot(ax=ax)
+        return display.plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | Sequence[Axes] | Array | None = None) -> Self:
         """Draw the panels.
 
         Parameters
         ----------
-        ax : matplotlib Axes or array of them, default=None
-            Where to draw, one for each panel. None: in a new figure.
+        ax : matplotlib Axes or array of Axes, default=None
+            The axes to draw on, one for each panel. None: axes in a new figure.
 
         Returns
         -------
         display : DecisionRegionsDisplay
-            The same.
+            This display.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer axes than panels.
         """
-        is_new = ax is None
-        axes = self._new_axes() if is_new else check_axes(ax, len(self.logits))
-        self.axes_ = axes[: len(self.logits)]
-        for unused in axes[len(self.logits) :]:
+        is_new, n_panels = ax is None, len(self.logits)
+        axes = self._new_axes() if is_new else check_axes(ax, n_panels)
+        self.axes_ = axes[:n_panels]
+        for unused in axes[n_panels:]:
             unused.set_axis_off()
         self.figure_ = self.axes_[0].figure
         self.images_, self.boundaries_ = [], []
@@ -231,111 +257,105 @@ class DecisionRegionsDisplay(Drawn):
             self.boundaries_.append(self._draw_boundaries(panel, logits))
             self._frame(panel)
             panel.set_title(title)
-        for panel in self.axes_:
             if len(panel.get_shared_x_axes().get_siblings(panel)) > 1:
                 panel.label_outer()
-        if is_new:  # the lowest of each column, where the last row is not full
-            n_columns = axes[0].get_gridspec().ncols
-            for panel in self.axes_[-n_columns:]:
+        if is_new:
+            # The lowest panel of each column names the axis, also above a row that is not full.
+            for panel in self.axes_[-axes[0].get_gridspec().ncols :]:
                 panel.set_xlabel(self.labels[0])
                 panel.tick_params(labelbottom=True)
-        if is_new and self.note:
-            self.figure_.supxlabel(f"({self.note})", fontsize="small")
-        elif self.note:
-            self.axes_[0].set_xlabel(f"{self.labels[0]}\n({self.note})")
+            if self.note:
+                self.figure_.supxlabel(f"({self.note})", fontsize="small")
+        else:
+            self._set_note(self.axes_[0])
         if self.legend and is_new:
-            place = {"loc": "outside right center", "frameon": False}
-            class_legend(self.figure_, self.classes, **place)
+            class_legend(self.figure_, self.classes, **BESIDE)
         elif self.legend:
-            class_legend(self.axes_[-1], self.classes, loc="best", framealpha=0.8)
+            class_legend(self.axes_[-1], self.classes, loc="best")
         return self
 
     def _new_axes(self) -> Array:
-        """Axes in a new figure, in one row or, of more than four, in rows of equal length."""
+        """Return axes in a new figure: one row or, of more than four, rows of equal length."""
         n_panels = len(self.logits)
-        n_rows = -(-n_panels // 4)
+        n_rows = -(-n_panels // MAX_COLUMNS)
         n_columns = -(-n_panels // n_rows)
-        n_legend_columns = -(-len(self.classes) // LONGEST_LEGEND)
-        figure = new_figure(2.6 * n_columns + 0.9 * n_legend_columns, 2.6 * n_rows + 0.3)
+        figure = new_figure(
+            PANEL_SIZE * n_columns + LEGEND_WIDTH * legend_columns(len(self.classes)),
+            PANEL_SIZE * n_rows + TITLE_HEIGHT,
+        )
         axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
         return np.asarray(axes.ravel())
 
-    def _frame(self, ax: Any) -> None:
-        """Draw the samples, name the axes and set their limits."""
+    def _set_note(self, ax: Axes) -> None:
+        """Say below the label of the horizontal axis what the other features are held at."""
+        if self.note:
+            ax.set_xlabel(f"{self.labels[0]}\n({self.note})")
+
+    def _frame(self, ax: Axes) -> None:
+        """Draw the samples, label the axes and set their limits."""
         if self.y is not None:
             draw_samples(ax, self.X, self.y, self.classes)
         left, right, bottom, top = self.limits
         ax.set(xlim=(left, right), ylim=(bottom, top), xlabel=self.labels[0], ylabel=self.labels[1])
-        if 1 / LIKE_SCALES < (right - left) / (top - bottom) < LIKE_SCALES:
+        if 1 / MAX_EQUAL_RATIO < (right - left) / (top - bottom) < MAX_EQUAL_RATIO:
             ax.set_aspect("equal", adjustable="box")
 
-    def _draw_image(self, ax: Any, logits: Array) -> Any:
-        """Draw the tints: a pixel around each point of the grid."""
+    def _draw_image(self, ax: Axes, logits: Array) -> AxesImage:
+        """Draw the tints, a pixel around each grid point: half a pixel is outside the limits."""
         left, right, bottom, top = self.limits
         width = (right - left) / (logits.shape[2] - 1) / 2
         height = (top - bottom) / (logits.shape[1] - 1) / 2
         return ax.imshow(
             self._tints(logits),
             extent=(left - width, right + width, bottom - height, top + height),
-            origin="lower",
-            interpolation="nearest",
-            aspect="auto",
-            zorder=0,
+            **IMAGE,
         )
 
     def _tints(self, logits: Array) -> Array:
-        """Colours (grid_resolution, grid_resolution, 3), light enough for the data on top."""
+        """Return a light colour for each grid point, (grid_resolution, grid_resolution, 3)."""
         colors = np.array(class_colors(len(logits)))
         if self.response_method == "predict":
-            tints = lighter(colors[logits.argmax(axis=0)], 0.7)
-            tints[(logits == logits[0]).all(axis=0)] = 1.0  # no class leads: the zero weights
+            tints = lighter(colors[logits.argmax(axis=0)], WHITE_OF_PREDICTED)
+            tints[(logits == logits[0]).all(axis=0)] = (
+                1.0  # white where no class leads: zero weights
+            )
             return tints
         proba = softmax(logits.reshape(len(logits), -1), axis=0)
-        return lighter((proba.T @ colors).reshape(*logits.shape[1:], 3), 0.55)
+        return lighter((proba.T @ colors).reshape(*logits.shape[1:], 3), WHITE_OF_MIXED)
 
-    def _draw_boundaries(self, ax: Any, logits: Array) -> list[Any]:
-        """Draw where two classes' logits are equal, if they are anywhere in sight."""
+    def _draw_boundaries(self, ax: Axes, logits: Array) -> list[Artist]:
+        """Draw the lines where the logits of two classes are equal, if there are any in sight."""
         if not self.boundaries:
             return []
-        left, right, bottom, top = self.limits
-        x1 = np.linspace(left, right, logits.shape[2])
-        x2 = np.linspace(bottom, top, logits.shape[1])
         second = np.sort(logits, axis=0)[-2]
-        lines = []
+        lines: list[Artist] = []
         for j, k in combinations(range(len(logits)), 2):
             difference = logits[j] - logits[k]
-            if len(logits) > ALL_BOUNDARIES:
+            if len(logits) > MAX_CLASSES_ALL_BOUNDARIES:
                 leads = np.minimum(logits[j], logits[k]) >= second
-                difference = np.where(_grown(leads), difference, np.nan)
+                near = binary_dilation(leads, np.ones((3, 3)))  # no line is cut off at its edge
+                difference = np.where(near, difference, np.nan)
             if np.nanmin(difference, initial=0.0) < 0.0 < np.nanmax(difference, initial=0.0):
-                lines.append(
-                    ax.contour(
-                        x1,
-                        x2,
-                        difference,
-                        levels=[0.0],
-                        colors="0.35",
-                        linewidths=0.9,
-                        linestyles="--",
-                    )
-                )
+                lines.append(ax.contour(difference, extent=self.limits, **BOUNDARY))
         return lines
 
-    def animate(self, iterations: Sequence[int] | None = None, *, interval: float = 100) -> Any:
-        """Show the regions evolve, with the loss curve beside them.
+    def animate(
+        self, iterations: Sequence[int] | None = None, *, interval: float = 100
+    ) -> FuncAnimation:
+        """Return an animation of the regions over the steps, with the loss curve beside them.
 
         Parameters
         ----------
         iterations : sequence of int, default=None
-            After how many steps: a frame for each. None: from the start to the end, at most 60,
-            close together at first, where most happens.
+            Numbers of steps, one for each frame. None: at most 60 steps from the first to the last,
+            close together at first, where the regions change most.
         interval : float, default=100
-            Milliseconds between frames.
+            The time between frames, in milliseconds.
 
         Returns
         -------
         animation : matplotlib FuncAnimation
-            A notebook shows it where a cell ends with it; ``animation.save("training.gif",
+            A notebook shows it if a cell ends with it. ``animation.save("training.gif",
             writer="pillow")`` writes a file.
 
         Raises
@@ -344,6 +364,17 @@ class DecisionRegionsDisplay(Drawn):
             If the weights of the steps were not kept.
         ValueError
             If `iterations` is empty or has negative numbers.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_blobs
+        >>> from skl_softmax import DecisionRegionsDisplay, SoftmaxGDClassifier
+        >>> X, y = make_blobs(random_state=0)
+        >>> classifier = SoftmaxGDClassifier(store_coef_history=True).fit(X, y)
+        >>> display = DecisionRegionsDisplay.from_estimator(classifier, X, y)
+        >>> page = display.animate([0, 1, 2]).to_jshtml()
+        >>> page.count("data:image/png")
+        3
         """
         from matplotlib.animation import FuncAnimation
 
@@ -353,22 +384,21 @@ class DecisionRegionsDisplay(Drawn):
 
         steps = self.frames.some() if iterations is None else self.frames.chosen(iterations)
         losses = self.frames.found.classifier.loss_history_
-        figure = new_figure(8.8, 3.6)
+        figure = new_figure(*ANIMATION_SIZE)
         regions, curve = figure.subplots(1, 2)
         image = self._draw_image(regions, self.frames.logits(steps[0]))
         self._frame(regions)
         if self.legend:
-            class_legend(figure, self.classes, loc="outside right center", frameon=False)
-        if self.note:
-            regions.set_xlabel(f"{self.labels[0]}\n({self.note})")
+            class_legend(figure, self.classes, **BESIDE)
+        self._set_note(regions)
         curve.plot(losses, color="0.8")
         (past,) = curve.plot([], [], color="0.2")
         (now,) = curve.plot([], [], "o", color="0.2")
         curve.set(xlabel="step", ylabel="loss [nats per sample]", title="loss")
         clear_spines(curve)
-        lines: list[Any] = []
+        lines: list[Artist] = []
 
-        def show(step: int) -> list[Any]:
+        def show(step: int) -> list[Artist]:
             logits = self.frames.logits(step)
             image.set_data(self._tints(logits))
             while lines:
@@ -379,14 +409,4 @@ class DecisionRegionsDisplay(Drawn):
             now.set_data([step], [losses[step]])
             return [image, past, now]
 
-        return Training(figure, show, frames=steps, interval=interval, repeat_delay=1000)
-
-
-def _grown(mask: Array) -> Array:
-    """The mask and its neighbours, so that a line along its edge is not cut off."""
-    grown = mask.copy()
-    grown[1:] |= mask[:-1]
-    grown[:-1] |= mask[1:]
-    grown[:, 1:] |= grown[:, :-1].copy()
-    grown[:, :-1] |= grown[:, 1:].copy()
-    return grown
+        return Training(figure, show, frames=steps, interval=interval, repeat_delay=REPEAT_DELAY)

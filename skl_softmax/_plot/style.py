@@ -1,7 +1,10 @@
-"""How the pictures look: colours, markers and lines that stay apart, and the figures to draw on.
+"""How the pictures look: colours, markers, lines, legends, and the figures to draw on.
 
-Knows arrays and axes, no estimator. Colours are those of M. Okabe and K. Ito, "Color Universal
-Design", 2008, https://jfly.uni-koeln.de/color/. matplotlib is imported when a figure is made.
+Knows arrays and axes, no estimator. matplotlib is imported only when a figure is made.
+
+References
+----------
+M. Okabe and K. Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/.
 """
 
 from __future__ import annotations
@@ -9,73 +12,110 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from skl_softmax._arrays import Array
 
-# In an order whose first ones also differ in print.
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.lines import Line2D
+    from matplotlib.typing import ColorType, LineStyleType
+
+# Keyword arguments handed on to matplotlib, which checks them itself: each has another type.
+Options: TypeAlias = dict[str, Any]
+
+# Okabe and Ito's colours, in an order whose first ones also differ in grey print.
 OKABE_ITO = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"]
+# Lighter and darker colours, 21 in all with the base colours; chosen by eye to look different.
+LIGHTER_SHARE = 0.45  # share of white in a lighter colour
+DARKER_FACTOR = 0.6  # brightness of a darker colour, relative to its base colour
+DARK_GREY_SHARE = 0.75  # share of white in the grey that stands in for a darker black
 MARKERS = ["s", "o", "^", "D", "v", "P", "X"]
-LINE_STYLES: list[Any] = ["-", "--", ":", "-.", (0, (5, 2, 1, 2, 1, 2)), (0, (2, 5))]
-LONGEST_LEGEND = 12  # lines of a column
-MOST_ENTRIES = 36
+LINE_STYLES: list[LineStyleType] = ["-", "--", ":", "-.", (0, (5, 2, 1, 2, 1, 2)), (0, (2, 5))]
+# A sample's marker, area [points²] and edge [points]: 250 samples in a panel can be told apart.
+SAMPLE: Options = {"s": 18, "edgecolors": "white", "linewidths": 0.4}
+# Entries in a column of a legend: twelve small ones are about as high as a panel.
+MAX_LEGEND_ROWS = 12
+MAX_LEGEND_ENTRIES = 36  # three columns; more would leave too little room for the axes
+LEGEND: Options = {"framealpha": 0.8}  # opacity of the frame: lines behind it are still seen
+PNG_DPI = 150  # pixels per inch of a picture in a notebook: sharp on a screen of high resolution
+CSS_DPI = 96  # pixels per inch that a browser lays out, by the definition of CSS
 
 
-def class_colors(n_classes: int) -> list[tuple[float, float, float]]:
-    """A colour for each class: after seven, lighter and darker ones; then the same again."""
+def class_colors(n_classes: int) -> list[ColorType]:
+    """Return a colour for each class: seven, then lighter and darker ones, then repeated."""
     base = np.array([[int(hex_[i : i + 2], 16) / 255 for i in (1, 3, 5)] for hex_ in OKABE_ITO])
-    darker = np.concatenate([0.6 * base[:-1], lighter(base[-1:], 0.75)])  # black gets no darker
-    palette = np.concatenate([base, lighter(base, 0.45), darker])
+    black = base[-1:]
+    darker = np.concatenate([DARKER_FACTOR * base[:-1], lighter(black, DARK_GREY_SHARE)])
+    palette = np.concatenate([base, lighter(base, LIGHTER_SHARE), darker])
     return [tuple(palette[k % len(palette)]) for k in range(n_classes)]
 
 
 def class_markers(n_classes: int) -> list[str]:
-    """A marker for each class: where colours come again, the markers are others."""
+    """Return a marker for each class: where colours are repeated, the markers differ."""
     n = len(MARKERS)
     return [MARKERS[(k + k // n) % n] for k in range(n_classes)]
 
 
-def draw_samples(ax: Any, X: Array, y: Array, classes: Array) -> None:
-    """Draw two features (n_samples, 2), a colour and a marker for each class."""
-    for label, mark in class_marks(classes):
-        ax.scatter(*X[y == label].T, s=18, edgecolors="white", linewidths=0.4, **mark)
-
-
-def class_marks(classes: Array) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Each class with what makes it known: colour, marker and label."""
+def class_marks(classes: Array) -> Iterator[tuple[object, Options]]:
+    """Yield each class with its colour and its marker."""
     n_classes = len(classes)
-    for label, color, marker in zip(
-        classes, class_colors(n_classes), class_markers(n_classes), strict=True
-    ):
-        yield label, {"color": color, "marker": marker, "label": str(label)}
+    marks = zip(class_colors(n_classes), class_markers(n_classes), strict=True)
+    for label, (color, marker) in zip(classes, marks, strict=True):
+        yield label, {"color": color, "marker": marker}
 
 
-def class_legend(owner: Any, classes: Array, **options: Any) -> None:
-    """Give a figure or axes a legend of the classes."""
+def lighter(colors: Array, share: float) -> Array:
+    """Mix colours (…, 3) with a share of white from 0 to 1."""
+    return np.asarray((1.0 - share) * colors + share)
+
+
+def draw_samples(ax: Axes, X: Array, y: Array, classes: Array) -> None:
+    """Draw samples X (n_samples, 2) with the colour and the marker of their class y."""
+    for label, mark in class_marks(classes):
+        x1, x2 = X[y == label].T
+        ax.scatter(x1, x2, label=str(label), **mark, **SAMPLE)
+
+
+def draw_line(ax: Axes, x: Array, y: Array, **options: Any) -> Line2D:
+    """Draw y over x as a line; a single point gets a marker, without which it is not visible."""
+    if len(x) == 1:
+        options = {"marker": "o", **options}
+    (line,) = ax.plot(x, y, **options)
+    return line
+
+
+def class_legend(owner: Axes | Figure | SubFigure, classes: Array, **options: object) -> None:
+    """Give a figure or axes a legend of the classes, drawn as their samples are."""
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], linestyle="none", **mark) for _, mark in class_marks(classes)]
     add_legend(owner, handles, [str(label) for label in classes], title="class", **options)
 
 
-def add_legend(owner: Any, handles: list[Any], texts: list[str], **options: Any) -> None:
-    """Give a figure or axes a legend in as many columns as it takes; of very many, the first."""
-    if len(handles) > MOST_ENTRIES:
-        handles, texts = handles[:MOST_ENTRIES], [*texts[: MOST_ENTRIES - 1], "…"]
-    n_columns = -(-len(handles) // LONGEST_LEGEND)
-    size = "medium" if len(handles) <= LONGEST_LEGEND // 2 else "small"
-    owner.legend(handles, texts, ncols=n_columns, fontsize=size, **options)
+def add_legend(
+    owner: Axes | Figure | SubFigure, handles: Sequence[Artist], texts: list[str], **options: Any
+) -> None:
+    """Give a figure or axes a legend in several columns if needed; very many entries are cut."""
+    if len(handles) > MAX_LEGEND_ENTRIES:
+        handles = handles[:MAX_LEGEND_ENTRIES]
+        texts = [*texts[: MAX_LEGEND_ENTRIES - 1], "…"]
+    size = "medium" if len(handles) <= MAX_LEGEND_ROWS // 2 else "small"
+    shape: Options = {"ncols": legend_columns(len(handles)), "fontsize": size}
+    owner.legend(handles, texts, **shape, **LEGEND, **options)
 
 
-def lighter(colors: Array, share: float) -> Array:
-    """Colours (…, 3) mixed with a share of white."""
-    return np.asarray((1.0 - share) * colors + share)
+def legend_columns(n_entries: int) -> int:
+    """Return how many columns a legend of so many entries has."""
+    return -(-n_entries // MAX_LEGEND_ROWS)
 
 
-def new_figure(width: float, height: float) -> Any:
-    """A figure, in inches, that belongs to its display alone: pyplot does not know it.
+def new_figure(width: float, height: float) -> Figure:
+    """Return a figure of a size in inches that pyplot does not manage: its display owns it.
 
     Raises
     ------
@@ -91,8 +131,17 @@ def new_figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def clear_spines(ax: Any) -> None:
-    """Leave the axes' left and lower edges only, with whole numbers along the steps."""
+def check_axes(ax: object, n_axes: int) -> Array:
+    """Return the given axes as an array, if they are matplotlib Axes, at least `n_axes` of them."""
+    axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+    if len(axes) < n_axes or not all(hasattr(each, "imshow") for each in axes):
+        needed = "one matplotlib Axes" if n_axes == 1 else f"{n_axes} matplotlib Axes, one a panel"
+        raise ValueError(f"ax must be {needed}, got {len(axes)}: {type(ax).__name__}.")
+    return axes
+
+
+def clear_spines(ax: Axes) -> None:
+    """Keep the left and the lower edge of the axes only; label steps with whole numbers."""
     from matplotlib.ticker import MaxNLocator
 
     ax.spines[["top", "right"]].set_visible(False)
@@ -100,29 +149,42 @@ def clear_spines(ax: Any) -> None:
         ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
 
 
-def thin_log_labels(ax: Any, values: Array) -> None:
-    """Label only powers of ten along a logarithmic axis of these values, if there are any."""
+def set_alpha_axis(ax: Axes, alphas: Array) -> None:
+    """Make the horizontal axis a logarithmic one of alpha, labelled at powers of ten, if any.
+
+    Raises
+    ------
+    ValueError
+        If an alpha is zero.
+    """
     from matplotlib.ticker import NullFormatter
 
-    if np.floor(np.log10(values.max())) > np.ceil(np.log10(values.min())) - 1:
+    if not alphas.all():
+        raise ValueError("alpha=0 cannot be drawn: the axis is logarithmic.")
+    ax.set(xscale="log", xlabel="alpha")
+    if np.floor(np.log10(alphas.max())) > np.ceil(np.log10(alphas.min())) - 1:
         ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def point_marker(steps: Sequence[int] | Array) -> dict[str, Any]:
-    """What makes a line of a single point visible."""
-    return {"marker": "o"} if len(steps) == 1 else {}
-
-
 class Drawn:
-    """A display that a notebook shows, once it is drawn, where a cell ends with it."""
+    """A display that keeps its figure, and that a notebook shows where a cell ends with it."""
 
-    figure_: Any
+    ax_: Axes  # where there is one only
+    figure_: Figure  # or a SubFigure, if the given axes are in one
+
+    def _take_axes(self, ax: object, width: float, height: float) -> Axes:
+        """Return the given axes, or new ones in a figure of a size in inches; store both."""
+        first = check_axes(new_figure(width, height).subplots() if ax is None else ax, 1)[0]
+        self.ax_, self.figure_ = first, first.figure
+        clear_spines(self.ax_)
+        return self.ax_
 
     def _repr_html_(self) -> str | None:
         if not hasattr(self, "figure_"):
             return None
         png = BytesIO()
-        self.figure_.savefig(png, format="png", dpi=150)
-        width = round(96 * self.figure_.get_figwidth())
+        figure = self.figure_.figure  # a subfigure cannot be saved alone
+        figure.savefig(png, format="png", dpi=PNG_DPI)
+        width = round(CSS_DPI * figure.get_figwidth())
         data = b64encode(png.getvalue()).decode()
         return f'<img src="data:image/png;base64,{data}" style="width: {width}px; max-width: 100%">'

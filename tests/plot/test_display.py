@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +22,9 @@ from skl_softmax import (
     SoftmaxGDClassifier,
 )
 from skl_softmax._plot.style import LINE_STYLES, class_colors, class_markers
+
+draw_losses = LossCurveDisplay.from_estimator
+draw_weights = CoefPathDisplay.from_estimator
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +55,7 @@ def curves(display):
 
 
 def test_loss_after_each_step(course):
-    display = LossCurveDisplay.from_estimator(course, name="lab")
+    display = draw_losses(course, name="lab")
     ((steps, losses),) = curves(display)
     np.testing.assert_array_equal(steps, np.arange(21))
     np.testing.assert_array_equal(losses, course.loss_history_)
@@ -60,11 +64,11 @@ def test_loss_after_each_step(course):
     assert display.ax_.get_yscale() == "linear"
     assert display.figure_ is display.ax_.figure
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["lab"]
-    assert LossCurveDisplay.from_estimator(course).ax_.get_legend() is None
+    assert draw_losses(course).ax_.get_legend() is None
 
 
 def test_passes_over_the_data(auto):
-    display = LossCurveDisplay.from_estimator(auto, x="passes", log=True)
+    display = draw_losses(auto, x="passes", log=True)
     ((passes, _),) = curves(display)
     np.testing.assert_array_equal(passes, auto.passes_history_)
     assert auto.passes_history_.shape == auto.loss_history_.shape
@@ -86,13 +90,13 @@ def test_excess_is_over_the_least_of_all(course, auto):
     assert display.ax_.get_yscale() == "log"
     assert display.ax_.get_ylabel() == "excess loss [nats per sample]"
     assert [line.get_linewidth() for line in display.lines_] == [3, 3]
-    given = LossCurveDisplay.from_estimator(course, what="excess", optimum=0.1, log=False)
+    given = draw_losses(course, what="excess", optimum=0.1, log=False)
     np.testing.assert_allclose(curves(given)[0][1], course.loss_history_ - 0.1)
 
 
 def test_the_axis_of_another_display_gets_curves_of_other_colors(course, auto):
-    first = LossCurveDisplay.from_estimator(course, name="course")
-    second = LossCurveDisplay.from_estimator(auto, name="auto", ax=first.ax_)
+    first = draw_losses(course, name="course")
+    second = draw_losses(auto, name="auto", ax=first.ax_)
     assert second.ax_ is first.ax_
     assert len(first.ax_.lines) == 2
     assert first.lines_[0].get_color() != second.lines_[0].get_color()
@@ -106,12 +110,12 @@ def test_folds_of_a_cross_validation(lab):
     for (_, losses), fold in zip(curves(display), results["estimator"], strict=True):
         np.testing.assert_array_equal(losses, fold[-1].loss_history_)
     search = GridSearchCV(model, {"softmaxgdclassifier__alpha": [0.1]}).fit(*lab)
-    ((_, losses),) = curves(LossCurveDisplay.from_estimator(search))
+    ((_, losses),) = curves(draw_losses(search))
     np.testing.assert_array_equal(losses, search.best_estimator_[-1].loss_history_)
 
 
 def test_weights_after_each_step(course):
-    display = CoefPathDisplay.from_estimator(course, feature_names=["x1", "x2"])
+    display = draw_weights(course, feature_names=["x1", "x2"])
     assert display.lines_.shape == (3, 3)
     for k, j in np.ndindex(3, 3):
         path = course.coef_history_[:, k, j - 1] if j else course.intercept_history_[:, k]
@@ -130,7 +134,7 @@ def test_weights_of_some_classes_and_features(iris):
     X, y = iris
     names = np.array(["setosa", "versicolor", "virginica"])
     model = SoftmaxGDClassifier(store_coef_history=True).fit(X, names[y])
-    display = CoefPathDisplay.from_estimator(
+    display = draw_weights(
         make_pipeline(model).fit(X, names[y]),
         classes=["virginica", "setosa"],
         features=["petal width (cm)", 0, "intercept"],
@@ -148,31 +152,31 @@ def test_the_weights_that_moved_most(rng):
     history = np.zeros((3, 1, 6))
     history[1, 0, 4], history[2, 0, 1], history[2, 0, 5] = -3.0, 1.0, 2.0
     model.coef_history_, model.intercept_history_ = history, np.zeros((3, 1))
-    assert CoefPathDisplay.from_estimator(model, top=2).features == ["x4", "x5"]
-    assert CoefPathDisplay.from_estimator(model, top=3).features == ["x1", "x4", "x5"]
-    assert len(CoefPathDisplay.from_estimator(model, top=99).features) == 7
+    assert draw_weights(model, top=2).features == ["x4", "x5"]
+    assert draw_weights(model, top=3).features == ["x1", "x4", "x5"]
+    assert len(draw_weights(model, top=99).features) == 7
 
 
 def test_weights_of_two_classes_are_the_second_ones(lab):
     X, y = lab
     model = SoftmaxGDClassifier(store_coef_history=True).fit(X[y < 2], y[y < 2])
-    display = CoefPathDisplay.from_estimator(model)
+    display = draw_weights(model)
     assert display.classes == [1]
     np.testing.assert_array_equal(display.paths[:, 0, 1:], model.coef_history_[:, 0])
 
 
 def test_no_intercept_has_no_path(lab):
     model = SoftmaxGDClassifier(fit_intercept=False, store_coef_history=True).fit(*lab)
-    assert CoefPathDisplay.from_estimator(model).features == ["x0", "x1"]
-    assert CoefPathDisplay.from_estimator(model, features=[1]).features == ["x1"]
+    assert draw_weights(model).features == ["x0", "x1"]
+    assert draw_weights(model, features=[1]).features == ["x1"]
 
 
 def test_of_many_features_those_that_moved_most_are_drawn(rng):
     X, y = rng.normal(size=(40, 20)), np.arange(40) % 3
     model = SoftmaxGDClassifier(store_coef_history=True).fit(X, y)
-    some = CoefPathDisplay.from_estimator(model)
-    assert some.features == CoefPathDisplay.from_estimator(model, top=6).features
-    every = CoefPathDisplay.from_estimator(model, top=21)
+    some = draw_weights(model)
+    assert some.features == draw_weights(model, top=6).features
+    every = draw_weights(model, top=21)
     assert every.lines_.shape == (3, 21)
     texts = every.ax_.get_legend().get_texts()  # more features than line styles
     assert [text.get_text() for text in texts] == ["class", "0", "1", "2"]
@@ -182,13 +186,13 @@ def test_a_pipeline_names_the_features(iris):
     X, y = iris
     classifier = SoftmaxGDClassifier(store_coef_history=True)
     pipeline = make_pipeline(StandardScaler(), classifier).fit(X, y)
-    assert CoefPathDisplay.from_estimator(pipeline).features == ["intercept", *X.columns]
+    assert draw_weights(pipeline).features == ["intercept", *X.columns]
 
 
 def test_nested_estimators(lab):
     inner = GridSearchCV(SoftmaxGDClassifier(), {"alpha": [0.1]})
     nested = make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), inner)).fit(*lab)
-    ((_, losses),) = curves(LossCurveDisplay.from_estimator(nested))
+    ((_, losses),) = curves(draw_losses(nested))
     np.testing.assert_array_equal(losses, nested[-1][-1].best_estimator_.loss_history_)
 
 
@@ -203,15 +207,15 @@ def test_the_excess_of_a_fold_is_over_its_own_least(lab):
 def test_a_fit_without_steps_is_a_point(lab):
     model = SoftmaxGDClassifier(warm_start=True, store_coef_history=True)
     assert model.fit(*lab).fit(*lab).n_iter_ == 0
-    (line,) = LossCurveDisplay.from_estimator(model).lines_
+    (line,) = draw_losses(model).lines_
     assert line.get_marker() == "o"
-    for path in CoefPathDisplay.from_estimator(model).lines_.flat:
+    for path in draw_weights(model).lines_.flat:
         assert path.get_marker() == "o"
 
 
 def test_every_labelled_curve_is_in_the_legend(course, auto):
-    first = LossCurveDisplay.from_estimator(course, name="course")
-    LossCurveDisplay.from_estimator(auto, label="auto", ax=first.ax_)
+    first = draw_losses(course, name="course")
+    draw_losses(auto, label="auto", ax=first.ax_)
     texts = [text.get_text() for text in first.ax_.get_legend().get_texts()]
     assert texts == ["course", "auto"]
 
@@ -230,74 +234,71 @@ def test_a_long_legend_has_columns_and_an_end(rng, n_classes, n_shown):
 def test_displays_draw_on_given_axes_without_touching_the_current_ones(course):
     figure, (left, right) = plt.subplots(1, 2)
     plt.sca(right)
-    assert LossCurveDisplay.from_estimator(course, ax=left).ax_ is left
-    assert CoefPathDisplay.from_estimator(course, ax=left).figure_ is figure
+    assert draw_losses(course, ax=left).ax_ is left
+    assert draw_weights(course, ax=left).figure_ is figure
     assert plt.gca() is right
     plt.close(figure)
 
 
 def test_notebooks_show_what_was_drawn(course):
-    display = LossCurveDisplay.from_estimator(course)
+    display = draw_losses(course)
     assert display._repr_html_().startswith('<img src="data:image/png;base64,iVBOR')
     assert LossCurveDisplay(steps=[], losses=[], names=[], optima=[])._repr_html_() is None
+    part, _ = Figure().subfigures(1, 2)  # shown with its whole figure
+    beside = draw_losses(course, ax=part.subplots())
+    assert beside._repr_html_().endswith('style="width: 614px; max-width: 100%">')
 
 
 @pytest.mark.parametrize(
-    ("draw", "error", "message"),
+    ("options", "message"),
     [
-        (lambda c: LossCurveDisplay.from_estimator(c, x="time"), ValueError, "x must be 'iter"),
-        (lambda c: LossCurveDisplay.from_estimator(c, what="gap"), ValueError, "or 'excess', got"),
-        (lambda _: LossCurveDisplay.from_estimators([]), ValueError, "no estimator"),
-        (lambda _: LossCurveDisplay.from_cv_results({}), ValueError, "return_estimator=True"),
-        (
-            lambda _: LossCurveDisplay.from_estimator(SoftmaxGDClassifier()),
-            NotFittedError,
-            "not fitted",
-        ),
-        (
-            lambda _: LossCurveDisplay.from_estimator(LogisticRegression().fit([[0], [1]], [0, 1])),
-            TypeError,
-            "got LogisticRegression",
-        ),
-        (
-            lambda c: CoefPathDisplay.from_estimator(c, classes=[3]),
-            ValueError,
-            r"no class 3 to draw: \[0, 1, 2\]",
-        ),
-        (lambda c: CoefPathDisplay.from_estimator(c, features=["x9"]), ValueError, "x0, x1"),
-        (lambda c: CoefPathDisplay.from_estimator(c, features=[2]), ValueError, "from 0 to 1"),
-        (lambda c: CoefPathDisplay.from_estimator(c, features=[-1]), ValueError, "no feature -1"),
-        (lambda c: CoefPathDisplay.from_estimator(c, top=0), ValueError, "1 or more, got 0"),
-        (lambda c: CoefPathDisplay.from_estimator(c, top=1.5), ValueError, "an int, 1 or more"),
-        (lambda c: CoefPathDisplay.from_estimator(c, features=[]), ValueError, "no feature to"),
-        (lambda c: CoefPathDisplay.from_estimator(c, features="x0"), ValueError, "a sequence"),
-        (lambda c: CoefPathDisplay.from_estimator(c, classes=1), ValueError, "one dimension"),
-        (lambda c: CoefPathDisplay.from_estimator(c, ax=[1]), ValueError, "one matplotlib Axes"),
-        (
-            lambda c: LossCurveDisplay.from_estimator(c, what="excess", optimum=9.0),
-            ValueError,
-            "no more than the least loss",
-        ),
-        (
-            lambda c: CoefPathDisplay.from_estimator(c, feature_names=["a"]),
-            ValueError,
-            "1 names for 2 features",
-        ),
-        (
-            lambda c: CoefPathDisplay.from_estimator(c, feature_names=["a", "a"]),
-            ValueError,
-            "the same name",
-        ),
+        ({"x": "time"}, "x must be 'iteration' or 'passes', got 'time'"),
+        ({"what": "gap"}, "what must be 'loss' or 'excess', got 'gap'"),
+        ({"what": "excess", "optimum": 9.0}, "no more than the least loss"),
+        ({"ax": "left"}, "one matplotlib Axes, got 1: str"),
     ],
 )
-def test_what_cannot_be_drawn_is_said(course, draw, error, message):
-    with pytest.raises(error, match=message):
-        draw(course)
+def test_losses_that_cannot_be_drawn(course, options, message):
+    with pytest.raises(ValueError, match=message):
+        draw_losses(course, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"classes": [3]}, r"no class 3 to draw: \[0, 1, 2\]"),
+        ({"classes": 1}, "one dimension"),
+        ({"features": ["x9"]}, "x0, x1"),
+        ({"features": [2]}, "from 0 to 1"),
+        ({"features": [-1]}, "no feature -1"),
+        ({"features": []}, "no feature to"),
+        ({"features": "x0"}, "a sequence"),
+        ({"top": 0}, "1 or more, got 0"),
+        ({"top": 1.5}, "an int, 1 or more"),
+        ({"feature_names": ["a"]}, "1 names for 2 features"),
+        ({"feature_names": ["a", "a"]}, "the same name"),
+        ({"ax": [1]}, "one matplotlib Axes"),
+    ],
+)
+def test_weights_that_cannot_be_drawn(course, options, message):
+    with pytest.raises(ValueError, match=message):
+        draw_weights(course, **options)
+
+
+def test_what_is_no_fitted_estimator_cannot_be_drawn():
+    with pytest.raises(ValueError, match="no estimator"):
+        LossCurveDisplay.from_estimators([])
+    with pytest.raises(ValueError, match="return_estimator=True"):
+        LossCurveDisplay.from_cv_results({})
+    with pytest.raises(NotFittedError, match="not fitted"):
+        draw_losses(SoftmaxGDClassifier())
+    with pytest.raises(TypeError, match="got LogisticRegression"):
+        draw_losses(LogisticRegression().fit([[0], [1]], [0, 1]))
 
 
 def test_weights_that_were_not_kept_cannot_be_drawn(auto):
     with pytest.raises(AttributeError, match="store_coef_history=True"):
-        CoefPathDisplay.from_estimator(auto)
+        draw_weights(auto)
 
 
 def test_classes_stay_apart():
@@ -318,4 +319,4 @@ def test_matplotlib_is_imported_only_to_draw():
 def test_without_matplotlib_the_extra_is_named(course, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"skl_softmax\[plot\]"):
-        LossCurveDisplay.from_estimator(course)
+        draw_losses(course)

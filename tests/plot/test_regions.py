@@ -17,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardSca
 from skl_softmax import DecisionRegionsDisplay, SoftmaxGDClassifier
 from skl_softmax._plot.style import class_colors, lighter
 
+draw_regions = DecisionRegionsDisplay.from_estimator
 STEPS = 1, 5, 20
 
 
@@ -51,9 +52,7 @@ def test_the_tint_is_the_predicted_class(lab, n_classes):
     X, y = lab
     X, y = X[y < n_classes], y[y < n_classes]
     model = SoftmaxGDClassifier(alpha=1e-2, store_coef_history=True, max_iter=6, tol=0).fit(X, y)
-    display = DecisionRegionsDisplay.from_estimator(
-        model, X, y, iterations=(1, 3), grid_resolution=30
-    )
+    display = draw_regions(model, X, y, iterations=(1, 3), grid_resolution=30)
     tints = lighter(np.array(class_colors(n_classes)), 0.7)
     stages = list(model.staged_predict(grid(display, 30)))
     for image, step in zip(display.images_, (1, 3), strict=True):
@@ -67,7 +66,7 @@ def test_the_tint_is_the_predicted_class(lab, n_classes):
 
 def test_panels_show_steps_and_samples(course, lab):
     X, y = lab
-    display = DecisionRegionsDisplay.from_estimator(course, X, y, iterations=STEPS)
+    display = draw_regions(course, X, y, iterations=STEPS)
     accuracies = [np.mean(labels == y) for labels in course.staged_predict(X)]
     assert [ax.get_title() for ax in display.axes_] == [
         f"step {step}: accuracy {accuracies[step]:.1%}" for step in STEPS
@@ -84,7 +83,7 @@ def test_panels_show_steps_and_samples(course, lab):
 
 
 def test_probabilities_mix_the_colors(course, lab):
-    display = DecisionRegionsDisplay.from_estimator(
+    display = draw_regions(
         course, lab[0], iterations=None, response_method="predict_proba", grid_resolution=20
     )
     mixed = course.predict_proba(grid(display, 20)) @ np.array(class_colors(3))
@@ -96,7 +95,7 @@ def test_probabilities_mix_the_colors(course, lab):
 
 
 def test_on_boundaries_two_classes_are_equally_probable(course, lab):
-    display = DecisionRegionsDisplay.from_estimator(course, *lab, iterations=(20,))
+    display = draw_regions(course, *lab, iterations=(20,))
     pairs = []
     for contour in display.boundaries_[0]:
         points = np.concatenate([path.vertices for path in contour.get_paths()])
@@ -114,7 +113,7 @@ def test_of_many_classes_only_the_lines_between_the_leading_two_are_drawn(rng):
     y = np.arange(400) % 8
     X = 5.0 * np.column_stack([np.cos(angles[y]), np.sin(angles[y])]) + rng.normal(size=(400, 2))
     model = SoftmaxGDClassifier(alpha=1e-2).fit(X, y)
-    display = DecisionRegionsDisplay.from_estimator(model, X, y, iterations=None)
+    display = draw_regions(model, X, y, iterations=None)
     step = (display.limits[1] - display.limits[0]) / 199
     for contour in display.boundaries_[0]:
         points = np.concatenate([path.vertices for path in contour.get_paths()])
@@ -126,30 +125,28 @@ def test_of_many_classes_only_the_lines_between_the_leading_two_are_drawn(rng):
 
 
 def test_boundaries_are_left_out_where_there_are_none_or_none_wanted(course, lab):
-    untrained = DecisionRegionsDisplay.from_estimator(course, *lab, iterations=(0,))
+    untrained = draw_regions(course, *lab, iterations=(0,))
     assert untrained.boundaries_ == [[]]
-    without = DecisionRegionsDisplay.from_estimator(course, *lab, boundaries=False)
+    without = draw_regions(course, *lab, boundaries=False)
     assert without.boundaries_ == [[], [], []]
 
 
 def test_without_weights_no_class_leads(course, lab):
-    display = DecisionRegionsDisplay.from_estimator(course, *lab, iterations=(0,))
+    display = draw_regions(course, *lab, iterations=(0,))
     assert (np.asarray(display.images_[0].get_array()) == 1.0).all()
 
 
 def test_columns_in_another_order_are_refused(iris_plane):
     X, y, model = iris_plane
     with pytest.raises(ValueError, match="feature names"):
-        DecisionRegionsDisplay.from_estimator(model, X[X.columns[::-1]], y)
+        draw_regions(model, X[X.columns[::-1]], y)
 
 
 def test_many_features_need_little_memory(rng):
     X, y = rng.normal(size=(30, 20_000)), np.arange(30) % 3
     model = SoftmaxGDClassifier().fit(X, y)
     tracemalloc.start()
-    display = DecisionRegionsDisplay.from_estimator(
-        model, X, y, iterations=None, features=[3, 7], grid_resolution=50
-    )
+    display = draw_regions(model, X, y, iterations=None, features=[3, 7], grid_resolution=50)
     added = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert added < 4 * X.nbytes  # the grid alone would have 2500 rows
@@ -162,7 +159,7 @@ def test_many_features_need_little_memory(rng):
 
 def test_axes_left_over_are_switched_off(course, lab):
     axes = Figure().subplots(1, 4)
-    display = DecisionRegionsDisplay.from_estimator(course, *lab, ax=axes, legend=False)
+    display = draw_regions(course, *lab, ax=axes, legend=False)
     assert len(display.axes_) == 3  # steps 1, 5, 20
     assert not axes[3].axison
     assert axes[2].get_legend() is None
@@ -170,26 +167,24 @@ def test_axes_left_over_are_switched_off(course, lab):
 
 def test_units_are_as_long_on_both_axes_where_the_ranges_are_alike(course, lab):
     X, y = lab
-    (ax,) = DecisionRegionsDisplay.from_estimator(course, X, y, iterations=(1,)).axes_
+    (ax,) = draw_regions(course, X, y, iterations=(1,)).axes_
     assert ax.get_aspect() == 1.0
     stretched = SoftmaxGDClassifier().fit(X * [1.0, 50.0], y)
-    (ax,) = DecisionRegionsDisplay.from_estimator(
-        stretched, X * [1.0, 50.0], y, iterations=None
-    ).axes_
+    (ax,) = draw_regions(stretched, X * [1.0, 50.0], y, iterations=None).axes_
     assert ax.get_aspect() == "auto"
 
 
 def test_steps_beyond_the_last_mean_the_last(course, lab):
-    display = DecisionRegionsDisplay.from_estimator(course, lab[0])  # 1, 5, 30, 300
+    display = draw_regions(course, lab[0])  # 1, 5, 30, 300
     assert [ax.get_title() for ax in display.axes_] == ["step 1", "step 5", "step 20"]
 
 
 def test_the_final_model_needs_no_history(lab):
     model = SoftmaxGDClassifier(alpha=1e-2).fit(*lab)
-    display = DecisionRegionsDisplay.from_estimator(model, *lab, iterations=None)
+    display = draw_regions(model, *lab, iterations=None)
     assert display.titles == [f"step {model.n_iter_}: accuracy {model.score(*lab):.1%}"]
     with pytest.raises(AttributeError, match="store_coef_history=True"):
-        DecisionRegionsDisplay.from_estimator(model, *lab)
+        draw_regions(model, *lab)
     with pytest.raises(AttributeError, match="store_coef_history=True"):
         display.animate()
 
@@ -199,7 +194,7 @@ def test_other_features_are_held_at_their_mean():
     pipeline = make_pipeline(
         StandardScaler(), PolynomialFeatures(2), SoftmaxGDClassifier(store_coef_history=True)
     ).fit(X, y)
-    display = DecisionRegionsDisplay.from_estimator(
+    display = draw_regions(
         pipeline, X, y, iterations=None, features=["petal width (cm)", 0], grid_resolution=15
     )
     points = np.tile(X.mean(), (225, 1))
@@ -210,7 +205,7 @@ def test_other_features_are_held_at_their_mean():
     assert display.figure_.get_supxlabel() == "(the other features at their mean)"
     np.testing.assert_array_equal(display.X, X.iloc[:, [3, 0]])
     as_array = make_pipeline(SoftmaxGDClassifier()).fit(X.to_numpy(), y)
-    named = DecisionRegionsDisplay.from_estimator(
+    named = draw_regions(
         as_array, X.to_numpy(), iterations=None, features=["b", "d"], feature_names=list("abcd")
     )
     assert named.labels[1] == "d"
@@ -220,9 +215,7 @@ def test_pipelines_in_pipelines_transform_in_turn(lab):
     X, y = lab
     inner = make_pipeline(PolynomialFeatures(2), SoftmaxGDClassifier())
     nested = make_pipeline(StandardScaler(), inner).fit(X, y)
-    display = DecisionRegionsDisplay.from_estimator(
-        nested, X, y, iterations=None, grid_resolution=5
-    )
+    display = draw_regions(nested, X, y, iterations=None, grid_resolution=5)
     logits = nested.decision_function(grid(display, 5))
     np.testing.assert_allclose(display.logits[0].reshape(3, -1).T, logits, atol=1e-9)
 
@@ -232,9 +225,7 @@ def test_other_features_that_are_no_numbers_are_held_at_the_most_frequent(rng):
     X["town"] = pd.Series(["Ulm", "Bonn", "Bonn"] * 20)
     encode = make_column_transformer((OneHotEncoder(), ["town"]), remainder="passthrough")
     pipeline = make_pipeline(encode, SoftmaxGDClassifier()).fit(X, np.arange(60) % 3)
-    display = DecisionRegionsDisplay.from_estimator(
-        pipeline, X, iterations=None, features=["a", "b"], grid_resolution=4
-    )
+    display = draw_regions(pipeline, X, iterations=None, features=["a", "b"], grid_resolution=4)
     points = pd.DataFrame(grid(display, 4), columns=["a", "b"]).assign(town="Bonn")
     logits = pipeline.decision_function(points)
     np.testing.assert_allclose(display.logits[0].reshape(3, -1).T, logits, atol=1e-9)
@@ -243,18 +234,16 @@ def test_other_features_that_are_no_numbers_are_held_at_the_most_frequent(rng):
 def test_given_axes_are_drawn_on(course, lab):
     figure = Figure()
     axes = figure.subplots(1, 3)
-    display = DecisionRegionsDisplay.from_estimator(course, *lab, iterations=STEPS, ax=axes)
+    display = draw_regions(course, *lab, iterations=STEPS, ax=axes)
     assert list(display.axes_) == list(axes)
     assert display.figure_ is figure
     assert axes[2].get_legend() is not None
-    single = DecisionRegionsDisplay.from_estimator(
-        course, *lab, iterations=None, ax=Figure().subplots()
-    )
+    single = draw_regions(course, *lab, iterations=None, ax=Figure().subplots())
     assert len(single.axes_) == 1
 
 
 def test_the_animation_shows_every_frame(course, lab):
-    display = DecisionRegionsDisplay.from_estimator(course, *lab, grid_resolution=20)
+    display = draw_regions(course, *lab, grid_resolution=20)
     animation = display.animate((0, 7, 20), interval=50)
     regions, curve = animation._fig.axes
     for step in (0, 7, 20):
@@ -269,7 +258,7 @@ def test_the_animation_shows_every_frame(course, lab):
 
 
 def test_the_animation_is_saved(course, lab, tmp_path):
-    animation = DecisionRegionsDisplay.from_estimator(course, *lab, grid_resolution=20).animate()
+    animation = draw_regions(course, *lab, grid_resolution=20).animate()
     animation.save(tmp_path / "training.gif", writer="pillow", dpi=30)
     assert (tmp_path / "training.gif").read_bytes().startswith(b"GIF8")
     steps = list(animation.new_frame_seq())
@@ -279,7 +268,7 @@ def test_the_animation_is_saved(course, lab, tmp_path):
 
 
 def test_a_display_is_pickled(course, lab):
-    display = DecisionRegionsDisplay.from_estimator(course, *lab, grid_resolution=5)
+    display = draw_regions(course, *lab, grid_resolution=5)
     again = pickle.loads(pickle.dumps(display))
     np.testing.assert_array_equal(again.logits, display.logits)
     np.testing.assert_array_equal(again.frames.logits(3), display.frames.logits(3))
@@ -287,7 +276,7 @@ def test_a_display_is_pickled(course, lab):
 
 def test_nothing_is_fitted_again(course, lab, monkeypatch):
     monkeypatch.setattr(SoftmaxGDClassifier, "fit", None)
-    DecisionRegionsDisplay.from_estimator(course, *lab, grid_resolution=5)
+    draw_regions(course, *lab, grid_resolution=5)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +286,7 @@ def test_nothing_is_fitted_again(course, lab, monkeypatch):
         ({"iterations": (-1,)}, ValueError, "0 or more, got"),
         ({"iterations": 5}, ValueError, "a sequence of numbers of steps"),
         ({"iterations": [1.5]}, ValueError, "a sequence of numbers of steps"),
-        ({"features": "x0"}, ValueError, "two different ones, got 'x0'"),
+        ({"features": "x0"}, ValueError, "sequence of names or numbers, got 'x0'"),
         ({"X": np.zeros((0, 2))}, ValueError, "at least one, got shape"),
         ({"X": np.zeros((9, 3)), "features": [0, 1]}, ValueError, "2 features"),
         ({"y": ["0"] * 250}, ValueError, "no class '0' to draw"),
@@ -320,4 +309,4 @@ def test_what_cannot_be_drawn_is_said(course, lab, options, error, message):
     if "X" in options:
         arguments["y"] = None
     with pytest.raises(error, match=message):
-        DecisionRegionsDisplay.from_estimator(course, **arguments)
+        draw_regions(course, **arguments)
