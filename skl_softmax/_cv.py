@@ -6,6 +6,8 @@ Every fold is a path over all strengths. Knows no formula of the loss and no rul
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from numbers import Integral
 from typing import Any, Self
@@ -224,42 +226,39 @@ class SoftmaxGDClassifierCV(
                 " SoftmaxGDClassifier."
             )
         model = self._classifier()
+        parameters = check_parameters(model)
         samples = check_input(model, X, y, sample_weight, all_finite=True, in_memory=True)
-        alphas = _grids(model, samples, ratios, strengths, self.eps)
+        of_ratios = [replace(parameters, l1_ratio=ratio) for ratio in ratios.tolist()]
+        alphas = _grids(of_ratios, samples, len(model.classes_), strengths, self.eps)
         folds = self._folds(model.classes_, samples, sample_weight, groups)
         results = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_fold)(fold, *self._of_ratio(ratio), of_ratio, self.scoring)
+            delayed(fit_fold)(fold, self._classifier(), of_ratio, its_alphas, self.scoring)
             for fold in folds
-            for ratio, of_ratio in zip(ratios, alphas, strict=True)
+            for of_ratio, its_alphas in zip(of_ratios, alphas, strict=True)
         )
         shape = (len(folds), *alphas.shape)
         scores = np.reshape([result.scores for result in results], shape)
-        found: dict[str, Any] = {"classes_": model.classes_, "scores_": scores}
-        found["n_iter_"] = np.reshape([result.n_iter for result in results], shape)
-        found |= {"alphas_": alphas, "l1_ratios_": ratios}
         if self.refit:
             ratio, alpha = _choice(scores, self.select)
             best = self._classifier(float(ratios[ratio]), float(alphas[ratio, alpha]))
-            best.fit(X, y, sample_weight)
-            found |= {"coef_": best.coef_, "intercept_": best.intercept_, "best_estimator_": best}
-            found |= {"alpha_": best.alpha, "l1_ratio_": best.l1_ratio}
+            chosen = _attributes_of(best.fit(X, y, sample_weight))
         else:
-            found |= mean_of_bests(results, ratios)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(model, name):
-                found[name] = getattr(model, name)
-        for name in ("best_estimator_", "feature_names_in_"):  # those of an earlier fit
+            chosen = mean_of_bests(results, ratios)
+        for name in ("best_estimator_", "feature_names_in_"):  # of an earlier fit
             self.__dict__.pop(name, None)
-        self.__dict__.update(found)
-        end = _end_of(scores) if isinstance(strengths, int) and strengths > 1 else None
-        if end is not None:
-            which, meaning = ENDS[end]
-            warnings.warn(
-                f"The best score is at an end of the alphas that were tried, at the {which} of"
-                f" {alphas.shape[1]}, {alphas[:, end].max():.3g}: {meaning}",
-                UserWarning,
-                stacklevel=2,
-            )
+        self.__dict__.update(
+            chosen,
+            classes_=model.classes_,
+            scores_=scores,
+            n_iter_=np.reshape([result.n_iter for result in results], shape),
+            alphas_=alphas,
+            l1_ratios_=ratios,
+            n_features_in_=model.n_features_in_,
+        )
+        if hasattr(model, "feature_names_in_"):
+            self.feature_names_in_ = model.feature_names_in_
+        if isinstance(strengths, int) and strengths > 1:
+            _warn_of_end(scores, alphas)
         found_warnings = list(chain(*(result.warnings for result in results)))
         warn_of(found_warnings, np.tile(alphas.ravel(), len(folds)).tolist())
         return self
@@ -274,11 +273,6 @@ class SoftmaxGDClassifierCV(
             tol=self.tol,
             class_weight=self.class_weight,
         )
-
-    def _of_ratio(self, l1_ratio: float) -> tuple[SoftmaxGDClassifier, Parameters]:
-        """A classifier with that share of L1, and its parameters, checked."""
-        classifier = self._classifier(l1_ratio)
-        return classifier, check_parameters(classifier)
 
     def _check_parameters(self) -> tuple[Array, Array | int]:
         """Check those of its own; return the l1_ratios, and the alphas or their number."""
@@ -325,19 +319,42 @@ class SoftmaxGDClassifierCV(
 
 
 def _grids(
-    model: SoftmaxGDClassifier,
+    of_ratios: Sequence[Parameters],
     samples: Samples,
-    ratios: Array,
+    n_classes: int,
     strengths: Array | int,
     eps: float,
 ) -> Array:
     """The strengths to try with each ratio, (n_l1_ratios, n_alphas), the largest first."""
     if not isinstance(strengths, int):
-        return np.tile(strengths, (len(ratios), 1))
+        return np.tile(strengths, (len(of_ratios), 1))
     with Workers() as workers, np.errstate(all="ignore"):
-        n_classes = len(model.classes_)
-        problem, state = prepare(check_parameters(model), samples, n_classes, workers)
-        return np.array([grid(problem, state, ratio, strengths, eps) for ratio in ratios])
+        problem, state = prepare(replace(of_ratios[0], l1_ratio=0.0), samples, n_classes, workers)
+        return np.array([grid(problem, state, p.l1_ratio, strengths, eps) for p in of_ratios])
+
+
+def _attributes_of(best: SoftmaxGDClassifier) -> dict[str, Any]:
+    """What a search has of the classifier that was fitted with its choice."""
+    return {
+        "best_estimator_": best,
+        "alpha_": best.alpha,
+        "l1_ratio_": best.l1_ratio,
+        "coef_": best.coef_,
+        "intercept_": best.intercept_,
+    }
+
+
+def _warn_of_end(scores: Array, alphas: Array) -> None:
+    """Warn if the best score is at an end of the strengths (n_l1_ratios, n_alphas)."""
+    end = _end_of(scores)
+    if end is not None:
+        which, meaning = ENDS[end]
+        warnings.warn(
+            f"The best score is at an end of the alphas that were tried, at the {which} of"
+            f" {alphas.shape[1]}, {alphas[:, end].max():.3g}: {meaning}",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _end_of(scores: Array) -> int | None:
