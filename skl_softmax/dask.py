@@ -12,30 +12,22 @@ from numpy.typing import ArrayLike
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skl_softmax._arrays import Matrix
-from skl_softmax._data.cluster import CHUNK_OPTIONS, set_features
-from skl_softmax._model import SoftmaxModel
-
 try:
     import dask.array as da
+    from dask import is_dask_collection
 except ImportError as error:
     raise ImportError(
         'skl_softmax.dask needs Dask, which is optional: python -m pip install "skl_softmax[dask]"'
     ) from error
 
-from skl_softmax._arrays import Array
+from skl_softmax._arrays import Array, Matrix
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._compat import with_callbacks
-from skl_softmax._data.cluster import (
-    check_dask,
-    check_one_engine,
-    cut_alike,
-    is_dask,
-    to_array,
-)
-from skl_softmax._data.samples import Given
+from skl_softmax._data import cluster
+from skl_softmax._data.samples import FitInput
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._fit.callbacks import Callbacks
+from skl_softmax._model import SoftmaxModel
 
 __all__ = ["DaskSoftmaxGDClassifier"]
 
@@ -95,14 +87,14 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
     @with_callbacks
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: cluster.Collection,
+        y: cluster.Collection,
+        sample_weight: cluster.Collection = None,
         *,
         classes: ArrayLike | None = None,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: cluster.Collection = None,
+        y_val: cluster.Collection = None,
+        sample_weight_val: cluster.Collection = None,
     ) -> Self:
         """Fit the weights.
 
@@ -133,20 +125,20 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
             collections and others are not, or if they are cut at different places.
         """
         callbacks = Callbacks(self, X, y, sample_weight)
-        given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val, classes=classes)
+        given = FitInput(X, y, sample_weight, X_val, y_val, sample_weight_val, classes=classes)
         return self._fit_or_restore(given, callbacks)
 
     def _check_samples(
-        self, given: Given, *, all_finite: bool
+        self, given: FitInput, *, all_finite: bool
     ) -> tuple[Array, Samples, Samples | None]:
-        if any(is_dask(part) for part in vars(given).values()):
-            return check_dask(self, given)
+        if any(is_dask_collection(part) for part in vars(given).values()):
+            return cluster.check_dask(self, given)
         if given.classes is not None and not given.is_proba:
             raise TypeError("classes is for Dask collections: in arrays all labels are at hand.")
         return super()._check_samples(given, all_finite=all_finite)
 
-    def _predict(self, method: str, X: Any, out: Array | None) -> Any:
-        if not is_dask(X):
+    def _predict(self, method: str, X: cluster.Collection, out: Array | None) -> Array | da.Array:
+        if not is_dask_collection(X):
             return super()._predict(method, X, out)
         if out is not None:
             raise ValueError("out is for arrays in memory: what is predicted here is lazy.")
@@ -167,16 +159,16 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         -------
         score : float, or dask.array.Array of shape ()
         """
-        if not any(is_dask(part) for part in (X, y, sample_weight)):
+        if not any(is_dask_collection(part) for part in (X, y, sample_weight)):
             return super().score(X, y, sample_weight)
-        check_one_engine(X=X, y=y, sample_weight=sample_weight)
-        predicted: Any = self.predict(X)
+        cluster.check_one_engine(X=X, y=y, sample_weight=sample_weight)
+        predicted: da.Array = self.predict(X)
         lengths = predicted.chunks[0]
-        hits = predicted == cut_alike(to_array(y), lengths, "y")
+        hits = predicted == cluster.cut_alike(cluster.to_array(y), lengths, "y")
         if sample_weight is None:
             score = hits.mean()
         else:
-            weights = cut_alike(to_array(sample_weight), lengths, "sample_weight")
+            weights = cluster.cut_alike(cluster.to_array(sample_weight), lengths, "sample_weight")
             score = (hits * weights).sum() / weights.sum()
         return float(score.compute()) if compute else score
 
@@ -195,12 +187,10 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         return local
 
 
-def predict_lazily(estimator: Any, model: SoftmaxModel, method: str, X: Any) -> da.Array:
-    """What a method of the model returns, chunk by chunk, when it is asked for."""
-    set_features(estimator, X, reset=False)
-    X = to_array(X)
-    if X.numblocks[1] > 1:
-        X = X.rechunk({1: -1})
+def predict_lazily(estimator: object, model: SoftmaxModel, method: str, X: Matrix) -> da.Array:
+    """The result of a method of the model as a Dask array, computed chunk by chunk."""
+    cluster.set_features(estimator, X, reset=False)
+    X = cluster.to_array(X)
     is_float = X.dtype in (np.float32, np.float64)
     dtype = np.result_type(X.dtype if is_float else np.float64, model.coef.dtype)
     if method == "predict":
@@ -212,7 +202,7 @@ def predict_lazily(estimator: Any, model: SoftmaxModel, method: str, X: Any) -> 
     def predict_chunk(chunk: Matrix) -> Array:
         if not chunk.shape[0]:
             return np.empty((0, *shape), dtype)
-        found: Array = getattr(model, method)(check_array(chunk, **CHUNK_OPTIONS))
+        found: Array = getattr(model, method)(check_array(chunk, **cluster.CHUNK_OPTIONS))
         return found
 
     meta = np.empty((0, *shape), dtype)
