@@ -35,37 +35,39 @@ __all__ = ["DaskSoftmaxGDClassifier"]
 class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
     """`SoftmaxGDClassifier` for samples in Dask's arrays and data frames.
 
-    The parameters, the steps and the result are those of `SoftmaxGDClassifier`: only where the
-    sums over samples are made differs. X is loaded once, to stay where its chunks are; for every
-    step the weights go there, and each chunk's share of the loss and its gradient comes back,
-    added up on the way. The result does not depend on how the rows are cut into chunks.
+    Parameters, steps and result are the same as in `SoftmaxGDClassifier`; only the place differs
+    where the sums over samples are computed. X is loaded once, and its chunks stay on their
+    workers. At every step the weights go to the chunks, and each chunk returns its share of the
+    loss and of the gradient; the shares are added up on the way back. The result does not depend
+    on how the rows are cut into chunks.
 
-    It runs wherever Dask does: with `dask.distributed`, create a ``Client`` before, and a worker
-    that is lost in mid-fit costs time, but nothing else. Arrays in memory are fitted and predicted
-    as `SoftmaxGDClassifier` does.
+    It runs wherever Dask runs: for `dask.distributed`, create a ``Client`` first. If a worker is
+    lost during a fit, the fit takes longer and gives the same result. Arrays in memory are fitted
+    and predicted as by `SoftmaxGDClassifier`.
 
     Parameters
     ----------
     learning_rate, alpha, l1_ratio, fit_intercept, max_iter, tol, gap_tol, class_weight
-        As of `SoftmaxGDClassifier`.
+        As in `SoftmaxGDClassifier`.
     early_stopping, n_iter_no_change, validation_fraction, random_state
-        As of `SoftmaxGDClassifier`; early stopping needs `X_val` and `y_val`.
+        As in `SoftmaxGDClassifier`; early stopping needs `X_val` and `y_val`.
     warm_start, store_coef_history, verbose
-        As of `SoftmaxGDClassifier`.
+        As in `SoftmaxGDClassifier`.
 
     Attributes
     ----------
     classes_, coef_, intercept_, n_iter_, loss_, loss_history_, …
-        All those of `SoftmaxGDClassifier`, as NumPy arrays in this process.
+        All attributes of `SoftmaxGDClassifier`, as NumPy arrays in this process.
 
     See Also
     --------
-    skl_softmax.SoftmaxGDClassifier : The same for samples in memory, on disk or on one GPU.
+    skl_softmax.SoftmaxGDClassifier : For samples in memory, on disk or on one GPU.
 
     Notes
     -----
-    `SoftmaxGDClassifier` descends among combinations of the rows where there are half as many of
-    them as columns. Here that is not done: of such data the results agree as far as `tol` goes.
+    If X has at least twice as many columns as rows, `SoftmaxGDClassifier` searches among
+    combinations of the rows only. This estimator does not, and for such data the two results agree
+    up to `tol`.
 
     Examples
     --------
@@ -101,17 +103,17 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         Parameters
         ----------
         X : dask.array.Array or dask.dataframe.DataFrame of shape (n_samples, n_features)
-            Samples, of NumPy or CSR chunks; their lengths need not be known, and some may be
+            Samples, in NumPy or CSR chunks. The chunks' lengths may be unknown, and chunks may be
             empty. Chunks along features are joined.
         y : dask.array.Array or dask.dataframe.Series of shape (n_samples,)
-            Class labels, cut as X is if its lengths are not known.
+            Class labels, cut into the same chunks as X if lengths are unknown.
         sample_weight : dask.array.Array or dask.dataframe.Series, default=None
-            Non-negative weights, likewise.
+            Non-negative weights, cut into the same chunks as X if lengths are unknown.
         classes : array-like of shape (n_classes,), default=None
-            All labels there are, if they are known: then nobody need look for them. Each must
-            have a sample.
+            All class labels, if they are known: the fit then does not search `y` for them. Each
+            class must have a sample.
         X_val, y_val, sample_weight_val : as `X`, `y` and `sample_weight`, default=None
-            A validation set, as of `SoftmaxGDClassifier`.
+            A validation set, as in `SoftmaxGDClassifier`.
 
         Returns
         -------
@@ -121,8 +123,8 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         Raises
         ------
         ValueError, TypeError
-            As of `SoftmaxGDClassifier`; also if some of `X`, `y` and `sample_weight` are Dask's
-            collections and others are not, or if they are cut at different places.
+            As in `SoftmaxGDClassifier`; also if only some of `X`, `y` and `sample_weight` are
+            Dask's collections, or if they are cut at different places.
         """
         callbacks = Callbacks(self, X, y, sample_weight)
         given = FitInput(X, y, sample_weight, X_val, y_val, sample_weight_val, classes=classes)
@@ -153,7 +155,7 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         X, y, sample_weight
             As in `fit`.
         compute : bool, default=True
-            Whether to return the number, or what Dask can compute it from.
+            Whether to return a number, or a lazy array that Dask can compute.
 
         Returns
         -------
@@ -175,15 +177,14 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
     def to_local(self) -> SoftmaxGDClassifier:
         """Return a `SoftmaxGDClassifier` with the same parameters and the same fit.
 
-        For who has no Dask: it shares its arrays with this one.
+        For users without Dask. It shares its arrays with this estimator.
 
         Returns
         -------
         classifier : SoftmaxGDClassifier
         """
         local = SoftmaxGDClassifier(**self.get_params())
-        for name, value in vars(self).items():
-            setattr(local, name, value)
+        local.__dict__.update(vars(self))
         return local
 
 

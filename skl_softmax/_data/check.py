@@ -35,7 +35,7 @@ MAX_SQUARED = 1e150
 
 
 class Fitted(Protocol):
-    """A fitted classifier."""
+    """The attributes of a fitted classifier that decide codes and weights of other samples."""
 
     class_weight: object
     classes_: Array
@@ -47,8 +47,8 @@ def check_samples(
     """Return the sorted classes, the samples to fit and the samples to validate on, if any.
 
     The weights of the samples to fit sum to one, and so do the weights to validate with. Without
-    `all_finite`, X may contain numbers that are not finite: then the caller must notice them. An X
-    on disk is not loaded, unless it must be `in_memory`.
+    `all_finite`, X may contain numbers that are not finite, and the caller must notice them, as
+    `skl_softmax._engines.finiteness` describes. X on disk is loaded only if it must be `in_memory`.
     """
     refuse_dask(X=given.X, y=given.y, sample_weight=given.sample_weight, X_val=given.X_val)
     if given.y is None and not given.is_proba:
@@ -74,8 +74,7 @@ def check_samples(
         held_out = _check_validation_set(estimator, given, classes)
         held_out = _weigh(held_out, factors, "sample_weight_val")
     elif estimator.early_stopping:
-        groups = None if given.is_proba else y
-        fitted_rows, held_out_rows = _split(len(y), estimator, groups)
+        fitted_rows, held_out_rows = _split(estimator, len(y), None if given.is_proba else y)
         held_out = _weigh(_take(storage, train, held_out_rows), factors, "sample_weight")
         train = _take(storage, train, fitted_rows)
     return classes, _weigh(train, factors, "sample_weight"), held_out
@@ -100,7 +99,7 @@ def check_known_samples(estimator: Fitted, X: Matrix, y: Any, sample_weight: obj
 
 
 def storage_of(X: Matrix, *, in_memory: bool = False) -> Storage:
-    """How to read the samples X; what is on disk may have to be read into memory."""
+    """How the samples X are read: where they are stored, or `in_memory` what is on disk."""
     if is_on_disk(X) and not in_memory:
         return DISK
     return DEVICE if is_on_device(X) else MEMORY
@@ -132,7 +131,10 @@ MEMORY = Storage(_open_in_memory, check_labels, _parts_in_memory)
 def _check_weights(
     storage: Storage, X: Matrix, y: Any, sample_weight: object, name: str
 ) -> Samples:
-    """Return the samples with weights (n_samples,), the largest of them one."""
+    """Return the samples with weights (n_samples,), the largest of them one.
+
+    Where y is in memory, as probabilities always are, the weights are too.
+    """
     weights = storage.weights(sample_weight, len(y), name)
     return Samples(X, y, weights[:] if isinstance(y, np.ndarray) else weights)
 
@@ -180,12 +182,12 @@ def _weigh(samples: Samples, factors: Array, name: str) -> Samples:
             f"All weights are zero: {name} and class_weight leave no sample; at least one"
             " weight must be positive."
         )
-    if isinstance(weights, np.ndarray) and weights.strides == (0,):  # all one
+    if isinstance(weights, np.ndarray) and weights.strides == (0,):  # all equal: one number
         return Samples(X, y, np.broadcast_to(1.0 / len(weights), len(weights)))
     return Samples(X, y, derived(lambda some: some / total, weights))
 
 
-def _split(n_samples: int, estimator: FitParameters, groups: Array | None) -> tuple[Array, Array]:
+def _split(estimator: FitParameters, n_samples: int, groups: Array | None) -> tuple[Array, Array]:
     """Return the indices of the samples to fit and of the samples held out for validation.
 
     groups : codes (n_samples,), each of which has samples in both parts; None: split at random

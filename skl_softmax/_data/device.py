@@ -52,5 +52,5 @@ def labels_there(classes: Array, y: object, X: Matrix) -> Array | DeviceArray:
     return X.put(classes) if isinstance(X, OnDevice) and is_on_device(y) else classes
 
 
-# `open` checks that all numbers are finite wherever it is asked to: no parts are left to check.
+# A validation set on a device is opened with `all_finite`: no parts are left to check.
 DEVICE = Storage(open_on_device, check_device_labels, parts=lambda _: (), take=OnDevice.take)

@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_array, check_consistent_length, colum
 
 from skl_softmax._arrays import Array, Matrix, to_numpy
 
-# A probability may be this much below zero, and a row's sum this far from one: four digits, as
-# probabilities are often printed.
+# A probability may be this much below zero, and a row's sum this far from one: probabilities that
+# were rounded to a few digits are accepted, percentages and counts are not.
 SUM_TOLERANCE = 1e-4
 
 

@@ -12,8 +12,8 @@ from scipy import sparse
 
 from skl_softmax._arrays import Matrix
 
-# CSR up to these limits is fitted as an array. 1024 columns: the Gram matrix of that many
-# features costs about ten steps. 32 MiB: a copy of that size is little beside a fit.
+# CSR up to these limits is fitted as an array: 1024 columns, since the Gram matrix of more features
+# costs more than about ten steps; 32 MiB, so that the copy is never large.
 MAX_DENSE_COLUMNS, MAX_DENSE_BYTES = 2**10, 2**25
 
 

@@ -19,12 +19,7 @@ from skl_softmax._engines.protocol import Samples
 
 ALLOWED = "a number or a 1D array of finite numbers >= 0, one for each sample"
 # Options of `check_array`: shape and numbers are checked afterwards, with messages of their own.
-UNCHECKED = {
-    "ensure_2d": False,
-    "allow_nd": True,
-    "ensure_all_finite": False,
-    "ensure_min_samples": 0,
-}
+LOOSE = {"ensure_2d": False, "allow_nd": True, "ensure_all_finite": False, "ensure_min_samples": 0}
 
 
 def check_sample_weight(sample_weight: Any, n_samples: int, name: str) -> Array:
@@ -94,7 +89,7 @@ def finite_weights(sample_weight: Any, n_samples: int, name: str) -> Array:
     if np.ma.is_masked(sample_weight):
         raise ValueError(f"{name} must be {ALLOWED}: some are masked.")
     try:
-        weights: Array = check_array(sample_weight, dtype=np.float64, input_name=name, **UNCHECKED)
+        weights: Array = check_array(sample_weight, dtype=np.float64, input_name=name, **LOOSE)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name} must be {ALLOWED}: {error}") from error
     if weights.ndim != 1:

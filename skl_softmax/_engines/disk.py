@@ -16,9 +16,10 @@ from sklearn.utils import assert_all_finite
 
 from skl_softmax._arrays import Array, Matrix
 
-# Up to this size, a memory-mapped array is used as an array in memory: 64 MiB.
+# A memory-mapped array of up to 64 MiB is used as an array in memory: joblib maps arrays of that
+# size for its workers, and they are fitted as ever.
 IN_MEMORY_BYTES = 2**26
-# What is read at a time, 4 MiB: little beside a fit, and enough that the calls cost nothing.
+# 4 MiB are read at a time: large enough that Python's calls do not count, and small in memory.
 STRETCH_BYTES = 2**22
 Rows = slice | tuple[slice, ...] | Array
 
