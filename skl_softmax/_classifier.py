@@ -20,7 +20,7 @@ from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callback
 from skl_softmax._data.check import check_samples
 from skl_softmax._data.device import labels_there
 from skl_softmax._data.parameters import check_parameters
-from skl_softmax._data.samples import Given
+from skl_softmax._data.samples import FitInput
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.callbacks import Callbacks
@@ -321,7 +321,7 @@ class SoftmaxGDClassifier(
             ``tol=0``, the fit stops where that is found out.
         """
         callbacks = Callbacks(self, X, y, sample_weight)
-        given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        given = FitInput(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self._fit(given, callbacks)
 
     @with_callbacks
@@ -379,12 +379,12 @@ class SoftmaxGDClassifier(
         array(['cat', 'dog'], dtype='<U3')
         """
         callbacks = Callbacks(self, X, None, sample_weight)  # no scorer takes P for labels
-        given = Given(
+        given = FitInput(
             X, P, sample_weight, X_val, P_val, sample_weight_val, is_proba=True, classes=classes
         )
         return self._fit(given, callbacks)
 
-    def _fit(self, given: Given, callbacks: Callbacks) -> Self:
+    def _fit(self, given: FitInput, callbacks: Callbacks) -> Self:
         """Fit; if that fails, what an earlier fit left stays as it was."""
         with _restored_if_it_fails(self):
             parameters = check_parameters(self)
@@ -417,7 +417,7 @@ class SoftmaxGDClassifier(
         return self
 
     def _check_samples(
-        self, given: Given, *, all_finite: bool
+        self, given: FitInput, *, all_finite: bool
     ) -> tuple[Array, Samples, Samples | None]:
         """The sorted classes, the samples to fit and those to validate on, if any."""
         return check_samples(self, given, all_finite=all_finite)

@@ -14,7 +14,7 @@ from skl_softmax._arrays import Array, Matrix
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._data.check import check_samples
 from skl_softmax._data.parameters import check_integer, check_number, check_parameters
-from skl_softmax._data.samples import Given
+from skl_softmax._data.samples import FitInput
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.path import descend_path, grid, prepare
@@ -150,7 +150,7 @@ def check_input(
     `model` has the parameters, and gets `classes_` and what else is known of the input.
     """
     check_parameters(model)
-    given = Given(X, y, sample_weight, None, None, None)
+    given = FitInput(X, y, sample_weight)
     model.classes_, samples, _ = check_samples(model, given, **options)
     return samples
 

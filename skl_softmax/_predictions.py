@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skl_softmax._arrays import Array, Matrix, to_numpy
 from skl_softmax._compat import HAS_DEVICES, check_same_namespace, is_on_device
-from skl_softmax._data.check import known_matrix
+from skl_softmax._data.check import storage_of
 from skl_softmax._data.matrix import check_columns, refuse_dask
 from skl_softmax._data.parameters import check_out
 from skl_softmax._engines.device import OnDevice
@@ -172,7 +172,7 @@ class PredictionMixin:
         check_columns(X)
         if HAS_DEVICES:
             check_same_namespace(X, self, attribute="coef_", method=method)
-        return known_matrix(self, X, all_finite=all_finite or is_on_device(X))
+        return storage_of(X).open(self, X, reset=False, all_finite=all_finite or is_on_device(X))
 
 
 class StagedMixin(PredictionMixin):

@@ -12,30 +12,22 @@ from numpy.typing import ArrayLike
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skl_softmax._arrays import Matrix
-from skl_softmax._data.cluster import CHUNK_OPTIONS, set_features
-from skl_softmax._model import SoftmaxModel
-
 try:
     import dask.array as da
+    from dask import is_dask_collection
 except ImportError as error:
     raise ImportError(
         'skl_softmax.dask needs Dask, which is optional: python -m pip install "skl_softmax[dask]"'
     ) from error
 
-from skl_softmax._arrays import Array
+from skl_softmax._arrays import Array, Matrix
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._compat import with_callbacks
-from skl_softmax._data.cluster import (
-    check_dask,
-    check_one_engine,
-    cut_alike,
-    is_dask,
-    to_array,
-)
-from skl_softmax._data.samples import Given
+from skl_softmax._data import cluster
+from skl_softmax._data.samples import FitInput
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._fit.callbacks import Callbacks
+from skl_softmax._model import SoftmaxModel
 
 __all__ = ["DaskSoftmaxGDClassifier"]
 
@@ -43,37 +35,39 @@ __all__ = ["DaskSoftmaxGDClassifier"]
 class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
     """`SoftmaxGDClassifier` for samples in Dask's arrays and data frames.
 
-    The parameters, the steps and the result are those of `SoftmaxGDClassifier`: only where the
-    sums over samples are made differs. X is loaded once, to stay where its chunks are; for every
-    step the weights go there, and each chunk's share of the loss and its gradient comes back,
-    added up on the way. The result does not depend on how the rows are cut into chunks.
+    Parameters, steps and result are the same as in `SoftmaxGDClassifier`; only the place differs
+    where the sums over samples are computed. X is loaded once, and its chunks stay on their
+    workers. At every step the weights go to the chunks, and each chunk returns its share of the
+    loss and of the gradient; the shares are added up on the way back. The result does not depend
+    on how the rows are cut into chunks.
 
-    It runs wherever Dask does: with `dask.distributed`, create a ``Client`` before, and a worker
-    that is lost in mid-fit costs time, but nothing else. Arrays in memory are fitted and predicted
-    as `SoftmaxGDClassifier` does.
+    It runs wherever Dask runs: for `dask.distributed`, create a ``Client`` first. If a worker is
+    lost during a fit, the fit takes longer and gives the same result. Arrays in memory are fitted
+    and predicted as by `SoftmaxGDClassifier`.
 
     Parameters
     ----------
     learning_rate, alpha, l1_ratio, fit_intercept, max_iter, tol, gap_tol, class_weight
-        As of `SoftmaxGDClassifier`.
+        As in `SoftmaxGDClassifier`.
     early_stopping, n_iter_no_change, validation_fraction, random_state
-        As of `SoftmaxGDClassifier`; early stopping needs `X_val` and `y_val`.
+        As in `SoftmaxGDClassifier`; early stopping needs `X_val` and `y_val`.
     warm_start, store_coef_history, verbose
-        As of `SoftmaxGDClassifier`.
+        As in `SoftmaxGDClassifier`.
 
     Attributes
     ----------
     classes_, coef_, intercept_, n_iter_, loss_, loss_history_, …
-        All those of `SoftmaxGDClassifier`, as NumPy arrays in this process.
+        All attributes of `SoftmaxGDClassifier`, as NumPy arrays in this process.
 
     See Also
     --------
-    skl_softmax.SoftmaxGDClassifier : The same for samples in memory, on disk or on one GPU.
+    skl_softmax.SoftmaxGDClassifier : For samples in memory, on disk or on one GPU.
 
     Notes
     -----
-    `SoftmaxGDClassifier` descends among combinations of the rows where there are half as many of
-    them as columns. Here that is not done: of such data the results agree as far as `tol` goes.
+    If X has at least twice as many columns as rows, `SoftmaxGDClassifier` searches among
+    combinations of the rows only. This estimator does not, and for such data the two results agree
+    up to `tol`.
 
     Examples
     --------
@@ -95,31 +89,31 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
     @with_callbacks
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: cluster.Collection,
+        y: cluster.Collection,
+        sample_weight: cluster.Collection = None,
         *,
         classes: ArrayLike | None = None,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: cluster.Collection = None,
+        y_val: cluster.Collection = None,
+        sample_weight_val: cluster.Collection = None,
     ) -> Self:
         """Fit the weights.
 
         Parameters
         ----------
         X : dask.array.Array or dask.dataframe.DataFrame of shape (n_samples, n_features)
-            Samples, of NumPy or CSR chunks; their lengths need not be known, and some may be
+            Samples, in NumPy or CSR chunks. The chunks' lengths may be unknown, and chunks may be
             empty. Chunks along features are joined.
         y : dask.array.Array or dask.dataframe.Series of shape (n_samples,)
-            Class labels, cut as X is if its lengths are not known.
+            Class labels, cut into the same chunks as X if lengths are unknown.
         sample_weight : dask.array.Array or dask.dataframe.Series, default=None
-            Non-negative weights, likewise.
+            Non-negative weights, cut into the same chunks as X if lengths are unknown.
         classes : array-like of shape (n_classes,), default=None
-            All labels there are, if they are known: then nobody need look for them. Each must
-            have a sample.
+            All class labels, if they are known: the fit then does not search `y` for them. Each
+            class must have a sample.
         X_val, y_val, sample_weight_val : as `X`, `y` and `sample_weight`, default=None
-            A validation set, as of `SoftmaxGDClassifier`.
+            A validation set, as in `SoftmaxGDClassifier`.
 
         Returns
         -------
@@ -129,24 +123,24 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         Raises
         ------
         ValueError, TypeError
-            As of `SoftmaxGDClassifier`; also if some of `X`, `y` and `sample_weight` are Dask's
-            collections and others are not, or if they are cut at different places.
+            As in `SoftmaxGDClassifier`; also if only some of `X`, `y` and `sample_weight` are
+            Dask's collections, or if they are cut at different places.
         """
         callbacks = Callbacks(self, X, y, sample_weight)
-        given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val, classes=classes)
+        given = FitInput(X, y, sample_weight, X_val, y_val, sample_weight_val, classes=classes)
         return self._fit(given, callbacks)
 
     def _check_samples(
-        self, given: Given, *, all_finite: bool
+        self, given: FitInput, *, all_finite: bool
     ) -> tuple[Array, Samples, Samples | None]:
-        if any(is_dask(part) for part in vars(given).values()):
-            return check_dask(self, given)
+        if any(is_dask_collection(part) for part in vars(given).values()):
+            return cluster.check_dask(self, given)
         if given.classes is not None and not given.is_proba:
             raise TypeError("classes is for Dask collections: in arrays all labels are at hand.")
         return super()._check_samples(given, all_finite=all_finite)
 
-    def _predict(self, method: str, X: Any, out: Array | None) -> Any:
-        if not is_dask(X):
+    def _predict(self, method: str, X: cluster.Collection, out: Array | None) -> Array | da.Array:
+        if not is_dask_collection(X):
             return super()._predict(method, X, out)
         if out is not None:
             raise ValueError("out is for arrays in memory: what is predicted here is lazy.")
@@ -161,46 +155,43 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         X, y, sample_weight
             As in `fit`.
         compute : bool, default=True
-            Whether to return the number, or what Dask can compute it from.
+            Whether to return a number, or a lazy array that Dask can compute.
 
         Returns
         -------
         score : float, or dask.array.Array of shape ()
         """
-        if not any(is_dask(part) for part in (X, y, sample_weight)):
+        if not any(is_dask_collection(part) for part in (X, y, sample_weight)):
             return super().score(X, y, sample_weight)
-        check_one_engine(X=X, y=y, sample_weight=sample_weight)
-        predicted: Any = self.predict(X)
+        cluster.check_one_engine(X=X, y=y, sample_weight=sample_weight)
+        predicted: da.Array = self.predict(X)
         lengths = predicted.chunks[0]
-        hits = predicted == cut_alike(to_array(y), lengths, "y")
+        hits = predicted == cluster.cut_alike(cluster.to_array(y), lengths, "y")
         if sample_weight is None:
             score = hits.mean()
         else:
-            weights = cut_alike(to_array(sample_weight), lengths, "sample_weight")
+            weights = cluster.cut_alike(cluster.to_array(sample_weight), lengths, "sample_weight")
             score = (hits * weights).sum() / weights.sum()
         return float(score.compute()) if compute else score
 
     def to_local(self) -> SoftmaxGDClassifier:
         """Return a `SoftmaxGDClassifier` with the same parameters and the same fit.
 
-        For who has no Dask: it shares its arrays with this one.
+        For users without Dask. It shares its arrays with this estimator.
 
         Returns
         -------
         classifier : SoftmaxGDClassifier
         """
         local = SoftmaxGDClassifier(**self.get_params())
-        for name, value in vars(self).items():
-            setattr(local, name, value)
+        local.__dict__.update(vars(self))
         return local
 
 
-def predict_lazily(estimator: Any, model: SoftmaxModel, method: str, X: Any) -> da.Array:
-    """What a method of the model returns, chunk by chunk, when it is asked for."""
-    set_features(estimator, X, reset=False)
-    X = to_array(X)
-    if X.numblocks[1] > 1:
-        X = X.rechunk({1: -1})
+def predict_lazily(estimator: object, model: SoftmaxModel, method: str, X: Matrix) -> da.Array:
+    """The result of a method of the model as a Dask array, computed chunk by chunk."""
+    cluster.set_features(estimator, X, reset=False)
+    X = cluster.to_array(X)
     is_float = X.dtype in (np.float32, np.float64)
     dtype = np.result_type(X.dtype if is_float else np.float64, model.coef.dtype)
     if method == "predict":
@@ -212,7 +203,7 @@ def predict_lazily(estimator: Any, model: SoftmaxModel, method: str, X: Any) -> 
     def predict_chunk(chunk: Matrix) -> Array:
         if not chunk.shape[0]:
             return np.empty((0, *shape), dtype)
-        found: Array = getattr(model, method)(check_array(chunk, **CHUNK_OPTIONS))
+        found: Array = getattr(model, method)(check_array(chunk, **cluster.CHUNK_OPTIONS))
         return found
 
     meta = np.empty((0, *shape), dtype)

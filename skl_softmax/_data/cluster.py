@@ -5,7 +5,7 @@ Knows nothing of the objective or the steps.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import dask
 import dask.array as da
@@ -13,34 +13,43 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
-from skl_softmax._arrays import Array
+from skl_softmax._arrays import Array, Matrix
 from skl_softmax._data.labels import check_two_classes, encode, find_classes, normalize_labels
 from skl_softmax._data.matrix import check_columns, is_small, one_entry_per_cell
-from skl_softmax._data.samples import Given
+from skl_softmax._data.samples import ACCEPTED, FitInput, FitParameters
 from skl_softmax._data.weights import class_factors, finite_weights
 from skl_softmax._engines.cluster import Chunk, Lazy, OnCluster, reduce_tree
 from skl_softmax._engines.protocol import Samples
 
-CHUNK_OPTIONS: dict[str, Any] = {
-    "accept_sparse": "csr",
-    "dtype": [np.float64, np.float32],
-    "ensure_all_finite": False,
-    "ensure_min_samples": 0,
-}
+Collection: TypeAlias = Any  # a Dask array, data frame or series
+CHUNK_OPTIONS = {**ACCEPTED, "ensure_all_finite": False, "ensure_min_samples": 0}
 
 
 class Summary(NamedTuple):
-    """What is known of chunks: lengths, one type for all, labels, their number and weight."""
+    """What is known of some chunks, as numbers in this process.
+
+    Attributes
+    ----------
+    lengths : list of int
+        Rows of each chunk.
+    dtype : dtype
+        The common dtype of their X.
+    n_stored : int or None
+        How many entries CSR stores in all; None: the chunks are dense.
+    classes : ndarray (n_classes,)
+    counts, totals : ndarray (n_classes,)
+        How many samples each class has, and the sum of their weights.
+    """
 
     lengths: list[int]
     dtype: np.dtype
-    n_stored: int | None  # entries of CSR; None: chunks are dense
+    n_stored: int | None
     classes: Array
     counts: Array
     totals: Array
 
     def merge(self, other: Summary) -> Summary:
-        """What is known of the chunks of both, one after the other."""
+        """The summary of the chunks of both, one after the other."""
         if (self.n_stored is None) != (other.n_stored is None):
             raise ValueError("X has dense chunks and sparse ones: all must be of one kind.")
         classes = np.union1d(self.classes, other.classes)
@@ -54,8 +63,8 @@ class Summary(NamedTuple):
         return Summary(lengths, dtype, n_stored, classes, counts, totals)
 
 
-def make_chunk(number: int, X: Any, y: Any, weights: Any) -> Chunk:
-    """Check a chunk, and bring it into the form that is computed with."""
+def make_chunk(number: int, X: Matrix, y: Array, weights: Array | None) -> Chunk:
+    """Check the rows of one chunk, and convert them to a `Chunk` with labels not encoded yet."""
     X = one_entry_per_cell(check_array(X, **CHUNK_OPTIONS))
     y = column_or_1d(normalize_labels(y))
     if len(y) != X.shape[0]:
@@ -66,7 +75,7 @@ def make_chunk(number: int, X: Any, y: Any, weights: Any) -> Chunk:
 
 
 def summarize(chunk: Chunk, classes: Array | None) -> Summary:
-    """What is known of a chunk; labels need not be looked for if the classes are given."""
+    """The summary of one chunk; its labels must be among the classes, if these are given."""
     X, y, weights = chunk
     if classes is None:
         found, codes = find_classes(y) if len(y) else (y, np.empty(0, np.intp))
@@ -81,9 +90,9 @@ def summarize(chunk: Chunk, classes: Array | None) -> Summary:
 def encode_chunk(
     chunk: Chunk, classes: Array, factors: Array, total: float, *, dense: bool
 ) -> Chunk:
-    """The chunk with codes for labels, and with weights that sum to one over all chunks.
+    """Return the chunk with codes for labels, and weights times the factors, divided by the total.
 
-    dense : whether CSR is made dense
+    dense : whether CSR becomes an array
     """
     codes = encode(chunk.y, classes, "y")
     if dense and sparse.issparse(chunk.X):
@@ -94,16 +103,11 @@ def encode_chunk(
     return Chunk(chunk.X, codes, weights if chunk.weights is None else weights * chunk.weights)
 
 
-def is_dask(X: Any) -> bool:
-    """Whether it is one of Dask's collections."""
-    return bool(dask.is_dask_collection(X))
+def check_dask(estimator: FitParameters, given: FitInput) -> tuple[Array, Samples, Samples | None]:
+    """Return the sorted classes, the samples to fit and the samples to validate on, if any.
 
-
-def check_dask(estimator: Any, given: Given) -> tuple[Array, Samples, Samples | None]:
-    """Return the sorted classes, the samples to fit and those to validate on, if any.
-
-    The weights of each sum to one. X is loaded, and looked at once: to see which labels there are,
-    unless `given` has them, and how many samples.
+    The weights of the samples to fit sum to one, and so do the weights to validate with. X is
+    loaded once; its labels and lengths are read once, and become a `Summary`.
     """
     check_one_engine(X=given.X, y=given.y, sample_weight=given.sample_weight)
     if given.is_proba:
@@ -113,47 +117,44 @@ def check_dask(estimator: Any, given: Given) -> tuple[Array, Samples, Samples | 
         check_two_classes(known)
     set_features(estimator, given.X, reset=True)
     chunks, summary = _load(given.X, given.y, given.sample_weight, known, "")
-    check_two_classes(summary.classes)
-    missing = summary.classes[summary.counts == 0].tolist()
+    classes = summary.classes
+    check_two_classes(classes)
+    missing = classes[summary.counts == 0].tolist()
     if missing:
         raise ValueError(f"classes has labels {missing} that no sample has.")
-    factors = class_factors(estimator.class_weight, summary.classes, lambda: summary.totals)
+    one_of_each = Samples(None, np.arange(len(classes)), summary.totals)  # weighs as its class
+    factors = class_factors(estimator.class_weight, classes, one_of_each)
     train = _weigh(chunks, summary, factors, given.X.shape[1], "sample_weight")
     held_out = None
-    if given.X_val is not None or given.y_val is not None or given.sample_weight_val is not None:
-        names = {"X_val": given.X_val, "y_val": given.y_val}
-        missing = [name for name, part in names.items() if part is None]
-        if missing:
-            raise ValueError(
-                f"A validation set needs both X_val and y_val: {missing[0]} is missing."
-            )
-        check_one_engine(**names, sample_weight_val=given.sample_weight_val)
-        set_features(estimator, given.X_val, reset=False)
-        loaded = _load(given.X_val, given.y_val, given.sample_weight_val, summary.classes, "_val")
-        held_out = _weigh(*loaded, factors, given.X.shape[1], "sample_weight_val")
+    if given.has_validation_set():
+        X, y, weights = given.X_val, given.y_val, given.sample_weight_val
+        check_one_engine(X_val=X, y_val=y, sample_weight_val=weights)
+        set_features(estimator, X, reset=False)
+        loaded = _load(X, y, weights, classes, "_val")
+        held_out = _weigh(*loaded, factors, X.shape[1], "sample_weight_val")
     elif estimator.early_stopping:
         raise ValueError(
             "early_stopping=True needs a validation set on a cluster: pass X_val and y_val."
         )
-    return summary.classes, train, held_out
+    return classes, train, held_out
 
 
-def check_one_engine(**collections: Any) -> None:
+def check_one_engine(**inputs: object) -> None:
     """Raise a TypeError unless all are arrays or data frames of Dask; weights may be None."""
-    for name, collection in collections.items():
-        is_optional = name.startswith("sample_weight") and collection is None
-        if not (is_optional or (is_dask(collection) and hasattr(collection, "_meta"))):
+    for name, value in inputs.items():
+        is_optional = name.startswith("sample_weight") and value is None
+        if not (is_optional or (dask.is_dask_collection(value) and hasattr(value, "_meta"))):
             raise TypeError(
                 f"{name} must be a Dask array or data frame as the others are, got"
-                f" {type(collection).__name__}: dask.array.from_array({name}, chunks=…) makes one."
+                f" {type(value).__name__}: dask.array.from_array({name}, chunks=…) makes one."
             )
 
 
-def set_features(estimator: Any, X: Any, *, reset: bool) -> None:
-    """Take down, or check, the features' number and names."""
+def set_features(estimator: object, X: Collection, *, reset: bool) -> None:
+    """Store the number and the names of the features (`reset`), or check them."""
     if X.ndim != 2:
         raise ValueError(f"X must have two dimensions, got {X.ndim}.")
-    # An empty one like it knows of types, and a data frame's of names.
+    # `_meta` is an empty array or data frame with the types, and the names, of X.
     check_columns(X._meta)
     if np.ma.isMaskedArray(X._meta):
         raise ValueError("Input X holds masked numbers, where numbers are needed.")
@@ -162,9 +163,9 @@ def set_features(estimator: Any, X: Any, *, reset: bool) -> None:
 
 
 def _load(
-    X: Any, y: Any, weights: Any, classes: Array | None, suffix: str
+    X: Collection, y: Collection, weights: Collection, classes: Array | None, suffix: str
 ) -> tuple[list[Lazy], Summary]:
-    """Load chunks where they are to stay, and return what is known of them; no empty ones."""
+    """Load the chunks, each to stay where it is, and return those with rows and their summary."""
     rows = blocks(X)
     columns = [
         [None] * len(rows) if column is None else _column(column, X, len(rows), name + suffix)
@@ -181,10 +182,11 @@ def _load(
     return kept, summary._replace(lengths=[length for length in summary.lengths if length])
 
 
-def to_array(collection: Any) -> da.Array:
-    """A data frame or a column of one as an array, of lengths that need not be known."""
+def to_array(collection: Collection) -> da.Array:
+    """Return a Dask array of chunks with whole rows; of a data frame, their lengths are unknown."""
     if isinstance(collection, da.Array):
-        return collection
+        is_cut = collection.ndim == 2 and collection.numblocks[1] > 1
+        return collection.rechunk({1: -1}) if is_cut else collection
     like = np.asarray(collection._meta)
     parts = [
         da.from_delayed(dask.delayed(np.asarray)(part), (np.nan, *like.shape[1:]), like.dtype)
@@ -193,17 +195,13 @@ def to_array(collection: Any) -> da.Array:
     return da.concatenate(parts, allow_unknown_chunksizes=True)
 
 
-def blocks(X: Any) -> list[Lazy]:
+def blocks(X: Collection) -> list[Lazy]:
     """The chunks of rows, as tasks."""
-    if isinstance(X, da.Array):
-        if X.ndim == 2 and X.numblocks[1] > 1:
-            X = X.rechunk({1: -1})
-        return list(X.to_delayed().ravel())
-    return list(X.to_delayed())
+    return list(to_array(X).to_delayed().ravel() if isinstance(X, da.Array) else X.to_delayed())
 
 
-def _column(column: Any, X: Any, n_chunks: int, name: str) -> list[Lazy]:
-    """The chunks of labels or weights that go with those of X."""
+def _column(column: Collection, X: Collection, n_chunks: int, name: str) -> list[Lazy]:
+    """The chunks of labels or weights, one for each chunk of X."""
     if isinstance(X, da.Array) and isinstance(column, da.Array):
         column = cut_alike(column, X.chunks[0], name)
     found = blocks(column)
@@ -217,7 +215,7 @@ def _column(column: Any, X: Any, n_chunks: int, name: str) -> list[Lazy]:
 
 
 def cut_alike(column: da.Array, lengths: tuple[float, ...], name: str) -> da.Array:
-    """Labels or weights cut into chunks of those lengths, if all are known."""
+    """Cut labels or weights into chunks of those lengths, if all lengths are known."""
     if column.ndim != 1:
         raise ValueError(f"{name} must have one dimension, got {column.ndim}.")
     if np.isnan(lengths).any() or np.isnan(column.chunks[0]).any():
@@ -230,7 +228,7 @@ def cut_alike(column: da.Array, lengths: tuple[float, ...], name: str) -> da.Arr
 def _weigh(
     chunks: list[Lazy], summary: Summary, factors: Array, n_features: int, name: str
 ) -> Samples:
-    """Return the samples with codes for labels, and weights that sum to one."""
+    """Return the samples with codes for labels, and weights that sum to one over all chunks."""
     total = float(summary.totals @ factors)
     if not 0.0 < total < np.inf:
         raise ValueError(f"{name} and class_weight must leave a finite weight > 0, got {total:g}.")
@@ -238,11 +236,7 @@ def _weigh(
     dense = n_stored is None or is_small((n_samples, n_features), n_stored, summary.dtype)
     encode = dask.delayed(encode_chunk)
     coded = [encode(chunk, summary.classes, factors, total, dense=dense) for chunk in chunks]
-    X = OnCluster(
-        list(dask.persist(*coded)),
-        summary.lengths,
-        n_features,
-        summary.dtype,
-        None if dense else (n_stored or 0) / (n_samples * n_features),
-    )
+    density = None if dense else (n_stored or 0) / (n_samples * n_features)
+    kept = list(dask.persist(*coded))
+    X = OnCluster(kept, summary.lengths, n_features, summary.dtype, density)
     return Samples(X, None, None)

@@ -1,6 +1,7 @@
-"""Labels, or probabilities of the classes: checked, and turned into codes.
+"""Labels, checked and turned into codes; probabilities of the classes, checked.
 
-Every error names the input, the value received and what is allowed.
+A code is the place of a label among the sorted classes: 0, 1, … Every error names the input, the
+value received and what is allowed.
 """
 
 from __future__ import annotations
@@ -9,28 +10,31 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
-from skl_softmax._arrays import Array
+from skl_softmax._arrays import Array, Matrix, to_numpy
 
-ON_THE_SIMPLEX = 1e-4  # by how much probabilities may miss zero and the sum of one, at least
+# A probability may be this much below zero, and a row's sum this far from one: probabilities that
+# were rounded to a few digits are accepted, percentages and counts are not.
+SUM_TOLERANCE = 1e-4
 
 
 def normalize_labels(y: Any) -> Any:
-    """Labels of the types that scikit-learn does not know yet, as others; none may be missing.
+    """Refuse missing labels; convert labels of types that scikit-learn does not know yet.
 
-    NumPy's variable-width strings become fixed ones, pandas' nullable numbers NumPy's.
+    NumPy's variable-width strings become strings of fixed width, pandas' nullable numbers become
+    NumPy's. Other labels are returned as they are.
     """
     dtype = getattr(y, "dtype", None)
-    kind, missing = getattr(dtype, "kind", ""), False
-    if hasattr(y, "isna"):
-        missing = bool(np.any(y.isna()))
+    kind = getattr(dtype, "kind", "")
+    missing = hasattr(y, "isna") and bool(np.any(y.isna()))
     if kind == "T":
         labels = y.tolist()
         missing = any(not isinstance(label, str) for label in labels)
         y = y if missing else np.array(labels)
-    if kind in "mM" and kind:
+    elif kind in ("m", "M"):
         missing = missing or bool(np.any(np.isnat(np.asarray(y))))
     if missing or np.ma.is_masked(y):
         raise ValueError("Input y contains NaN: no label may be missing.")
@@ -38,15 +42,21 @@ def normalize_labels(y: Any) -> Any:
     return y.to_numpy(dtype=numpy_dtype) if numpy_dtype is not None and kind in "biu" else y
 
 
-def is_flat(y: Any) -> bool:
-    """Whether these are labels (n_samples,) of which nothing can be wrong: integers, or bool."""
-    return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biu"
+def check_labels(y: object, X: Matrix) -> tuple[Array, Array]:
+    """Return the classes (n_classes,) and the codes (n_samples,) of labels in memory."""
+    labels = normalize_labels(to_numpy(y))
+    # Whole numbers need no more checks, which would take as long as a step of a small fit.
+    if not (type(labels) is np.ndarray and labels.ndim == 1 and labels.dtype.kind in "biu"):
+        labels = column_or_1d(labels, warn=True)
+        assert_all_finite(labels, input_name="y")
+    check_consistent_length(X, labels)
+    return encode_labels(labels)
 
 
-def encode_labels(y: Any) -> tuple[Array, Array]:
-    """Return the sorted classes (n_classes,) and each label's place among them (n_samples,).
+def encode_labels(y: Array) -> tuple[Array, Array]:
+    """Return the sorted classes (n_classes,) and the codes (n_samples,) of the labels.
 
-    The places are of the smallest integer type that holds them.
+    The codes are of the smallest integer type that holds them.
 
     y : ndarray of shape (n_samples,), without missing numbers
     """
@@ -56,20 +66,20 @@ def encode_labels(y: Any) -> tuple[Array, Array]:
 
 
 def check_two_classes(classes: Array) -> None:
-    """Raise a ValueError if there is nothing to tell apart."""
+    """Raise a ValueError if there are fewer than two classes."""
     if len(classes) < 2:
         raise ValueError(f"y must hold at least two classes, got one class: {classes.tolist()}.")
 
 
 def find_classes(y: Array) -> tuple[Array, Array]:
-    """Return the sorted classes, of any number, and each label's place among them.
+    """Return the sorted classes, also if there is only one, and the codes of the labels.
 
-    The places (n_samples,) are of any integer type.
+    The codes (n_samples,) are of any integer type.
     """
     try:
-        if y.dtype.kind not in "biuSUO":  # those are classes, whatever their values
+        if y.dtype.kind not in "biuSUO":  # floats may be continuous; these types are labels
             check_classification_targets(y)
-        return _unique_integers(y) if y.dtype.kind in "iu" else _unique(y)
+        return _unique_integers(y) if y.dtype.kind in "iu" else np.unique(y, return_inverse=True)
     except TypeError as error:
         raise TypeError(
             f"y must hold labels that can be sorted, none of them missing: {error}."
@@ -77,7 +87,7 @@ def find_classes(y: Array) -> tuple[Array, Array]:
 
 
 def encode(y: Array, classes: Array, name: str) -> Array:
-    """Return each label's place among the sorted classes, (n_samples,), of the smallest type."""
+    """Return the codes (n_samples,), of the smallest type, of labels among the sorted classes."""
     places = np.searchsorted(classes, y)
     np.minimum(places, len(classes) - 1, out=places)
     is_unknown = classes[places] != y
@@ -86,25 +96,20 @@ def encode(y: Array, classes: Array, name: str) -> Array:
     return places.astype(np.min_scalar_type(len(classes)))
 
 
-def _refuse_labels(unknown: list[Any], classes: Array, name: str) -> None:
+def _refuse_labels(unknown: list[object], classes: Array, name: str) -> None:
     raise ValueError(
         f"{name} has labels {unknown} that were not fitted: those are {classes.tolist()}."
     )
 
 
-def _unique(y: Array) -> tuple[Array, Array]:
-    """The sorted unique values, and each value's place among them."""
-    return np.unique(y, return_inverse=True)
-
-
 def _unique_integers(y: Array) -> tuple[Array, Array]:
-    """The sorted unique integers, and each one's place among them.
+    """The sorted unique integers, and the place of each integer among them, (n_samples,).
 
-    By counting where they lie close together: sorting takes ten times as long.
+    Integers that lie close together are counted: sorting takes ten times as long.
     """
     lowest = y.min()
     if int(y.max()) - int(lowest) > len(y):
-        return _unique(y)
+        return np.unique(y, return_inverse=True)
     offsets = y - lowest
     if offsets.itemsize < np.intp().itemsize:
         offsets = offsets.view(f"u{offsets.itemsize}")  # a difference may have wrapped around
@@ -115,9 +120,9 @@ def _unique_integers(y: Array) -> tuple[Array, Array]:
     return classes, place.astype(np.min_scalar_type(len(classes)))[offsets]
 
 
-def encode_known_labels(y: Any, X: Any, classes: Array, name: str) -> Array:
-    """Return the place of each label among the classes of a fit, (n_samples,)."""
-    labels = column_or_1d(normalize_labels(y), warn=True).tolist()
+def encode_known_labels(y: object, X: Matrix, classes: Array, name: str) -> Array:
+    """Return the codes (n_samples,) of labels that must be among the classes of a fit."""
+    labels = column_or_1d(normalize_labels(to_numpy(y)), warn=True).tolist()
     known = {label: k for k, label in enumerate(classes.tolist())}
     unknown = list({repr(label): label for label in labels if label not in known}.values())
     if unknown:
@@ -126,14 +131,17 @@ def encode_known_labels(y: Any, X: Any, classes: Array, name: str) -> Array:
     return np.array([known[label] for label in labels])
 
 
-def check_proba(P: Any, X: Any, classes: ArrayLike | None, name: str) -> tuple[Array, Array]:
-    """Return the sorted classes (n_classes,) and probabilities of them (n_samples, n_classes).
+def check_proba(P: Any, X: Matrix, classes: ArrayLike | None, name: str) -> tuple[Array, Array]:
+    """Return the sorted classes (n_classes,) and their probabilities (n_samples, n_classes).
 
-    Where every row is all one class, their codes (n_samples,) take the probabilities' place.
+    If each sample has probability one for some class, codes (n_samples,) replace the probabilities.
+
+    classes : the label of each column of P; None: 0, 1, 2, …
     """
+    P = to_numpy(P)
     dtype = getattr(P, "dtype", None)
     is_float = isinstance(dtype, np.dtype) and dtype.kind == "f"
-    tolerance = max(ON_THE_SIMPLEX, np.finfo(dtype).eps ** 0.5 if is_float else 0.0)
+    tolerance = max(SUM_TOLERANCE, np.finfo(dtype).eps ** 0.5 if is_float else 0.0)
     P = check_array(P, dtype=np.float64, input_name=name)
     check_consistent_length(X, P)
     n_classes = P.shape[1]

@@ -1,4 +1,4 @@
-"""The matrix of the samples: what is refused, and how CSR is stored.
+"""The matrix of the samples: which types are refused, and how CSR is stored.
 
 Every error names the input, what it holds and what is allowed. Knows nothing of labels or weights.
 """
@@ -10,23 +10,27 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-FEW_COLUMNS, FEW_BYTES = 2**10, 2**25  # of CSR that is fitted as an array: 32 MB
+from skl_softmax._arrays import Matrix
+
+# CSR up to these limits is fitted as an array: 1024 columns, since the Gram matrix of more features
+# costs more than about ten steps; 32 MiB, so that the copy is never large.
+MAX_DENSE_COLUMNS, MAX_DENSE_BYTES = 2**10, 2**25
 
 
-def refuse_dask(**collections: Any) -> None:
-    """Raise a TypeError if one is a Dask collection: it would be loaded without a word."""
-    for name, collection in collections.items():
-        if hasattr(collection, "__dask_graph__"):
+def refuse_dask(**inputs: object) -> None:
+    """Raise a TypeError if an input is a Dask collection: NumPy would load it without a word."""
+    for name, value in inputs.items():
+        if hasattr(value, "__dask_graph__"):
             raise TypeError(
                 f"{name} is a Dask collection: skl_softmax.dask.DaskSoftmaxGDClassifier uses it"
                 f" where it is, and {name}.compute() brings it into memory."
             )
 
 
-def check_columns(X: Any, name: str = "X") -> None:
-    """Refuse a data frame, pandas' or Polars', that has columns of categories, text or times.
+def check_columns(X: Matrix, name: str = "X") -> None:
+    """Refuse data frames with columns of categories, text or times, of pandas or Polars.
 
-    And arrays that hold times, or masked numbers: what they hold is not what it seems.
+    Refuse arrays of times and of masked numbers too: NumPy would convert both to plain numbers.
     """
     if np.ma.is_masked(X) or (isinstance(X, np.ndarray) and X.dtype.kind in "mM"):
         what = "masked numbers" if np.ma.is_masked(X) else "times"
@@ -45,24 +49,24 @@ def check_columns(X: Any, name: str = "X") -> None:
         )
 
 
-def _is_numeric(X: Any, column: int, dtype: Any) -> bool:
-    """Whether a column of a data frame, of that dtype, holds numbers."""
+def _is_numeric(X: Matrix, column: int, dtype: Any) -> bool:
+    """Whether the column of a data frame, which has that dtype, holds numbers."""
     if hasattr(dtype, "is_numeric"):  # Polars
         return bool(dtype.is_numeric() or str(dtype) == "Boolean")
-    if str(dtype) == "object":  # text in older versions of pandas; numbers are converted
+    if str(dtype) == "object":  # text, in older versions of pandas; or numbers, which are converted
         return not any(isinstance(value, str) for value in X.iloc[:, column])
     return dtype.kind in "biuf"
 
 
-def one_entry_per_cell(X: Any) -> Any:
-    """CSR in which no cell has several entries: their sums, in a copy; anything else as it is.
+def one_entry_per_cell(X: Matrix) -> Matrix:
+    """Return CSR with one entry per cell, a copy if need be; return an array as it is.
 
-    SciPy allows several entries for a cell, whose sum is its value. Squares and means of entries
-    are not those of cells.
+    SciPy allows several entries in a cell, and their sum is the cell's value. The square of the sum
+    is not the sum of the squares, so sums over entries would be wrong.
     """
     if not sparse.issparse(X):
         return X
-    # What SciPy remembers of the caller's matrix may be out of date; the view looks for itself.
+    # SciPy caches this property of the caller's matrix, maybe out of date; a view has no cache.
     view = type(X)((X.data, X.indices, X.indptr), shape=X.shape)
     if view.has_canonical_format:
         return X
@@ -71,16 +75,16 @@ def one_entry_per_cell(X: Any) -> Any:
     return ordered
 
 
-def dense_if_small(X: Any) -> Any:
-    """CSR as an array if that is small: then each curvature model is to be had, and is exact."""
+def dense_if_small(X: Matrix) -> Matrix:
+    """Return small CSR as an array: for arrays, every curvature model is available and exact."""
     return X.toarray() if sparse.issparse(X) and is_small(X.shape, X.nnz, X.dtype) else X
 
 
 def is_small(shape: tuple[int, int], n_stored: int, dtype: np.dtype) -> bool:
-    """Whether CSR takes hardly more memory as an array, or has few columns and not very many rows.
+    """Whether CSR takes at most twice the memory as an array, or has few columns and few bytes.
 
-    n_stored : how many entries are stored
+    n_stored : the number of entries that CSR stores
     """
     n_bytes = shape[0] * shape[1] * dtype.itemsize
-    has_few_columns = shape[1] <= FEW_COLUMNS and n_bytes <= FEW_BYTES
+    has_few_columns = shape[1] <= MAX_DENSE_COLUMNS and n_bytes <= MAX_DENSE_BYTES
     return has_few_columns or n_bytes <= 2 * n_stored * (dtype.itemsize + 4)

@@ -1,4 +1,4 @@
-"""The parameters, checked.
+"""Checks of the constructor's parameters, and of numbers that other functions take.
 
 Every error names the parameter, the value received and what is allowed. Knows scikit-learn's
 conventions, and nothing of samples.
@@ -17,17 +17,18 @@ from skl_softmax._parameters import Parameters
 
 
 def check_parameters(estimator: Any) -> Parameters:
-    """Check the constructor's parameters, once they are used, in fit; return those of a fit."""
+    """Check the constructor's parameters, in `fit`, as scikit-learn's conventions ask.
+
+    Return those of a fit.
+    """
     rate, allowed = estimator.learning_rate, "'auto' or a finite number > 0"
-    if isinstance(rate, str):
-        if rate != "auto":
-            raise ValueError(f"learning_rate must be {allowed}, got {rate!r}.")
-    else:
+    if not isinstance(rate, str):
         check_number("learning_rate", rate, above=0.0, allowed=allowed)
+    elif rate != "auto":
+        raise ValueError(f"learning_rate must be {allowed}, got {rate!r}.")
     check_number("alpha", estimator.alpha, at_least=0.0, allowed="a finite number >= 0")
-    check_number(
-        "l1_ratio", estimator.l1_ratio, at_least=0.0, at_most=1.0, allowed="a number from 0 to 1"
-    )
+    share = "a number from 0 to 1"
+    check_number("l1_ratio", estimator.l1_ratio, at_least=0.0, at_most=1.0, allowed=share)
     check_number("tol", estimator.tol, at_least=0.0, allowed="a finite number >= 0")
     if estimator.gap_tol is not None:
         check_number("gap_tol", estimator.gap_tol, above=0.0, allowed="None or a finite number > 0")
@@ -36,13 +37,8 @@ def check_parameters(estimator: Any) -> Parameters:
     check_integer("max_iter", estimator.max_iter, at_least=1)
     check_integer("verbose", estimator.verbose, at_least=0)
     check_integer("n_iter_no_change", estimator.n_iter_no_change, at_least=1)
-    check_number(
-        "validation_fraction",
-        estimator.validation_fraction,
-        above=0.0,
-        below=1.0,
-        allowed="a number between 0 and 1",
-    )
+    fraction, allowed = estimator.validation_fraction, "a number between 0 and 1"
+    check_number("validation_fraction", fraction, above=0.0, below=1.0, allowed=allowed)
     try:
         check_random_state(estimator.random_state)
     except ValueError as error:
@@ -72,7 +68,7 @@ def check_parameters(estimator: Any) -> Parameters:
 
 def check_number(
     name: str,
-    value: Any,
+    value: object,
     *,
     allowed: str,
     above: float = -np.inf,
@@ -80,19 +76,19 @@ def check_number(
     below: float = np.inf,
     at_most: float = np.inf,
 ) -> None:
-    """Raise a TypeError or a ValueError that says what is `allowed`, unless it holds."""
+    """Raise an error that says what is `allowed`, unless the value is a finite number in range."""
     if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be {allowed}, got {value!r}.")
     try:
         number = float(value)
-    except OverflowError:  # an integer beyond the range of float
+    except OverflowError:  # the integer is beyond the range of float
         number = np.inf
     if not (np.isfinite(number) and above < number < below and at_least <= number <= at_most):
         raise ValueError(f"{name} must be {allowed}, got {value!r}.")
 
 
-def check_integer(name: str, value: Any, *, at_least: int) -> None:
-    """Raise a TypeError or a ValueError that says what is allowed, unless it is."""
+def check_integer(name: str, value: object, *, at_least: int) -> None:
+    """Raise an error that says what is allowed, unless the value is an integer in range."""
     allowed = f"an integer >= {at_least}"
     if name == "verbose" and isinstance(value, bool | np.bool_):
         return  # verbose=True is common usage
@@ -102,10 +98,10 @@ def check_integer(name: str, value: Any, *, at_least: int) -> None:
         raise ValueError(f"{name} must be {allowed}, got {value!r}.")
 
 
-def check_out(out: Any, shape: tuple[int, ...], values: Array) -> None:
-    """Check that an array has that shape, and a type that holds values of that kind, any of them.
+def check_out(out: object, shape: tuple[int, ...], values: Array) -> None:
+    """Check that `out` is an array of that shape, whose dtype can hold all of the values.
 
-    values : those there may be, or none to say that they are of a float type
+    values : the values that may be written; empty, of a float dtype, if any float may be
     """
     if not isinstance(out, np.ndarray) or out.shape != shape:
         what = f"shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__

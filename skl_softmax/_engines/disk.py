@@ -1,7 +1,7 @@
-"""Arrays that are not in memory, and what is computed from them, a few rows at a time.
+"""Arrays that are not in memory, and arrays computed from them, a few rows at a time.
 
-Anything with a shape, a NumPy dtype and rows to be sliced will do: `numpy.memmap`, datasets of Zarr
-or HDF5. Nothing here holds more than the rows it is asked for.
+Any object with a shape, a NumPy dtype and rows that can be sliced will do: `numpy.memmap`, datasets
+of Zarr or HDF5. Nothing here holds more rows than are asked for.
 
 Knows nothing of samples, classes or models.
 """
@@ -9,29 +9,33 @@ Knows nothing of samples, classes or models.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
-from scipy.sparse import issparse
+from numpy.typing import DTypeLike
 from sklearn.utils import assert_all_finite
 
-IN_MEMORY_BYTES = 2**26  # a memory-mapped array up to that size may as well be in memory
-STRETCH_BYTES = 2**22  # to be read at a time
+from skl_softmax._arrays import Array, Matrix
+
+# A memory-mapped array of up to 64 MiB is used as an array in memory: joblib maps arrays of that
+# size for its workers, and they are fitted as ever.
+IN_MEMORY_BYTES = 2**26
+# 4 MiB are read at a time: large enough that Python's calls do not count, and small in memory.
+STRETCH_BYTES = 2**22
+Rows = slice | tuple[slice, ...] | Array
 
 
-def is_on_disk(X: Any) -> bool:
-    """Whether X is a matrix whose rows are to be had, but that is not in memory."""
+def is_on_disk(X: Matrix) -> bool:
+    """Whether X is a matrix with rows to be sliced that is not in memory."""
     if isinstance(X, np.ndarray):
         return X.ndim == 2 and X.nbytes > IN_MEMORY_BYTES and _is_mapped(X)
     protocols = ("__array_interface__", "__array_namespace__", "__cuda_array_interface__")
     if any(hasattr(X, name) for name in (*protocols, "__dask_graph__", "iloc", "tocsr")):
-        return False  # memory, of one kind or another, or what is no array
+        return False  # in the memory of some device, a collection of Dask, a frame or sparse
     is_array = isinstance(getattr(X, "dtype", None), np.dtype) and hasattr(X, "__getitem__")
     return is_array and len(getattr(X, "shape", ())) == 2
 
 
-def _is_mapped(X: Any) -> bool:
+def _is_mapped(X: object) -> bool:
     while isinstance(X, np.ndarray):
         if isinstance(X, np.memmap):
             return True
@@ -40,17 +44,17 @@ def _is_mapped(X: Any) -> bool:
 
 
 class OnDisk:
-    """An array of which rows are read when they are asked for.
+    """An array whose rows are read when they are asked for.
 
     Parameters
     ----------
     source : array with `shape`, `dtype` and ``source[start:stop]``; if wide, ``[:, start:stop]``
         Stored in chunks of ``source.chunks[0]`` rows, if it has such an attribute.
     dtype : dtype, default=None
-        What rows are converted to. None: the source's.
+        The dtype that rows are converted to. None: the dtype of the source.
     """
 
-    def __init__(self, source: Any, dtype: DTypeLike | None = None) -> None:
+    def __init__(self, source: Matrix, dtype: DTypeLike | None = None) -> None:
         self._source = source
         self.shape: tuple[int, ...] = tuple(source.shape)
         self.ndim, self.size = len(self.shape), int(np.prod(self.shape))
@@ -61,8 +65,8 @@ class OnDisk:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: Any) -> NDArray[Any]:
-        """Some rows, (rows, …): consecutive ones, or sorted indices; or of all, some columns."""
+    def __getitem__(self, rows: Rows) -> Array:
+        """Read rows: a slice, or sorted indices; or some columns of all rows, ``[:, columns]``."""
         if isinstance(rows, slice | tuple) or isinstance(self._source, np.ndarray):
             return np.asarray(self._source[rows], dtype=self.dtype)
         found = [
@@ -73,61 +77,58 @@ class OnDisk:
         ]
         return np.concatenate(found)
 
-    def assert_finite(self, **names: Any) -> None:
-        """Raise a ValueError if a number of it is not finite."""
-        for rows in self.stretches():
-            assert_all_finite(self[rows], **names)
+    def assert_finite(self, **names: str) -> None:
+        """Raise a ValueError if the array contains a number that is not finite."""
+        for part in self.parts():
+            assert_all_finite(part, **names)
+
+    def parts(self) -> Iterator[Array]:
+        """Read the whole array, a stretch of rows at a time."""
+        return (self[rows] for rows in self.stretches())
 
     def stretches(self) -> Iterator[slice]:
-        """Consecutive rows that make up the whole, of whole chunks, to be read one by one."""
+        """Cut all rows into stretches of whole chunks, to be read one by one."""
         row_bytes = self.dtype.itemsize * int(np.prod(self.shape[1:]))
         return stretches(len(self), row_bytes, self.chunk_rows)
 
 
 class Derived:
-    """What a function makes of some rows of other arrays, when they are asked for.
+    """An array computed from some rows of other arrays, when these rows are asked for.
 
     Parameters
     ----------
     function : callable
-        Of the same rows of all sources; its result has them along the last axis.
-    *sources : arrays with ``source[rows]`` of the same length
+        Receives the same rows of all sources; its result has these rows along the last axis.
+    *sources : arrays of the same length with ``source[rows]``
     """
 
     ndim = 1
 
-    def __init__(self, function: Callable[..., NDArray[Any]], *sources: Any) -> None:
+    def __init__(self, function: Callable[..., Array], *sources: Array | OnDisk | Derived) -> None:
         self._function, self._sources = function, sources
 
     def __len__(self) -> int:
         return len(self._sources[0])
 
-    def __getitem__(self, index: Any) -> NDArray[Any]:
-        """Some rows: of ``[rows]``, or of ``[..., rows]`` if they are along the last axis."""
+    def __getitem__(self, index: slice | Array | tuple[slice | Array, ...]) -> Array:
+        """Compute ``[rows]``, or ``[..., rows]`` if the rows are along the last axis."""
         rows = index[-1] if isinstance(index, tuple) else index
         return self._function(*(source[rows] for source in self._sources))
 
-
-def parts_of(X: Any) -> Iterator[NDArray[Any]]:
-    """The values of a matrix, sparse ones too; a stretch at a time if it is on disk.
-
-    None of one on another device, where they are seen to when it is opened.
-    """
-    if isinstance(X, OnDisk):
-        yield from (X[rows] for rows in X.stretches())
-    elif issparse(X) or isinstance(X, np.ndarray):
-        yield X.data if issparse(X) else X
+    def sum(self) -> float:
+        """The sum of all numbers, a stretch of rows at a time."""
+        return sum(float(self[rows].sum()) for rows in stretches(len(self)))
 
 
-def derived(function: Callable[..., NDArray[Any]], *arrays: Any) -> Any:
-    """What a function makes of arrays: at once if they are in memory, else when it is read."""
+def derived(function: Callable[..., Array], *arrays: Array | Derived) -> Array | Derived:
+    """Apply a function to arrays: at once if all are in memory, else when rows are read."""
     if any(isinstance(array, Derived) for array in arrays):
         return Derived(function, *arrays)
     return function(*arrays)
 
 
 def stretches(n_rows: int, row_bytes: int = 8, chunk_rows: int = 1) -> Iterator[slice]:
-    """Cut rows of that size into stretches to be read one by one."""
+    """Cut rows of that many bytes into stretches of whole chunks, to be read one by one."""
     step = chunk_rows * max(1, STRETCH_BYTES // max(1, row_bytes * chunk_rows))
     for start in range(0, n_rows, step):
         yield slice(start, min(start + step, n_rows))

@@ -252,6 +252,28 @@ def test_labels_that_cannot_be_sorted(model, labels):
     assert_refused(model, (X, y_object[y]), TypeError, message)
 
 
+class Stored:
+    """What is not in memory: it has a shape, a dtype and rows to be read."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def __getitem__(self, rows):
+        return self.array[rows]
+
+    def __len__(self):
+        return len(self.array)
+
+
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array, Stored])
+def test_wherever_X_is_it_is_checked_before_y(model, convert):
+    wrong_y = np.ma.masked_equal(y, 1)
+    with pytest.raises(ValueError, match=r"Complex data|X must hold real numbers"):
+        model.fit(convert(X.astype(complex)), wrong_y)
+    assert_refused(model, (convert(X), wrong_y), ValueError, "Input y contains NaN")
+    assert_refused(model, (convert(X), None), ValueError, "requires y to be passed")
+
+
 def test_objects_that_are_no_numbers(model):
     bad = np.array([[1.0, {}]] * 150, dtype=object)
     assert_refused(model, (bad, y), TypeError, "not 'dict'")
