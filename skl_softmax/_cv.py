@@ -148,15 +148,15 @@ class SoftmaxGDClassifierCV(
         alphas: int | ArrayLike = 10,
         l1_ratios: ArrayLike = (0.0,),
         eps: float = 1e-4,
-        cv: Any = None,
-        scoring: Any = "neg_log_loss",
+        cv: object = None,
+        scoring: object = "neg_log_loss",
         select: str = "best",
         refit: bool = True,
         n_jobs: int | None = None,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-4,
-        class_weight: dict[Any, float] | str | None = None,
+        class_weight: dict[object, float] | str | None = None,
     ) -> None:
         self.alphas = alphas
         self.l1_ratios = l1_ratios
@@ -300,7 +300,11 @@ class SoftmaxGDClassifierCV(
         return np.array(ratios, dtype=np.float64), strengths
 
     def _folds(
-        self, classes: Array, samples: Samples, sample_weight: Any, groups: Any
+        self,
+        classes: Array,
+        samples: Samples,
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
     ) -> list[Fold]:
         """The folds, each with samples of every class to fit and with some to score."""
         labels = classes[samples.y]
@@ -333,7 +337,7 @@ def _grids(
         return np.array([grid(problem, state, p.l1_ratio, strengths, eps) for p in of_ratios])
 
 
-def _attributes_of(best: SoftmaxGDClassifier) -> dict[str, Any]:
+def _attributes_of(best: SoftmaxGDClassifier) -> dict[str, object]:
     """What a search has of the classifier that was fitted with its choice."""
     return {
         "best_estimator_": best,

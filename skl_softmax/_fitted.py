@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from copy import deepcopy
 from itertools import islice
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -39,15 +39,15 @@ class FittedMixin(StagedMixin):
     alpha: float
     l1_ratio: float
     fit_intercept: bool
-    class_weight: Any
+    class_weight: object
     max_iter: int
     warm_start: bool
     n_iter_: int
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**super().__getstate__(), "_format": FORMAT}  # type: ignore[dict-item]
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         state = dict(state)
         if state.pop("_format", None) != FORMAT:
             raise ValueError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,7 +31,7 @@ def softmax_path(
     fit_intercept: bool = True,
     max_iter: int = 1000,
     tol: float = 1e-6,
-    class_weight: dict[Any, float] | str | None = None,
+    class_weight: dict[object, float] | str | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> SoftmaxPath:
     r"""Fit the weights for many strengths of the penalty, from the largest down.
@@ -143,7 +142,11 @@ def softmax_path(
 
 
 def check_input(
-    model: SoftmaxGDClassifier, X: Any, y: Any, sample_weight: Any, **options: bool
+    model: SoftmaxGDClassifier,
+    X: Matrix,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    **options: bool,
 ) -> Samples:
     """Check everything, with the options of `check_samples`; return the samples to fit.
 
@@ -155,13 +158,13 @@ def check_input(
     return samples
 
 
-def check_grid(name: str, n_alphas: Any, eps: Any) -> None:
+def check_grid(name: str, n_alphas: object, eps: object) -> None:
     """Check what describes a grid."""
     check_integer(name, n_alphas, at_least=1)
     check_number("eps", eps, above=0.0, below=1.0, allowed="a number between 0 and 1")
 
 
-def check_alphas(alphas: Any, allowed: str) -> Array:
+def check_alphas(alphas: ArrayLike, allowed: str) -> Array:
     """Return the given strengths, the largest first."""
     allowed = f"alphas must be {allowed} a sequence of finite numbers >= 0"
     try:

@@ -49,7 +49,7 @@ class Callbacks:
             self._step = self._context.subcontext(task_name="step")
             self._step.call_on_fit_task_begin(**self._given)
 
-    def end_step(self, attributes: Callable[[], dict[str, Any]] | None) -> bool:
+    def end_step(self, attributes: Callable[[], dict[str, object]] | None) -> bool:
         """It has been taken; return whether a callback asks to stop.
 
         `attributes` gives what an estimator fitted until here would have, if someone asks for

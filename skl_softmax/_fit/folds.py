@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from sklearn.metrics import check_scoring
@@ -19,6 +19,15 @@ from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.path import descend_path, prepare
 from skl_softmax._fit.task import Task
 from skl_softmax._parameters import Parameters
+
+
+class Fitted(Protocol):
+    """What a classifier has once it is fitted: enough to predict."""
+
+    classes_: Array
+    coef_: Array
+    intercept_: Array
+    n_features_in_: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class Fold:
         weights = weights[self.fitted]
         return Samples(X[self.fitted], y[self.fitted], weights / weights.sum())
 
-    def scorer(self, scoring: Any, task: Task, workers: Workers) -> Callable[[Any], float]:
+    def scorer(self, scoring: object, task: Task, workers: Workers) -> Callable[[Fitted], float]:
         """Return what scores a fitted classifier on the samples held out."""
         X, codes, _ = self.samples
         X, codes = X[self.held_out], codes[self.held_out]
@@ -80,7 +89,7 @@ class Fold:
             return lambda model: -loss(model.coef_, model.intercept_)
         labels = self.classes[codes]
 
-        def score(model: Any) -> float:
+        def score(model: Fitted) -> float:
             scorer = check_scoring(model, scoring)
             if weights is None or not _takes_weights(scorer):
                 return float(scorer(model, X, labels))
@@ -106,7 +115,7 @@ class FoldResult(NamedTuple):
 
 
 def fit_fold(
-    fold: Fold, model: Any, parameters: Parameters, alphas: Array, scoring: Any
+    fold: Fold, model: Fitted, parameters: Parameters, alphas: Array, scoring: object
 ) -> FoldResult:
     """Fit and score for every alpha; `model` is a classifier to score with."""
     model.classes_, model.n_features_in_ = fold.classes, fold.samples.X.shape[1]
@@ -128,7 +137,7 @@ def fit_fold(
     return FoldResult(scores, list(n_iter), list(found), *best)
 
 
-def mean_of_bests(results: Sequence[FoldResult], ratios: Array) -> dict[str, Any]:
+def mean_of_bests(results: Sequence[FoldResult], ratios: Array) -> dict[str, object]:
     """The attributes that are means over folds of what each liked best.
 
     `results` has those of all ratios for one fold after another.

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from skl_softmax._arrays import Array, to_numpy
+from skl_softmax._arrays import Array, Matrix, to_numpy
 from skl_softmax._descent.steps import State
 from skl_softmax._engines.device import OnDevice
 from skl_softmax._fit.callbacks import Callbacks
@@ -67,10 +67,10 @@ class Run:
     recession: Recession | None
     converged: bool
 
-    def attributes(self, X: Any = None) -> dict[str, Any]:
+    def attributes(self, X: Matrix = None) -> dict[str, object]:
         """What a fitted estimator has of it; arrays are where X is, if that is on a device."""
         losses, passes, validation_losses, weights = zip(*self.steps, strict=True)
-        found = {
+        found: dict[str, object] = {
             "coef_": self.weights[0],
             "intercept_": self.weights[1],
             "n_iter_": self.last.iteration,

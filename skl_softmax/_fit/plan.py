@@ -6,7 +6,7 @@ Knows no formula of the loss, no rule for a step and no estimator.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from skl_softmax._fit.loop import target_of
 from skl_softmax._fit.problem import Problem, RawProblem, StandardizedProblem
 from skl_softmax._fit.task import Task
 from skl_softmax._objective.device import DeviceObjective
+from skl_softmax._objective.l1 import L1Objective
+from skl_softmax._objective.smooth import SoftmaxObjective
 from skl_softmax._parameters import Parameters
 
 Plan: TypeAlias = tuple[Problem, Iterator[State]]
@@ -36,7 +38,7 @@ def plan(
     problem = RawProblem(task, workers, measure_scale=parameters.measures_scale)
     check_measured(task.X, problem.scale, parameters.estimator_name)
     params = problem.params(coef, intercept)
-    there: Any = problem.objective
+    there: SoftmaxObjective | L1Objective | DeviceObjective = problem.objective
     if isinstance(task.X, OnDevice) and not task.has_kinks:
         there = DeviceObjective(problem.smooth, problem.center, problem.scale)
         params = there.place(params)
@@ -44,8 +46,9 @@ def plan(
     largest = state.gradient_max
     largest = float(np.abs(state.gradient).max()) if largest is None else largest
     check_started(state.loss, largest, task.X, parameters.estimator_name)
-    descent: Any = proximal_descent if task.has_kinks else constant_descent
-    return problem, descent(there, state, rate)
+    if isinstance(there, L1Objective):
+        return problem, proximal_descent(there, state, rate)
+    return problem, constant_descent(there, state, rate)
 
 
 def _plan_auto(
@@ -55,7 +58,7 @@ def _plan_auto(
     check_measured(task.X, problem.scale, parameters.estimator_name)
     params = problem.start(coef, intercept)
     is_warm = bool(params.any())
-    there: Any = problem.objective
+    there: SoftmaxObjective | L1Objective | DeviceObjective = problem.objective
     # Not so with an L1 penalty, whose steps are decided here, or in the row space, which is here.
     if not task.has_kinks and isinstance(problem.smooth.sums, DeviceSums):
         there = DeviceObjective(problem.smooth, problem.center, problem.scale)
