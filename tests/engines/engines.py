@@ -184,7 +184,7 @@ class Cluster(Memory):
         "lengths": r"y has 1202 entries for 1203 samples",
         "no samples": "X must have samples, got none",
         "weights' length": "sample_weight has 1202 entries for 1203 samples",
-        "a weight below zero": r"sample_weight in chunk \d must be .* got -",
+        "a weight below zero": r"sample_weight in chunk \d+ must be .* got -",
         "no weight": "must leave a finite weight > 0, got 0",
     }
 
@@ -263,7 +263,7 @@ DISKS = {
 }
 CLUSTERS = {
     "one Dask chunk": partial(Cluster, cut=lambda n: n),
-    "even Dask chunks": partial(Cluster, cut=lambda n: -(-n // 6)),
+    "even Dask chunks": partial(Cluster, cut=lambda n: -(-n // 12)),
     "uneven Dask chunks": partial(Cluster, cut=uneven),
 }
 ENGINES = {
