@@ -1,6 +1,5 @@
-"""Arrays of other libraries: fitted and predicted where they are, as NumPy's are."""
+"""Arrays of other libraries: what is theirs alone, beside what `test_every_engine` compares."""
 
-import os
 from functools import partial
 
 import numpy as np
@@ -15,7 +14,6 @@ from skl_softmax import (
     CoefPathDisplay,
     DecisionRegionsDisplay,
     LossCurveDisplay,
-    SeparationWarning,
     SoftmaxGDClassifier,
     SoftmaxGDClassifierCV,
     _arrays,
@@ -24,55 +22,18 @@ from skl_softmax._compat import HAS_DEVICES, move_to, namespace_and_device
 from skl_softmax._data.check import check_samples
 from skl_softmax._data.samples import Given
 from skl_softmax._descent import curvature as _curvature
-from skl_softmax._descent import head_start as _head_start
 from skl_softmax._engines import device as _array_api
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.task import Task
 
-pytestmark = [
-    pytest.mark.skipif(not HAS_DEVICES, reason="this scikit-learn does not dispatch to them"),
-    pytest.mark.skipif(
-        os.environ.get("SCIPY_ARRAY_API") != "1", reason="scikit-learn wants SCIPY_ARRAY_API=1"
-    ),
-]
+pytestmark = pytest.mark.usefixtures("dispatch")
 
 
-@pytest.fixture(params=["strict", "torch", "torch on cuda", "cupy"])
-def library(request):
+@pytest.fixture
+def library(device):
     """Bring arrays to a library's device, and back: ``put(array)``, ``fetch(array)``."""
-    if request.param == "strict":
-        strict = pytest.importorskip("array_api_strict")
-        there, here = strict.Device("device1"), strict.Device("CPU_DEVICE")
-
-        def fetch(array):
-            assert array.device == there
-            return np.asarray(strict.asarray(array, device=here))
-
-        return partial(strict.asarray, device=there), fetch
-    if request.param == "cupy":
-        cupy = pytest.importorskip("cupy")
-        if not cupy.cuda.is_available():
-            pytest.skip("there is no CUDA device")
-        return cupy.asarray, cupy.ndarray.get
-    torch = pytest.importorskip("torch")
-    device = "cuda" if "cuda" in request.param else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        pytest.skip("there is no CUDA device")
-
-    def fetch_tensor(array):
-        assert array.device.type == device
-        return array.cpu().numpy()
-
-    return partial(torch.asarray, device=device), fetch_tensor
-
-
-@pytest.fixture(autouse=True)
-def dispatch(monkeypatch):
-    # Several blocks, the last of them shorter.
-    monkeypatch.setattr(_array_api, "BLOCK_BYTES", 2**14)
-    with config_context(array_api_dispatch=True):
-        yield
+    return device.put, device.fetch
 
 
 @pytest.fixture(params=[2, 4])
@@ -82,95 +43,6 @@ def problem(request, rng):
     logits = Z @ rng.normal(size=(5, n_classes))
     y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
     return Z * np.logspace(-2, 2, 5) + 3.0, y
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize(
-    "params",
-    [
-        {},
-        {"learning_rate": 1e-4, "max_iter": 5, "tol": 0, "store_coef_history": True},
-        {"learning_rate": 1e-4, "max_iter": 3},
-        {"learning_rate": 1e-3, "tol": 0.9},
-        {"alpha": 0.01, "l1_ratio": 0.7, "tol": 1e-8},
-        {"class_weight": "balanced", "fit_intercept": False},
-        {"gap_tol": 1e-6},
-        {"early_stopping": True, "random_state": 0},
-        {"alpha": 0.0},
-    ],
-    ids=str,
-)
-def test_equal_to_numpy(params, library, problem, rng):
-    put, fetch = library
-    X, y = problem
-    weights = rng.random(len(y))
-    expected = SoftmaxGDClassifier(**params).fit(X, y, weights)
-    found = SoftmaxGDClassifier(**params).fit(put(X), put(y), put(weights))
-    for name, value in vars(expected).items():
-        if name.endswith("_") and isinstance(value, np.ndarray) and name != "classes_":
-            np.testing.assert_allclose(
-                fetch(getattr(found, name)), value, rtol=1e-8, atol=1e-9, err_msg=name
-            )
-    assert fetch(found.classes_).tolist() == expected.classes_.tolist()
-    assert found.n_iter_ == expected.n_iter_
-    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
-        there = fetch(getattr(found, method)(put(X)))
-        np.testing.assert_allclose(there, getattr(expected, method)(X), rtol=1e-7, atol=1e-8)
-    assert found.score(put(X), put(y)) == pytest.approx(expected.score(X, y))
-    if params.get("store_coef_history"):
-        stages = [fetch(stage) for stage in found.staged_predict_proba(put(X))]
-        np.testing.assert_allclose(stages, list(expected.staged_predict_proba(X)), atol=1e-9)
-
-
-@pytest.mark.parametrize("few", [2**14, 1000])
-@pytest.mark.parametrize("n_classes", [2, 5])
-def test_near_separation_too(few, n_classes, library, rng, monkeypatch):
-    """Where rows are left out of models: the same ones as in memory."""
-    put, fetch = library
-    monkeypatch.setattr("skl_softmax._engines.negligible_rows.FEW_SAMPLES", few)
-    monkeypatch.setattr("skl_softmax._engines.rows.BLOCK_ROWS", (700, 700))
-    X = rng.normal(size=(4000, 6))
-    logits = 30.0 * X @ rng.normal(size=(6, n_classes))
-    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-    expected = SoftmaxGDClassifier(alpha=1e-7).fit(X, y)
-    found = SoftmaxGDClassifier(alpha=1e-7).fit(put(X), put(y))
-    assert (found.n_iter_, found.n_passes_) == (expected.n_iter_, expected.n_passes_)
-    np.testing.assert_allclose(fetch(found.coef_), expected.coef_, rtol=1e-7)
-
-
-def test_a_head_start(library, rng, monkeypatch):
-    monkeypatch.setattr(_head_start, "WORTHWHILE", 0)
-    put, fetch = library
-    X = rng.normal(size=(12_000, 3))
-    y = (X[:, 0] + rng.logistic(size=len(X)) > 0.0).astype(int)
-    there, here = (SoftmaxGDClassifier().fit(put(X), put(y)), SoftmaxGDClassifier().fit(X, y))
-    assert here.loss_history_[1] < here.loss_ + 0.01
-    np.testing.assert_allclose(fetch(there.loss_history_), here.loss_history_, rtol=1e-12)
-    np.testing.assert_array_equal(fetch(there.passes_history_), here.passes_history_)
-
-
-@pytest.mark.parametrize("params", [{}, {"fit_intercept": False}], ids=str)
-def test_wide_data(params, library, rng):
-    put, fetch = library
-    X, y = rng.normal(size=(60, 300)) + 3.0, rng.integers(0, 3, 60)
-    X[:, 7] = 0.1  # a constant
-    weights = rng.random(60) * (np.arange(60) > 5)
-    expected = SoftmaxGDClassifier(**params).fit(X, y, weights)
-    found = SoftmaxGDClassifier(**params, warm_start=True).fit(put(X), put(y), put(weights))
-    np.testing.assert_allclose(fetch(found.coef_), expected.coef_, rtol=1e-7, atol=1e-9)
-    assert found.n_iter_ == expected.n_iter_
-    assert found.fit(put(X), put(y), put(weights)).n_iter_ == 0
-    with pytest.raises(ValueError, match="Input X contains NaN"):
-        found.fit(put(np.where(X > 5.0, np.nan, X)), put(y))
-
-
-def test_float32_stays_float32(library, problem):
-    put, fetch = library
-    X, y = problem
-    X = X.astype(np.float32)
-    expected, found = SoftmaxGDClassifier().fit(X, y), SoftmaxGDClassifier().fit(put(X), put(y))
-    assert fetch(found.coef_).dtype == fetch(found.predict_proba(put(X))).dtype == np.float32
-    assert found.loss_ == pytest.approx(expected.loss_, rel=1e-5)
 
 
 def sums_of(X, y, weights, n_classes):
@@ -299,25 +171,6 @@ def test_a_class_that_does_not_lead(library):
             assert not sums.separates(np.zeros((3, 1)), np.array([1.0, 2.0, 3.0]))
 
 
-def test_collinear_columns(library, problem):
-    put, fetch = library
-    X, y = problem
-    X = np.column_stack([X, X[:, 0] + X[:, 1]])
-    expected = SoftmaxGDClassifier(alpha=0, tol=1e-12).fit(X, y)
-    found = SoftmaxGDClassifier(alpha=0, tol=1e-12).fit(put(X), put(y))
-    np.testing.assert_allclose(fetch(found.coef_), expected.coef_, rtol=1e-4, atol=1e-6)
-    assert found.n_iter_ == expected.n_iter_
-
-
-def test_separable_classes_are_seen(library):
-    put, _ = library
-    X, y = np.array([[0.0], [1.0], [2.0], [5.0], [6.0], [7.0]]), np.array([0, 0, 1, 1, 2, 2])
-    for labels in (y, (y > 0).astype(int)):
-        model = SoftmaxGDClassifier(alpha=0)
-        with pytest.warns(SeparationWarning):
-            model.fit(put(X), put(labels))
-
-
 def test_cross_validated_predictions(problem):
     """Of an array library whose arrays NumPy can index, as scikit-learn does for each fold."""
     torch = pytest.importorskip("torch")
@@ -339,52 +192,6 @@ def test_labels_and_weights_follow_X(library, problem):
     assert found.predict(put(X)).tolist() == expected.predict(X).tolist()
     moved = SoftmaxGDClassifier().fit(X, put(y), put(np.arange(700.0)))
     np.testing.assert_array_equal(moved.coef_, expected.coef_)
-
-
-def test_soft_targets_and_a_validation_set(library, problem, rng):
-    put, fetch = library
-    X, y = problem
-    P = rng.dirichlet(np.ones(y.max() + 1), len(y))
-    expected, found = SoftmaxGDClassifier(), SoftmaxGDClassifier()
-    expected.fit_proba(X, P, X_val=X[:50], P_val=P[:50])
-    found.fit_proba(put(X), put(P), X_val=put(X[:50]), P_val=put(P[:50]))
-    np.testing.assert_allclose(fetch(found.coef_), expected.coef_, rtol=1e-8)
-    np.testing.assert_allclose(
-        fetch(found.validation_loss_history_), expected.validation_loss_history_
-    )
-    labelled = SoftmaxGDClassifier().fit(put(X), put(y), X_val=put(X[:50]), y_val=put(y[:50]))
-    assert fetch(labelled.validation_loss_history_).shape == (labelled.n_iter_ + 1,)
-
-
-def test_a_warm_start(library, problem):
-    put, _ = library
-    X, y = problem
-    model = SoftmaxGDClassifier(warm_start=True, tol=1e-12).fit(put(X), put(y))
-    assert model.fit(put(X), put(y)).n_iter_ == 0
-
-
-def test_a_certificate(library, problem):
-    put, _ = library
-    X, y = problem
-    here, there = SoftmaxGDClassifier().fit(X, y), SoftmaxGDClassifier().fit(put(X), put(y))
-    assert there.duality_gap(put(X), put(y)) == pytest.approx(here.duality_gap(X, y), rel=1e-4)
-    X = X.astype(np.float32)
-    there = SoftmaxGDClassifier(tol=1e-12).fit(put(X), put(y))
-    assert 0.0 < there.duality_gap(put(X), put(y)) < 3e-9  # it is computed in float64
-
-
-@pytest.mark.parametrize("params", [{}, {"learning_rate": 1e-4, "tol": 0}], ids=str)
-def test_numbers_that_are_not_finite(params, library, problem):
-    put, _ = library
-    X, y = problem
-    X[650, 3] = np.nan
-    with pytest.raises(ValueError, match="Input X contains NaN"):
-        SoftmaxGDClassifier(**params).fit(put(X), put(y))
-    model = SoftmaxGDClassifier().fit(put(X[:600]), put(y[:600]))
-    with pytest.raises(ValueError, match="Input X contains NaN"):
-        model.predict(put(X))
-    with pytest.raises(ValueError, match=r"X_val cannot be used: .*NaN"):
-        model.fit(put(X[:600]), put(y[:600]), X_val=put(X), y_val=put(y))
 
 
 def test_labels_of_two_dimensions(library, problem):

@@ -1,4 +1,4 @@
-"""The same fits with Dask, whatever the chunks are and whoever has them."""
+"""Dask's collections: what is theirs alone, beside what `test_every_engine` compares."""
 
 import os
 import signal
@@ -14,7 +14,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from skl_softmax import (
-    SeparationWarning,
     SoftmaxGDClassifier,
     SoftmaxGDClassifierCV,
     softmax_path,
@@ -51,45 +50,16 @@ def cut(*arrays, chunks=100):
     return [da.from_array(array, chunks=(chunks, *array.shape[1:])) for array in arrays]
 
 
-@pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
-@pytest.mark.parametrize(
-    "params",
-    [
-        {},
-        {"learning_rate": 1e-4, "max_iter": 5, "tol": 0, "store_coef_history": True},
-        {"learning_rate": 1e-3, "tol": 0.9},
-        {"alpha": 0.01, "l1_ratio": 0.7, "tol": 1e-8},
-        {"class_weight": "balanced", "fit_intercept": False},
-        {"class_weight": {"birch": 3.0}, "gap_tol": 1e-6},
-        {"alpha": 0.0},
-    ],
-    ids=str,
-)
-def test_equal_to_the_fit_in_memory(params, chunks, problem, rng):
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+def test_predictions_are_lazy(method, problem, rng):
     X, y = problem
-    weights = rng.random(N)
-    expected = SoftmaxGDClassifier(**params).fit(X, y, weights)
-    A, b, w = cut(X, y, weights, chunks=chunks)
-    found = DaskSoftmaxGDClassifier(**params).fit(A, b, w)
-    for name, value in vars(expected).items():
-        if name.endswith("_"):
-            mine = getattr(found, name)
-            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-                np.testing.assert_allclose(mine, value, rtol=1e-8, atol=1e-12, err_msg=name)
-            elif name not in ("loss_", "gap_"):
-                assert np.array_equal(mine, value), name
-    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
-        lazy, in_memory = getattr(found, method)(A), getattr(expected, method)(X)
-        assert isinstance(lazy, da.Array)
-        assert lazy.shape == in_memory.shape
-        assert lazy.dtype == in_memory.dtype
-        if method == "predict":
-            assert (lazy.compute() == in_memory).all()
-        else:
-            np.testing.assert_allclose(lazy.compute(), in_memory, rtol=1e-7, atol=1e-9)
-        np.testing.assert_array_equal(getattr(found, method)(X[:5]), getattr(found, method)(X)[:5])
-    assert found.score(A, b, w) == pytest.approx(expected.score(X, y, weights))
-    assert float(found.score(A, b, compute=False)) == pytest.approx(expected.score(X, y))
+    A, b, w = cut(X, y, rng.random(N), chunks=CHUNKS["uneven"])
+    model = DaskSoftmaxGDClassifier().fit(A, b, w)
+    lazy, in_memory = getattr(model, method)(A), getattr(model, method)(X)
+    assert isinstance(lazy, da.Array)
+    assert (lazy.shape, lazy.dtype) == (in_memory.shape, in_memory.dtype)
+    np.testing.assert_array_equal(getattr(model, method)(X[:5]), in_memory[:5])
+    assert float(model.score(A, b, compute=False)) == pytest.approx(model.score(X, y))
 
 
 def sums_of(X, y, chunks, n_outputs):
@@ -216,14 +186,6 @@ def test_chunks_of_features_are_joined(problem):
     assert found.predict_proba(A).compute().shape == (N, len(expected.classes_))
 
 
-def test_float32_stays_float32(problem):
-    X, y = problem
-    A, b = cut(X.astype(np.float32), y)
-    found = DaskSoftmaxGDClassifier().fit(A, b)
-    assert found.coef_.dtype == found.predict_proba(A).dtype == np.float32
-    assert found.predict_proba(A).compute().dtype == np.float32
-
-
 def test_a_class_of_the_last_chunk_alone(problem):
     X, y = problem
     y = np.where(np.arange(N) >= N - 30, "yew", y)
@@ -254,61 +216,14 @@ def test_known_classes(problem, monkeypatch):
         DaskSoftmaxGDClassifier().fit(X, y, classes=classes)
 
 
-def test_a_validation_set(problem, rng):
-    X, y = problem
-    weights = rng.random(N)
-    A, b, w = cut(X, y, weights)
-    params = {"early_stopping": True, "n_iter_no_change": 3, "tol": 1e-16}
-    expected = SoftmaxGDClassifier(**params).fit(
-        X[:400], y[:400], X_val=X[400:], y_val=y[400:], sample_weight_val=weights[400:]
-    )
-    found = DaskSoftmaxGDClassifier(**params).fit(
-        A[:400], b[:400], X_val=A[400:], y_val=b[400:], sample_weight_val=w[400:]
-    )
-    assert found.best_iter_ == expected.best_iter_
-    np.testing.assert_allclose(found.validation_loss_history_, expected.validation_loss_history_)
-    with pytest.raises(ValueError, match="needs a validation set on a cluster"):
-        DaskSoftmaxGDClassifier(**params).fit(A, b)
-    with pytest.raises(TypeError, match="X_val must be a Dask array or data frame"):
-        DaskSoftmaxGDClassifier(**params).fit(A, b, X_val=X, y_val=b)
-
-
-def test_a_warm_start(problem):
-    A, b = cut(*problem)
-    model = DaskSoftmaxGDClassifier(warm_start=True, tol=1e-12).fit(A, b)
-    assert model.fit(A, b).n_iter_ == 0
-
-
-def test_separable_classes(rng):
-    X = rng.normal(size=(100, 2))
-    A, b = cut(X, (X[:, 0] > 0).astype(int), chunks=30)
-    with pytest.warns(SeparationWarning):
-        DaskSoftmaxGDClassifier(alpha=0).fit(A, b)
-
-
-def test_a_model_of_a_sample_is_the_same_one(problem, monkeypatch):
-    """Of rows in the chunks that have them, with weights that sum to one again."""
-    X, y = problem
-    monkeypatch.setattr("skl_softmax._descent.curvature.FIRST_SAMPLE", 3)
-    expected = SoftmaxGDClassifier(tol=1e-16).fit(X, y)
-    (A, b), params = cut(X, y), {"tol": 1e-16}
-    found = DaskSoftmaxGDClassifier(**params).fit(A, b)
-    np.testing.assert_allclose(found.loss_history_, expected.loss_history_, rtol=1e-10)
-
-
-def test_a_head_start(problem, monkeypatch):
-    """From the same rows; they are taken from the chunks once, and not for every pass."""
-    X, y = problem
+def test_a_head_start_takes_its_rows_once(problem, monkeypatch):
+    """From the chunks that have them, and not for every pass."""
     monkeypatch.setattr("skl_softmax._descent.head_start.WORTHWHILE", 0)
     monkeypatch.setattr("skl_softmax._descent.head_start.ENOUGH", 1)
-    n_taken = []
-    take = _dask.take
+    n_taken, take = [], _dask.take
     monkeypatch.setattr(_dask, "take", lambda *chosen: n_taken.append(1) or take(*chosen))
-    expected = SoftmaxGDClassifier().fit(X, y)
-    found = DaskSoftmaxGDClassifier().fit(*cut(X, y))
-    np.testing.assert_allclose(found.loss_history_, expected.loss_history_, rtol=1e-10)
-    np.testing.assert_array_equal(found.passes_history_, expected.passes_history_)
-    assert len(n_taken) <= 6  # chunks
+    DaskSoftmaxGDClassifier().fit(*cut(*problem))
+    assert 0 < len(n_taken) <= 6  # chunks
 
 
 def test_a_sample_without_weight(problem):
@@ -349,24 +264,9 @@ def test_mixed_engines(problem):
         model.fit(X, b)
     with pytest.raises(TypeError, match="sample_weight must be a Dask array"):
         model.fit(A, b, np.ones(N))
+    with pytest.raises(TypeError, match="X_val must be a Dask array or data frame"):
+        model.fit(A, b, X_val=X, y_val=b)
     np.testing.assert_array_equal(model.fit(X, y).coef_, SoftmaxGDClassifier().fit(X, y).coef_)
-
-
-@pytest.mark.parametrize("few", [2**14, 1000])
-def test_near_separation_too(few, rng, monkeypatch):
-    """Where rows are left out of models: the same ones, however data are cut."""
-    monkeypatch.setattr("skl_softmax._engines.negligible_rows.FEW_SAMPLES", few)
-    monkeypatch.setattr("skl_softmax._engines.rows.BLOCK_ROWS", (700, 700))
-    X = rng.normal(size=(4000, 6))
-    for n_classes in (2, 5):
-        logits = 30.0 * X @ rng.normal(size=(6, n_classes))
-        y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-        for params in ({}, {"l1_ratio": 0.5}):
-            expected = SoftmaxGDClassifier(alpha=1e-7, **params).fit(X, y)
-            for chunks in (4000, 1500, 40):
-                found = DaskSoftmaxGDClassifier(alpha=1e-7, **params).fit(*cut(X, y, chunks=chunks))
-                assert found.n_iter_ == expected.n_iter_
-                np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-8)
 
 
 def test_scores(problem, rng):
@@ -425,29 +325,7 @@ def test_bad_input(problem):
         model.fit(b, b)
     with pytest.raises(ValueError, match="y must have one dimension, got 2"):
         model.fit(A, A)
-    with pytest.raises(ValueError, match="y has 500 entries for 600 samples"):
-        model.fit(A, b[:500])
-    with pytest.raises(ValueError, match="at least two classes"):
-        model.fit(A, da.zeros(N, chunks=100))
-    with pytest.raises(ValueError, match="X must have samples, got none"):
-        model.fit(A[:0], b[:0])
-    with pytest.raises(ValueError, match=r"sample_weight in chunk 3 must be .* got -1"):
-        model.fit(A, b, -da.ones(N, chunks=100) * (da.arange(N, chunks=100) == 300))
-    with pytest.raises(ValueError, match="must leave a finite weight > 0, got 0"):
-        model.fit(A, b, da.zeros(N, chunks=100))
-    with pytest.raises(TypeError, match="fit_proba takes arrays in memory"):
-        model.fit_proba(A, A)
     model.fit(A, b)
-    before = model.coef_
-    X[450, 2] = np.nan
-    for params in ({}, {"learning_rate": 1e-4, "tol": 0}):
-        with pytest.raises(ValueError, match="Input X contains NaN"):
-            model.set_params(**params).fit(*cut(X, y))
-        assert model.coef_ is before  # an earlier fit stays intact
-    with pytest.raises(ValueError, match="Input X contains NaN"):
-        model.predict(cut(X)[0]).compute()
-    with pytest.raises(ValueError, match="is expecting 5 features"):
-        model.predict(A[:, :4])
     with pytest.raises(ValueError, match="out is for arrays in memory"):
         model.predict(A, out=np.empty(N, y.dtype))
 
