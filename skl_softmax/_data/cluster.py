@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from skl_softmax._arrays import Array, Matrix
 from skl_softmax._data.labels import check_two_classes, encode, find_classes, normalize_labels
-from skl_softmax._data.matrix import check_columns, is_small, one_entry_per_cell
+from skl_softmax._data.matrix import check_columns, check_held_out, is_small, one_entry_per_cell
 from skl_softmax._data.samples import ACCEPTED, FitInput, FitParameters
 from skl_softmax._data.weights import class_factors, finite_weights
 from skl_softmax._engines.cluster import Chunk, Lazy, OnCluster, reduce_tree
@@ -63,9 +63,16 @@ class Summary(NamedTuple):
         return Summary(lengths, dtype, n_stored, classes, counts, totals)
 
 
-def make_chunk(number: int, X: Matrix, y: Array, weights: Array | None) -> Chunk:
-    """Check the rows of one chunk, and convert them to a `Chunk` with labels not encoded yet."""
+def make_chunk(
+    number: int, X: Matrix, y: Array, weights: Array | None, *, is_held_out: bool
+) -> Chunk:
+    """Check the rows of one chunk, and convert them to a `Chunk` with labels not encoded yet.
+
+    Of rows that are fitted, the fit sees numbers that are not finite.
+    """
     X = one_entry_per_cell(check_array(X, **CHUNK_OPTIONS))
+    if is_held_out:
+        check_held_out(X.data if sparse.issparse(X) else X)
     y = column_or_1d(normalize_labels(y))
     if len(y) != X.shape[0]:
         raise ValueError(f"Chunk {number} of X has {X.shape[0]} rows, that of y {len(y)}.")
@@ -172,7 +179,8 @@ def _load(
         for name, column in (("y", y), ("sample_weight", weights))
     ]
     parts = zip(range(len(rows)), rows, *columns, strict=True)
-    chunks = [dask.delayed(make_chunk)(*each) for each in parts]
+    is_held_out = suffix == "_val"
+    chunks = [dask.delayed(make_chunk)(*each, is_held_out=is_held_out) for each in parts]
     summaries = [dask.delayed(summarize)(chunk, classes) for chunk in chunks]
     *chunks, merged = dask.persist(*chunks, reduce_tree(Summary.merge, summaries))
     (summary,) = dask.compute(merged)

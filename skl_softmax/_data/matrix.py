@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import assert_all_finite
 
-from skl_softmax._arrays import Matrix
+from skl_softmax._arrays import Array, Matrix
 
 # CSR up to these limits is fitted as an array: 1024 columns, since the Gram matrix of more features
 # costs more than about ten steps; 32 MiB, so that the copy is never large.
 MAX_DENSE_COLUMNS, MAX_DENSE_BYTES = 2**10, 2**25
+# Squares up to 1e300, and the sum of 1e8 of them, are below float64's largest number, 1.8e308.
+MAX_SQUARED = 1e150
 
 
 def refuse_dask(**inputs: object) -> None:
@@ -56,6 +59,16 @@ def _is_numeric(X: Matrix, column: int, dtype: Any) -> bool:
     if str(dtype) == "object":  # text, in older versions of pandas; or numbers, which are converted
         return not any(isinstance(value, str) for value in X.iloc[:, column])
     return dtype.kind in "biuf"
+
+
+def check_held_out(numbers: Array) -> None:
+    """Refuse numbers of X_val, some or all, that are not finite or too large to be squared."""
+    try:
+        assert_all_finite(numbers, input_name="X_val")
+        if float(np.abs(numbers).max(initial=0.0)) > MAX_SQUARED:
+            raise ValueError(f"it contains values too large to be squared, above {MAX_SQUARED:g}.")
+    except ValueError as error:
+        raise ValueError(f"X_val cannot be used: {error}") from error
 
 
 def one_entry_per_cell(X: Matrix) -> Matrix:

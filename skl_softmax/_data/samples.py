@@ -56,9 +56,6 @@ class FitInput:
         return not missing
 
 
-Given = FitInput  # the name that tests/engines imports
-
-
 class Storage(NamedTuple):
     """How samples are read that are stored in memory, on disk or on another device.
 

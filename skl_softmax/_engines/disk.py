@@ -66,16 +66,15 @@ class OnDisk:
         return self.shape[0]
 
     def __getitem__(self, rows: Rows) -> Array:
-        """Read rows: a slice, or sorted indices; or some columns of all rows, ``[:, columns]``."""
+        """Read rows: a slice, or indices; or some columns of all rows, ``[:, columns]``."""
         if isinstance(rows, slice | tuple) or isinstance(self._source, np.ndarray):
             return np.asarray(self._source[rows], dtype=self.dtype)
-        found = [
-            self[stretch][rows[first:last] - stretch.start]
-            for stretch in self.stretches()
-            for first, last in [np.searchsorted(rows, [stretch.start, stretch.stop])]
-            if first < last
-        ]
-        return np.concatenate(found)
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        for stretch in self.stretches():
+            (wanted,) = np.nonzero((rows >= stretch.start) & (rows < stretch.stop))
+            if len(wanted):
+                found[wanted] = self[stretch][rows[wanted] - stretch.start]
+        return found
 
     def assert_finite(self, **names: str) -> None:
         """Raise a ValueError if the array contains a number that is not finite."""

@@ -26,8 +26,6 @@ class Memory:
         What cannot be done there, and the error that says why.
     messages : dict
         Where an error says something else than it does for arrays in memory: what it says.
-    defects : dict
-        Parts of the names of tests that fail there, and why.
     has_same_steps : bool
         Whether each step is that of the reference, which has every curvature model.
     has_row_space : bool
@@ -43,7 +41,6 @@ class Memory:
     classifier = SoftmaxGDClassifier
     refuses: ClassVar = {}
     messages: ClassVar = {}
-    defects: ClassVar = {}
     exactly: ClassVar = {}
     has_same_steps = has_row_space = has_head_start = True
     tolerance: ClassVar = {"rtol": 1e-9}
@@ -163,12 +160,6 @@ class Disk(Memory):
         return Stored(array, {"short chunks": 7, "long chunks": 700}.get(self._kind))
 
 
-class Interface(Disk):
-    """Arrays behind an interface, of which rows are had by slices alone."""
-
-    defects: ClassVar = {"-alpha=0]": "rows that are not in order are taken from the wrong places"}
-
-
 class Cluster(Memory):
     """Dask's collections; what is predicted is one of them, what is fitted is not."""
 
@@ -178,7 +169,6 @@ class Cluster(Memory):
         "stages": "X is a Dask collection",
         "weights without a sum": "must leave a finite weight > 0, got inf",
     }
-    defects: ClassVar = {"test_bad_validation_set": "X_val is not looked at"}
     has_row_space = False
     messages: ClassVar = {
         "lengths": r"y has 1202 entries for 1203 samples",
@@ -214,7 +204,6 @@ def uneven(n):
 class Device(Memory):
     """Arrays of another library, on the device where it has them."""
 
-    defects: ClassVar = {"1e+200": "the sizes of X_val are not looked at"}
     tolerance: ClassVar = {"rtol": 1e-8}
     loss_tolerance: ClassVar = {"rtol": 1e-10}
     prediction_tolerance: ClassVar = {"rtol": 1e-7, "atol": 1e-8}
@@ -257,7 +246,7 @@ DEVICES = {
 DISKS = {
     "memory map": partial(Disk, kind="memory map"),
     **{
-        name: partial(Interface, kind=name)
+        name: partial(Disk, kind=name)
         for name in ("rows", "short chunks", "long chunks", "zarr", "h5py")
     },
 }

@@ -20,7 +20,7 @@ from skl_softmax import (
 )
 from skl_softmax._compat import HAS_DEVICES, move_to, namespace_and_device
 from skl_softmax._data.check import check_samples
-from skl_softmax._data.samples import Given
+from skl_softmax._data.samples import FitInput
 from skl_softmax._descent import curvature as _curvature
 from skl_softmax._engines import device as _array_api
 from skl_softmax._engines.threads import Workers
@@ -48,7 +48,7 @@ def problem(request, rng):
 def sums_of(X, y, weights, n_classes):
     """The objectives of the same samples here and there."""
     n_outputs = 1 if n_classes == 2 else n_classes
-    given = Given(X, y, weights, None, None, None)
+    given = FitInput(X, y, weights, None, None, None)
     _, samples, _ = check_samples(SoftmaxGDClassifier(), given, all_finite=True)
     return Task(*samples, n_outputs, 0.1, True)
 

@@ -26,7 +26,7 @@ dd = pytest.importorskip("dask.dataframe")
 from skl_softmax._data import cluster as _chunks  # noqa: E402
 from skl_softmax._data.check import check_samples  # noqa: E402
 from skl_softmax._data.cluster import check_dask  # noqa: E402
-from skl_softmax._data.samples import Given  # noqa: E402
+from skl_softmax._data.samples import FitInput  # noqa: E402
 from skl_softmax._engines import cluster as _dask  # noqa: E402
 from skl_softmax._engines.protocol import Frame  # noqa: E402
 from skl_softmax._engines.threads import Workers  # noqa: E402
@@ -64,9 +64,9 @@ def test_predictions_are_lazy(method, problem, rng):
 
 def sums_of(X, y, chunks, n_outputs):
     """The sums here, and over chunks."""
-    given = Given(X, y, None, None, None, None)
+    given = FitInput(X, y, None, None, None, None)
     _, here, _ = check_samples(SoftmaxGDClassifier(), given, all_finite=True)
-    lazy = Given(*cut(X, y, chunks=chunks), None, None, None, None)
+    lazy = FitInput(*cut(X, y, chunks=chunks), None, None, None, None)
     _, there, _ = check_dask(DaskSoftmaxGDClassifier(), lazy)
     return [Task(*samples, n_outputs, 0.0, True) for samples in (here, there)]
 

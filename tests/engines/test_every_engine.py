@@ -242,9 +242,11 @@ def test_separable_classes_are_seen(n_classes, engine):
         engine.classifier(alpha=0).fit(engine.put(X), engine.put_labels(y))
 
 
-@pytest.mark.parametrize("few", [2**14, 1000])
-@pytest.mark.parametrize("n_classes", [2, 5])
-@pytest.mark.parametrize("params", [{}, {"l1_ratio": 0.5}], ids=str)
+@pytest.mark.parametrize(
+    ("few", "n_classes", "params"),
+    [(2**14, 2, {}), (1000, 5, {}), (1000, 5, {"l1_ratio": 0.5})],
+    ids=str,
+)
 def test_near_separation(few, n_classes, params, engine, rng, monkeypatch):
     """Where rows are left out of models: the same ones wherever data are, however they are cut."""
     monkeypatch.setattr("skl_softmax._engines.negligible_rows.FEW_SAMPLES", few)
@@ -287,6 +289,7 @@ def test_a_model_of_a_sample(engine, problem, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("problem", [2], indirect=True)
 @pytest.mark.parametrize("params", [{}, {"learning_rate": 1e-6, "tol": 0}], ids=str)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_numbers_that_are_not_finite(params, value, engine, problem):
@@ -313,6 +316,7 @@ BAD_INPUT = {
 }
 
 
+@pytest.mark.parametrize("problem", [4], indirect=True)
 @pytest.mark.parametrize("what", BAD_INPUT)
 def test_bad_input(what, engine, problem, rng):
     changes, message = BAD_INPUT[what]

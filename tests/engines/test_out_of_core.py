@@ -45,6 +45,13 @@ def test_bytes_in_another_order(problem, tmp_path):
     assert is_on_disk(memory_map(X.astype(">f8"), tmp_path))
 
 
+def test_the_mask_of_a_masked_memory_map_is_seen(problem, tmp_path):
+    X, y = problem
+    masked = np.ma.masked_greater(memory_map(X, tmp_path), 100.0)
+    with pytest.raises(ValueError, match="Input X holds masked numbers"):
+        SoftmaxGDClassifier().fit(masked, y)
+
+
 def test_the_space_of_few_rows_alone(rng, monkeypatch):
     """Of many rows it would be a copy."""
     monkeypatch.setattr("skl_softmax._fit.row_space.FEW_ROWS", 50)
