@@ -16,6 +16,7 @@ from skl_softmax._fit.task import Task, largest_stable_learning_rate
 from skl_softmax._parameters import Parameters
 
 MOST_NAMES = 10  # of features, in a warning
+TELLING = 0.9  # share of the loss, below which it tells something how far that can fall
 
 
 class SeparationWarning(ConvergenceWarning):  # type: ignore[misc]
@@ -67,13 +68,17 @@ def _not_converged(parameters: Parameters, run: Run, *, is_single: bool) -> str:
         )
     name = "tol" if run.gap is None else "gap_tol"
     allowed = f", more than {name}={getattr(parameters, name):g}"
-    if run.gap is not None:
+    # No loss is below zero: a bound or an estimate that is near the loss itself says nothing.
+    bound = run.gap if run.gap is not None else run.left
+    if not bound < TELLING * run.kept.loss:
+        left, allowed = "it is not known how far the loss is above its minimum", ""
+    elif run.gap is not None:
         left = f"the loss may be {run.gap:.2g} above its minimum"
-    elif run.left < run.kept.loss:
+    elif parameters.l1_ratio > 0.0:
+        left = f"the loss may be {run.left / run.null_loss:.2g} of the null loss above its minimum"
+    else:
         share = run.left / run.null_loss
         left = f"the loss is an estimated {share:.2g} of the null loss above its minimum"
-    else:  # no loss is below zero, so that such an estimate says nothing
-        left, allowed = "it is not known how far the loss is above its minimum", ""
     if run.stop_reason == "precision":
         single = "float64, " if is_single else ""
         return (

@@ -582,6 +582,22 @@ def test_a_warm_start_with_another_alpha_is_no_minimum():
             assert warm.loss_ - cold.loss_ < 1.1e-4 * np.log(K), (seed, alpha)
 
 
+@pytest.mark.parametrize("alpha", [1e-4, 1e-6, 1e-8])
+def test_a_warm_start_in_float32(alpha):
+    """Few rows and scales far apart: the Hessian's small eigenvalues are rounding in float32."""
+    n_converged = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = (rng.normal(size=(30, 25)) * 10.0 ** rng.uniform(-3, 3, 25)).astype(np.float32)
+        y = np.r_[np.arange(4), rng.integers(0, 4, 26)]
+        warm, _ = quietly(SoftmaxGDClassifier(alpha=1e-3, warm_start=True), X, y)
+        quietly(warm.set_params(alpha=alpha), X, y)
+        exact = SoftmaxGDClassifier(alpha=alpha, tol=1e-8).fit(X.astype(float), y)
+        n_converged += warm.converged_
+        assert not warm.converged_ or warm.loss_ - exact.loss_ < 1.1e-4 * np.log(4), seed
+    assert n_converged >= 4
+
+
 def test_hundreds_of_classes_with_three_samples():
     rng = np.random.default_rng(3000)
     y = np.repeat(np.arange(800), 3)
