@@ -76,21 +76,22 @@ class SoftmaxGDClassifier(
     max_iter : int, default=1000
         The largest number of steps.
     tol : float, default=1e-4
-        Stop when the loss is estimated to be within `tol` times the null loss of its minimum. The
-        null loss is that of the best constant prediction: the entropy of the classes' shares. So
-        `tol` means the same in any units and for any number and share of the classes. The estimate
-        is the Newton decrement of a curvature model measured at the last weights, whose step
-        changes no logit by much; for a constant learning rate, ``"auto"`` looks for the minimum
-        once. With an L1 penalty the loss is certified to be that near (see `duality_gap`), and
-        estimated only where rounding hides the proof. ``0``: take all `max_iter` steps, without a
-        warning (``"auto"`` stops before, when the loss can fall no further at the precision of its
-        numbers).
+        Stop when the loss is estimated to be at most `tol` times the null loss above its minimum.
+        The null loss is the loss of the best constant prediction: the entropy of the classes'
+        shares. So `tol` does not depend on units, or on the number and the shares of the classes.
+        The estimate is the Newton decrement of a curvature model that is measured at the last
+        weights; it counts only if Newton's step changes no logit by much. For a constant learning
+        rate, ``"auto"`` looks for the minimum once. With an L1 penalty the distance is proved (see
+        `duality_gap`), and estimated only where rounding hides the proof. ``0``: take all
+        `max_iter` steps, without a warning (``"auto"`` stops before, when the loss can fall no
+        further at the precision of its numbers).
     gap_tol : float, default=None
         In the place of `tol`: stop when a certificate says that the loss is at most that many nats
         per sample above its minimum (`duality_gap` tells how). Needs ``alpha > 0``; wide data
         take longer.
     class_weight : dict, "balanced" or None, default=None
-        Factors ``{class: weight}`` on the weights of each class's samples, 1 for those not named.
+        Factors ``{class: weight}`` on the weights of each class's samples; classes that are not
+        named have the factor 1.
         ``"balanced"`` gives every class the same total weight.
     early_stopping : bool, default=False
         Whether to stop when the loss on a validation set has not fallen below its least for
@@ -102,8 +103,8 @@ class SoftmaxGDClassifier(
         Share of the training data, between 0 and 1, that early stopping holds out, of every class
         alike, where `fit` gets no validation set.
     random_state : int, RandomState instance or None, default=None
-        Decides which samples early stopping holds out; an int makes it the same ones every time,
-        as a warm start should have it.
+        Decides which samples early stopping holds out. An int makes every fit hold out the same
+        samples, as a warm start needs it.
     warm_start : bool, default=False
         Start from the weights of the previous fit, matched by class label; classes that it did not
         know start from zero. Features are matched by position, and their number must be the same.
@@ -132,8 +133,8 @@ class SoftmaxGDClassifier(
         The step whose weights the fit ended with: `n_iter_`, or with ``early_stopping=True`` the
         one of the least validation loss.
     n_passes_ : int
-        Number of passes over the data, for gradients, curvature and scale alike (but not those
-        that look for a minimum after a fit with ``alpha=0``).
+        Number of passes over the data, for gradients, curvature and scale alike. Passes of the
+        linear program that looks for a minimum with ``alpha=0`` are not counted.
     loss_ : float
         F at the fitted weights as they are stored, in nats per sample, computed in float64:
         ``loss_history_[best_iter_]``.
@@ -141,8 +142,8 @@ class SoftmaxGDClassifier(
         F after 0, 1, …, `n_iter_` steps; from zero weights, the first is log(n_classes). In
         ``"auto"`` it never rises: a rise that is within its rounding is not recorded.
     passes_history_ : ndarray of shape (`n_iter_` + 1,)
-        How many passes over the data it took to get to each of these losses; those over a sample of
-        the rows, or over some of the columns, are not counted.
+        How many passes over the data it took to get to each loss of `loss_history_`. Passes over a
+        sample of the rows, or over some of the columns, are not counted.
     validation_loss_history_ : ndarray of shape (`n_iter_` + 1,)
         The mean cross-entropy on the validation set, without the penalty, under its sample weights
         and the classes' factors in training; only if there is a validation set.
@@ -150,7 +151,8 @@ class SoftmaxGDClassifier(
         How far `loss_` is above the minimum at most; only with `gap_tol`.
     converged_ : bool
         Whether the weights, as they are stored, reach `tol` or `gap_tol`, or are as near to the
-        minimum as floating point allows. False if early stopping keeps those of an earlier step.
+        minimum as floating point allows. False if early stopping keeps the weights of an earlier
+        step.
     stop_reason_ : str
         Why the fit stopped: ``"tol"`` or ``"gap_tol"`` (reached), ``"precision"`` (the loss can
         fall no further at the precision of its numbers, or of the weights that are stored),
@@ -344,16 +346,16 @@ class SoftmaxGDClassifier(
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples, as in `fit`.
+            Samples.
         P : array-like of shape (n_samples, n_classes)
             The probability of each class: numbers >= 0, a sum of one in each row.
         sample_weight : array-like of shape (n_samples,), default=None
-            As in `fit`.
+            Non-negative weights, of which only the ratios matter. None: all equal.
         classes : array-like of shape (n_classes,), default=None
             The label of each column of `P`; `classes_` has them sorted. None: 0, 1, 2, …
         X_val, P_val, sample_weight_val : as `X`, `P` and `sample_weight`, default=None
-            A validation set, as in `fit`. Without one, early stopping holds out samples at random,
-            whatever their classes.
+            A validation set. Without one, early stopping holds out samples at random, whatever
+            their classes.
 
         Returns
         -------
@@ -362,13 +364,15 @@ class SoftmaxGDClassifier(
 
         Raises
         ------
-        ValueError, TypeError, KeyboardInterrupt
-            As `fit`.
+        ValueError, TypeError
+            If a parameter or an input is not allowed; an earlier fit stays as it was.
+        KeyboardInterrupt
+            On Ctrl-C; if there was a first loss, the estimator is fitted up to the last step.
 
         Warns
         -----
-        ConvergenceWarning
-            As `fit`.
+        ConvergenceWarning, SeparationWarning
+            If the fit did not reach its minimum, or there is none: `fit` lists the cases.
 
         Examples
         --------
@@ -419,11 +423,11 @@ class SoftmaxGDClassifier(
     def _check_samples(
         self, given: FitInput, *, all_finite: bool
     ) -> tuple[Array, Samples, Samples | None]:
-        """The sorted classes, the samples to fit and those to validate on, if any."""
+        """The sorted classes, the samples to fit and the samples to validate on, if any."""
         return check_samples(self, given, all_finite=all_finite)
 
     def _forget_fit(self) -> None:
-        """Drop the attributes of an earlier fit; those of the input are this one's already."""
+        """Drop the attributes of an earlier fit, except what the check of this input has set."""
         for name in list(vars(self)):
             of_input = name in ("n_features_in_", "feature_names_in_")
             if name.endswith("_") and not name.startswith("_") and not of_input:

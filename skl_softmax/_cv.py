@@ -70,22 +70,24 @@ class SoftmaxGDClassifierCV(
         minus the mean cross-entropy in nats; None is the accuracy. (The method `score` is always
         the accuracy.)
     select : {"best", "one_standard_error"}, default="best"
-        Which of them to take: that of the highest mean score over the folds; or, with its
-        `l1_ratio`, the largest alpha whose mean score is within one standard error of it: a simpler
-        model that may be as good.
+        ``"best"`` takes the alpha and the l1_ratio of the highest mean score over the folds.
+        ``"one_standard_error"`` takes that l1_ratio, and the largest alpha whose mean score with it
+        is at most one standard error lower: a simpler model that may be as good.
     refit : bool, default=True
-        Whether to fit all samples with the chosen parameters. False: each fold chooses its own, and
-        weights and parameters are the means of those.
+        Whether to fit all samples with the chosen parameters. False: each fold chooses its own
+        parameters, and the weights and parameters are means over the folds.
     n_jobs : int, default=None
         How many processes share the folds. None: one; -1: one for each processor.
     fit_intercept : bool, default=True
-        As in `SoftmaxGDClassifier`.
+        Whether to fit an intercept.
     max_iter : int, default=1000
-        As in `SoftmaxGDClassifier`, for every fit.
+        The largest number of steps of each fit.
     tol : float, default=1e-4
-        As in `SoftmaxGDClassifier`, for every fit.
+        Each fit stops when its loss is estimated to be at most `tol` times the null loss above its
+        minimum; `SoftmaxGDClassifier` says more.
     class_weight : dict, "balanced" or None, default=None
-        As in `SoftmaxGDClassifier`; "balanced" means balanced over all samples.
+        Factors ``{class: weight}`` on the weights of each class's samples. ``"balanced"`` gives
+        every class the same total weight, over all samples.
 
     Attributes
     ----------
@@ -119,7 +121,7 @@ class SoftmaxGDClassifierCV(
     --------
     AlphaScoreDisplay : Draws the scores over alpha.
     softmax_path : The weights over alpha.
-    sklearn.linear_model.LogisticRegressionCV : The same by other solvers.
+    sklearn.linear_model.LogisticRegressionCV : Such a choice by scikit-learn's solvers.
 
     References
     ----------
@@ -208,8 +210,8 @@ class SoftmaxGDClassifierCV(
         Raises
         ------
         ValueError, TypeError
-            If a parameter or an input is not allowed, or a class has no samples but those that a
-            fold holds out; an earlier fit stays as it was.
+            If a parameter or an input is not allowed, or if a fold holds out all samples of a
+            class; an earlier fit stays as it was.
 
         Warns
         -----
@@ -217,7 +219,7 @@ class SoftmaxGDClassifierCV(
             Once for all fits of the folds that did not reach `tol`, and as `SoftmaxGDClassifier`
             for the last.
         UserWarning
-            If `alphas` is an int and the best score is at an end of those that were tried.
+            If `alphas` is an int and the best score is at an end of the alphas that were tried.
         """
         ratios, strengths = self._check_parameters()
         if is_on_device(X):
@@ -275,7 +277,7 @@ class SoftmaxGDClassifierCV(
         )
 
     def _check_parameters(self) -> tuple[Array, Array | int]:
-        """Check those of its own; return the l1_ratios, and the alphas or their number."""
+        """Check the search's own parameters; return the l1_ratios, and the alphas or a number."""
         if isinstance(self.alphas, Integral) and not isinstance(self.alphas, bool | np.bool_):
             check_grid("alphas", self.alphas, self.eps)
             strengths: Array | int = int(self.alphas)

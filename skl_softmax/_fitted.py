@@ -29,7 +29,7 @@ from skl_softmax._fit.task import Task
 from skl_softmax._model import dense
 from skl_softmax._predictions import StagedMixin
 
-FORMAT = 2  # of stored models: which attributes they have, and what those mean
+FORMAT = 2  # of stored models: which attributes they have, and what the attributes mean
 STEPS = 1000  # towards the minimum; a bound that is still far off then is returned as it is
 
 
@@ -74,11 +74,11 @@ class FittedMixin(StagedMixin):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples: those of the fit, to judge the fit.
+            Samples: to judge a fit, the samples that were fitted.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Their labels, or the probabilities of `classes_`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Their weights. None: all equal. `class_weight` multiplies them as in `fit`.
+            Non-negative weights. None: all equal. `class_weight` multiplies them, as in a fit.
 
         Returns
         -------
@@ -136,9 +136,9 @@ class FittedMixin(StagedMixin):
         """Return scikit-learn's `LogisticRegression`, fitted, with these weights.
 
         For tools that know no other classifier: converters to ONNX, explainers, model stores. It
-        predicts the same labels and probabilities. Its penalty is the default one, which matters
-        only if it is fitted again: for the same optimum, ``C = 1 / (alpha * sum of weights)`` and
-        this one's `l1_ratio`.
+        predicts the same labels and probabilities. Its penalty is LogisticRegression's default,
+        which matters only if it is fitted again: ``C = 1 / (alpha * sum of weights)`` and the
+        `l1_ratio` of this classifier give the optimum of this classifier.
 
         Returns
         -------

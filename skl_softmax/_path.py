@@ -55,17 +55,20 @@ def softmax_path(
     eps : float, default=1e-4
         The last of them over the first, if `alphas` is None.
     l1_ratio : float, default=0.0
-        As the classifier's. The largest alpha that matters is the least for which all coefficients
-        are zero; below 0.1 there would be none, or one too large, and it is the one of 0.1.
+        The L1 penalty's share, from 0 to 1. The first alpha is the least for which all coefficients
+        are zero; for an `l1_ratio` below 0.1, where there is none or a very large one, it is the
+        first alpha of 0.1.
     fit_intercept : bool, default=True
-        As the classifier's.
+        Whether to fit an intercept.
     max_iter : int, default=1000
-        As the classifier's, for each alpha.
+        The largest number of steps for each alpha.
     tol : float, default=1e-6
-        As the classifier's. Smaller than its default: the last alphas are small, and which weights
-        are zero is told only by a `tol` well below ``alpha * l1_ratio``.
+        For each alpha, stop when the loss is estimated to be at most `tol` times the null loss
+        above its minimum. A hundredth of the classifier's default: the last alphas are small, and
+        which weights are zero is told only by a `tol` well below ``alpha * l1_ratio``.
     class_weight : dict, "balanced" or None, default=None
-        As the classifier's.
+        Factors ``{class: weight}`` on the weights of each class's samples. ``"balanced"`` gives
+        every class the same total weight.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights. None: all equal.
 

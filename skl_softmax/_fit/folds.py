@@ -40,7 +40,7 @@ class Fold:
     samples : Samples
         All of them.
     weights : ndarray (n_samples,) or None
-        Their weights as given, without those of the classes.
+        The samples' weights as the user gave them, without the factors of the classes.
     fitted, held_out : ndarray
         Which are which.
     """
@@ -140,7 +140,7 @@ def fit_fold(
 def mean_of_bests(results: Sequence[FoldResult], ratios: Array) -> dict[str, object]:
     """The attributes that are means over folds of what each liked best.
 
-    `results` has those of all ratios for one fold after another.
+    results : of all l1_ratios for the first fold, then of all for the second fold, and so on
     """
     n = len(ratios)
     chosen = [

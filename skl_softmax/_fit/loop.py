@@ -40,14 +40,15 @@ class Run:
     steps : list of Step
         From its start to `last`.
     last, kept : State
-        The last one, and the one whose weights are the fit's: the same without early stopping.
+        The last state, and the state whose weights are the fit's. Without early stopping they are
+        one state.
     weights : tuple of ndarray
         coef and intercept of `kept`.
     stop_reason : str
     left : float
-        What the loss of `last` can still fall by, as `tol` means it: an estimate.
+        What the loss of `last` can still fall by: the estimate that is compared with `tol`.
     null_loss : float
-        That of the best constant prediction.
+        The loss of the best constant prediction.
     gap : float or None
         How far the loss of `kept` is above the minimum at most, if that was asked for.
     recession : Recession or None

@@ -71,7 +71,7 @@ def descend_path(
 
 
 def _moved(state: State, before: StandardizedProblem, after: StandardizedProblem) -> State:
-    """The state of the same params where the penalty is another: without a pass, if it can be."""
+    """Return the state at the same params under another penalty: without a pass, if it can be."""
     params = state.params
     if np.isnan(state.gradient).any():  # the last steps were on some of the features
         return start(after.objective, params)._replace(n_passes=state.n_passes)

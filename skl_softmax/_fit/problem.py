@@ -1,7 +1,7 @@
 """A fit's objective, in the coordinates it is descended in, and what its loss can still fall by.
 
 A constant learning rate descends in the raw coordinates, as the textbook does: `RawProblem`. "auto"
-descends in those of `skl_softmax._fit.coordinates`: `StandardizedProblem`.
+descends in the coordinates of `skl_softmax._fit.coordinates`: `StandardizedProblem`.
 
 Knows nothing of estimators, nor when to stop.
 """
@@ -252,7 +252,10 @@ class RawProblem(Problem):
 
 
 class StandardizedProblem(Problem):
-    """The coordinates of `skl_softmax._fit.coordinates.standardized`, whose arguments it takes."""
+    """The objective in standardised coordinates, or in a row space: "auto" descends there.
+
+    The arguments are those of `skl_softmax._fit.coordinates.standardized`.
+    """
 
     def __init__(
         self,
@@ -287,7 +290,7 @@ class StandardizedProblem(Problem):
         return params if len(params) == 1 else params - params.mean(axis=0)
 
     def start(self, coef: Array, intercept: Array) -> Array:
-        """Return the params of weights to start from, or zeros if those are no better than zeros.
+        """Return the params of weights to start from, or zeros if the weights are no better.
 
         Where earlier weights do not fit the data at all, every probability is saturated, and there
         is no curvature left to go by.
@@ -348,7 +351,7 @@ class StandardizedProblem(Problem):
 
     @property
     def _needs_exact_loss(self) -> bool:
-        """See `Problem`; the states of a row space are not those of coefficients."""
+        """See `Problem`; in a row space, states do not tell the loss of coefficients."""
         return self.coordinates.basis is not None or super()._needs_exact_loss
 
     def left(self, state: State, _fall: float, _target: float, /) -> float:

@@ -216,7 +216,9 @@ class TestFewOfManyFeatures:
 
     def test_a_fit_that_ends_on_some_says_how_far_it_is(self, wide):
         model = SoftmaxGDClassifier(max_iter=3, verbose=2, **self.penalty)
-        with pytest.warns(ConvergenceWarning, match=r"after max_iter=3 steps the loss may be") as seen:
+        with pytest.warns(
+            ConvergenceWarning, match=r"after max_iter=3 steps the loss may be"
+        ) as seen:
             model.fit(*wide)
         told = float(str(seen[0].message).split("may be ")[1].split(" ")[0])
         excess = model.loss_ - SoftmaxGDClassifier(**self.penalty).fit(*wide).loss_
