@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from typing import Any, TypeAlias
+from types import ModuleType
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +20,19 @@ from skl_softmax._compat import is_library_array, move_to, namespace_and_device
 Array: TypeAlias = NDArray[Any]
 # NumPy and SciPy share no type for "a matrix"; both multiply with @ on either side.
 Matrix: TypeAlias = Any
-DeviceArray: TypeAlias = Any  # an array of a library that follows the array API standard
-Scalar: TypeAlias = Any  # a float, or an array without dimensions
+DeviceArray: TypeAlias = Any  # of any library with the array API standard, which has no type yet
+Scalar: TypeAlias = Any  # a float, or a `DeviceArray` without dimensions
+Namespace: TypeAlias = ModuleType  # a library of arrays: NumPy, or one with the standard
+Estimator = TypeVar("Estimator")
 KNOWN = float, type(None)
 
 
-def library(array: Any) -> Any:
+def library(array: DeviceArray) -> Namespace:
     """The array's library: NumPy has the functions of the standard too."""
     return np if isinstance(array, np.ndarray) else namespace_and_device(array)[0]
 
 
-def to_numpy(array: Any) -> Any:
+def to_numpy(array: DeviceArray) -> DeviceArray:
     """An array of another library as NumPy's; anything else as it is."""
     if isinstance(array, np.ndarray) or not is_library_array(array):
         return array
@@ -37,7 +40,7 @@ def to_numpy(array: Any) -> Any:
         return move_to(array, xp=np, device="cpu")
 
 
-def on_host(estimator: Any) -> Any:
+def on_host(estimator: Estimator) -> Estimator:
     """A fitted estimator with NumPy's arrays alone: itself, if it has no others."""
     arrays = {name: to_numpy(value) for name, value in vars(estimator).items()}
     if all(arrays[name] is value for name, value in vars(estimator).items()):
@@ -47,21 +50,21 @@ def on_host(estimator: Any) -> Any:
     return host
 
 
-def dot(a: Any, b: Any) -> Scalar:
+def dot(a: DeviceArray, b: DeviceArray) -> Scalar:
     """The sum of the products of all entries."""
     if isinstance(a, np.ndarray):
         return np.vdot(a, b)  # a float of NumPy's: divided by zero, it is infinite
     return library(a).sum(a * b)
 
 
-def stack(a: Any, b: Any) -> Any:
+def stack(a: DeviceArray, b: DeviceArray) -> DeviceArray:
     """Both, one after the other along a new first axis."""
     if isinstance(a, np.ndarray):
         return np.array([a, b])  # several times as fast as np.stack
     return library(a).stack([a, b])
 
 
-def centered(step: Any) -> Any:
+def centered(step: DeviceArray) -> DeviceArray:
     """Steps (…, n_outputs, n_dof) without what is common to more than two classes.
 
     Even where that is rounding alone: the next models could blow it up.
@@ -75,7 +78,7 @@ def centered(step: Any) -> Any:
 
 
 def numbers(*scalars: Scalar) -> Sequence[Any]:
-    """Scalars of one device as numbers, read in one go; None where there is none."""
+    """Scalars of one device as numbers, read in one go; a None stays None."""
     if isinstance(scalars[0], float):
         return scalars
     there = [scalar for scalar in scalars if not isinstance(scalar, KNOWN)]

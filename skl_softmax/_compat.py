@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import ParamSpec, TypeVar
 
 from sklearn import get_config
 
-Method = TypeVar("Method", bound=Callable[..., Any])
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -22,11 +24,11 @@ except ImportError:
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """A base class without callbacks, for versions of scikit-learn that have none."""
 
-    def _with_callbacks(method: Any) -> Any:
+    def _with_callbacks(method: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         """Give the method a frame of its own on the stack, as where there are callbacks."""
 
         @wraps(method)
-        def managed(*args: Any, **kwargs: Any) -> Any:
+        def managed(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
             return method(*args, **kwargs)
 
         return managed
@@ -60,7 +62,7 @@ __all__ = [
 ]
 
 
-def is_library_array(X: Any) -> bool:
+def is_library_array(X: object) -> bool:
     """Whether X is an array of a library with the array API standard, NumPy's own included.
 
     Others have ``__dlpack__`` too (pyarrow's, for instance): they are converted as any sequence is.
@@ -68,7 +70,7 @@ def is_library_array(X: Any) -> bool:
     return HAS_DEVICES and hasattr(X, "__dlpack__") and bool(is_array_api_obj(X))
 
 
-def is_on_device(X: Any) -> bool:
+def is_on_device(X: object) -> bool:
     """Whether X is an array of another library than NumPy, and those are to be used as they are."""
     if not (HAS_DEVICES and get_config()["array_api_dispatch"]):
         return False
@@ -78,18 +80,18 @@ def is_on_device(X: Any) -> bool:
     return is_array and not xp.__name__.endswith("numpy")
 
 
-def namespace_and_device(X: Any) -> tuple[Any, Any]:
+def namespace_and_device(X: object) -> tuple[ModuleType, object]:
     """The array's library, by the array API standard, and where the array is."""
     xp, _, device = get_namespace_and_device(X)
     return xp, device
 
 
-def with_callbacks(method: Method) -> Method:
+def with_callbacks(method: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Let go of callbacks, whatever happens, after a method that has begun to tell them."""
-    managed: Method = _with_callbacks(method)
+    managed: Callable[Arguments, Result] = _with_callbacks(method)
     return managed
 
 
-def has_callbacks(estimator: Any) -> bool:
+def has_callbacks(estimator: object) -> bool:
     """Whether there is anyone to tell how a fit goes."""
     return bool(getattr(estimator, "_skl_callbacks", ()))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 import dask
 import numpy as np
@@ -21,15 +21,16 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 
 from skl_softmax._arrays import Array, Matrix
-from skl_softmax._engines.negligible_rows import few_of
-from skl_softmax._engines.protocol import NO_FLOOR, Frame, at_equal_distances, choose
+from skl_softmax._engines.protocol import Frame, Subsampled, at_equal_distances, first_few
 from skl_softmax._engines.row_sums import RowSums
-from skl_softmax._engines.rows import Moments, Rows, add
+from skl_softmax._engines.rows import Moments, Parts, Rows, add
 from skl_softmax._engines.threads import Workers
 
 NO_PASS = "curvature", "class_weights", "ordinary"  # nor are these counted in memory
 ARITY = 8  # sums that are added up by one task
-Lazy = Any  # a `dask.delayed` object
+Lazy: TypeAlias = Any  # a `dask.delayed` object: Dask says of no attribute which type it has
+Merge: TypeAlias = Callable[[Any, Any], Any]  # of `Parts`: `max`, `Moments.merge` and the like
+Result = TypeVar("Result")
 
 
 class Chunk(NamedTuple):
@@ -45,7 +46,7 @@ class Chunk(NamedTuple):
 
     X: Matrix
     y: Array
-    weights: Any
+    weights: Any  # checked and encoded, it is an array
 
 
 def call(
@@ -53,22 +54,25 @@ def call(
     n_outputs: int,
     dtype: DTypeLike,
     origin: Array | None,
+    mean: Array | None,
     method: str,
-    arguments: tuple[Any, ...],
-) -> Any:
+    arguments: tuple[object, ...],
+) -> Parts:
     """What a method of `RowSums` returns for a chunk, in one thread: the workers have their own."""
     with Workers(at_most=1) as workers, np.errstate(all="ignore"):
         rows = Rows(chunk.X, n_outputs, workers, dtype=dtype, origin=origin)
-        found = getattr(RowSums(rows, chunk.y, chunk.weights), method)(*arguments)
+        sums = RowSums(rows, chunk.y, chunk.weights)
+        sums.known_mean = mean
+        found = getattr(sums, method)(*arguments)
         return found if isinstance(found, tuple) else (found,)
 
 
-def concatenate(a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
+def concatenate(a: Parts, b: Parts) -> Parts:
     """The arrays of both, one after the other."""
     return tuple(np.concatenate(both) for both in zip(a, b, strict=True))
 
 
-def reduce_tree(merge: Callable[[Any, Any], Any], tasks: Sequence[Lazy]) -> Lazy:
+def reduce_tree(merge: Callable[[Result, Result], Result], tasks: Sequence[Lazy]) -> Lazy:
     """Merge what tasks return, a few at a time."""
     merge_few = dask.delayed(lambda few: reduce(merge, few), pure=False)
     while len(tasks) > 1:
@@ -105,8 +109,8 @@ class OnCluster:
 
     def sums(
         self,
-        y: Any,
-        weights: Any,
+        y: None,
+        weights: None,
         n_outputs: int,
         dtype: DTypeLike | None,
         origin: Array | None = None,
@@ -115,7 +119,7 @@ class OnCluster:
         del y, weights  # every chunk has its own
         return ClusterSums(self, n_outputs, np.dtype(dtype or self.dtype), origin)
 
-    def assert_finite(self, **names: Any) -> None:
+    def assert_finite(self, **names: str) -> None:
         """Raise a ValueError if a number of X is not finite."""
 
         def complaint(chunk: Chunk) -> str:  # not raised there: workers log what is
@@ -130,7 +134,7 @@ class OnCluster:
             raise ValueError(next(filter(None, found)))
 
 
-class ClusterSums:
+class ClusterSums(Subsampled):
     """The `Sums` over such a matrix: one graph for each."""
 
     may_copy = True
@@ -143,51 +147,50 @@ class ClusterSums:
         self.n_outputs, self.dtype, self.density = n_outputs, dtype, rows.density
         self.is_sparse = rows.is_sparse and origin is None
         self.n_passes = 0
-        self._few: ClusterSums | None = None
 
-    def _call(self, merge: Callable[[Any, Any], Any], method: str, *arguments: Any) -> Any:
+    def _call(
+        self, merge: Merge, method: str, *arguments: object, mean: Array | None = None
+    ) -> Parts:
         """Merge what a method of `RowSums` returns for every chunk."""
-        self.n_passes += method not in (
-            "curvature",
-            "class_weights",
-            "ordinary",
-        )  # nor are they in memory
+        self.n_passes += method not in NO_PASS
         shared = dask.delayed(arguments, traverse=False)  # once in the graph
         of_chunk = dask.delayed(call, pure=False)
         parts = [
-            of_chunk(chunk, self.n_outputs, self.dtype, self._origin, method, shared)
+            of_chunk(chunk, self.n_outputs, self.dtype, self._origin, mean, method, shared)
             for chunk in self._rows.chunks
         ]
         (found,) = dask.compute(reduce_tree(merge, parts), optimize_graph=False)
-        return found
+        return tuple(found)
 
-    def _sum(self, method: str, *arguments: Any) -> Any:
-        return self._call(add, method, *arguments)
+    def _sum(self, method: str, *arguments: object, mean: Array | None = None) -> Array:
+        """Add up the one array that a method of `RowSums` returns for every chunk."""
+        return np.asarray(self._call(add, method, *arguments, mean=mean)[0])
 
-    def sample(self, n_samples: int) -> Self:
-        """See `Sums.sample`; itself, if the rows chosen have no weight."""
-        return self.take(choose(self.n_samples, n_samples))
+    def _gram(
+        self, method: str, coef: Array, intercept: Array, frame: Frame, *dofs: Sequence[Array]
+    ) -> Array:
+        """Add up Gram matrices, which leave out rows by the mean curvature of all samples.
 
-    def take(self, chosen: Array) -> Self:
+        The mean over a chunk would make results depend on how the data are cut.
+        """
+        mean = self.mean_curvature(coef, intercept, frame)
+        return self._sum(method, coef, intercept, frame, *dofs, mean=mean)
+
+    def take(self, rows: Array) -> Self:
         """See `Sums.take`."""
         ends = np.cumsum(self._rows.lengths)
-        places = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
-        parts = [
-            (dask.delayed(take)(chunk, place - start), len(place))
-            for chunk, place, start in zip(
-                self._rows.chunks, places, ends - self._rows.lengths, strict=True
-            )
-            if len(place)
-        ]
+        places = np.split(rows, np.searchsorted(rows, ends[:-1]))
+        starts = ends - self._rows.lengths
+        parts = zip(self._rows.chunks, places, starts, strict=True)
+        few = [dask.delayed(take)(chunk, at - start) for chunk, at, start in parts if len(at)]
         # Kept, since it is small: each pass over the sample would otherwise take it from all anew.
-        taken = dask.persist(*(chunk for chunk, _ in parts))
-        parts = [(chunk, length) for chunk, (_, length) in zip(taken, parts, strict=True)]
-        weights = [dask.delayed(lambda chunk: chunk.weights.sum())(chunk) for chunk, _ in parts]
+        taken = dask.persist(*few)
+        weights = [dask.delayed(lambda chunk: chunk.weights.sum())(chunk) for chunk in taken]
         total = sum(dask.compute(*weights))
         if total == 0.0:
             return self
-        chunks = [dask.delayed(divide_weights)(chunk, total) for chunk, _ in parts]
-        return self._over(chunks, [length for _, length in parts], self.n_features)
+        chunks = [dask.delayed(divide_weights)(chunk, total) for chunk in taken]
+        return self._over(chunks, [len(place) for place in places if len(place)], self.n_features)
 
     def ordinary(self, frame: Frame, limit: float) -> tuple[Array, Array]:
         """See `Sums.ordinary`."""
@@ -208,30 +211,22 @@ class ClusterSums:
         rows = OnCluster(chunks, lengths, n_features, self._rows.dtype, density)
         return type(self)(rows, self.n_outputs, self.dtype, self._origin)
 
-    def _mean(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """The mean curvature of all samples or, of many, of some; (n_outputs,).
-
-        The mean over a chunk would make results depend on how the data are cut.
-        """
-        if frame.has_outliers:
-            return np.full(self.n_outputs, NO_FLOOR)
-        if self._few is None:
-            chosen = few_of(self.n_samples)
-            self._few = self if chosen is None else self.take(chosen)
-        return np.asarray(self._few._sum("curvature", coef, intercept)[0])
+    def curvature(self, coef: Array, intercept: Array) -> Array:
+        """See `Subsampled.curvature`."""
+        return self._sum("curvature", coef, intercept)
 
     def class_weights(self) -> Array:
         """See `Sums.class_weights`."""
-        return np.asarray(self._sum("class_weights")[0])
+        return self._sum("class_weights")
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """See `Sums.loss_and_gradient`."""
-        loss, gradient, sums = self._sum("loss_and_gradient", coef, intercept)
+        loss, gradient, sums = self._call(add, "loss_and_gradient", coef, intercept)
         return float(loss), gradient, sums
 
     def cross_entropy(self, coef: Array, intercept: Array) -> float:
         """See `Sums.cross_entropy`."""
-        return float(self._sum("cross_entropy", coef, intercept)[0])
+        return float(self._sum("cross_entropy", coef, intercept))
 
     def moments(self, together: bool) -> Moments:
         """See `Sums.moments`."""
@@ -248,33 +243,29 @@ class ClusterSums:
 
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """See `Sums.squares`."""
-        return np.asarray(self._sum("squares", coef, intercept, frame)[0])
+        return self._sum("squares", coef, intercept, frame)
 
     def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """See `Sums.shared_gram`."""
-        mean = self._mean(coef, intercept, frame)
-        return np.asarray(self._sum("shared_gram", coef, intercept, frame, mean)[0])
+        return self._gram("shared_gram", coef, intercept, frame)
 
     def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """See `Sums.class_grams`."""
-        mean = self._mean(coef, intercept, frame)
-        return np.asarray(self._sum("class_grams", coef, intercept, frame, mean)[0])
+        return self._gram("class_grams", coef, intercept, frame)
 
     def full_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """See `Sums.full_gram`."""
-        mean = self._mean(coef, intercept, frame)
-        return np.asarray(self._sum("full_gram", coef, intercept, frame, mean)[0])
+        return self._gram("full_gram", coef, intercept, frame)
 
     def free_gram(
         self, coef: Array, intercept: Array, frame: Frame, dofs: Sequence[Array]
     ) -> Array:
         """See `Sums.free_gram`."""
-        mean = self._mean(coef, intercept, frame)
-        return np.asarray(self._sum("free_gram", coef, intercept, frame, dofs, mean)[0])
+        return self._gram("free_gram", coef, intercept, frame, dofs)
 
     def gram_times(self, vector: Array, frame: Frame) -> Array:
         """See `Sums.gram_times`."""
-        return np.asarray(self._sum("gram_times", vector, frame)[0])
+        return self._sum("gram_times", vector, frame)
 
     def separates(self, coef: Array, intercept: Array) -> bool:
         """See `Sums.separates`."""
@@ -282,9 +273,8 @@ class ClusterSums:
 
     def least_sure(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array]:
         """See `Sums.least_sure`."""
-        leads, X, own = self._call(concatenate, "leads", coef, intercept, n_samples)
-        chosen = np.argsort(leads, kind="stable")[:n_samples]
-        return X[chosen], own[chosen]
+        found = self._call(concatenate, "leads", coef, intercept, n_samples)
+        return first_few(n_samples, *found)
 
     def largest_difference(self, coef: Array, intercept: Array) -> float:
         """See `Sums.largest_difference`."""

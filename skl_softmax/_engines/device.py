@@ -12,23 +12,27 @@ The Python array API standard, 2024.12. https://data-apis.org/array-api/2024.12/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import reduce
-from typing import Any, Self
+from itertools import starmap
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
+from scipy.linalg import block_diag
 from sklearn.utils import assert_all_finite
 
 from skl_softmax._arrays import Array, DeviceArray
 from skl_softmax._compat import move_to, namespace_and_device
 from skl_softmax._engines.kernels_device import linear, losses_and_residuals, probabilities
-from skl_softmax._engines.negligible_rows import NEGLIGIBLE, few_of
-from skl_softmax._engines.protocol import NO_FLOOR, Frame, at_equal_distances, choose
-from skl_softmax._engines.rows import Moments
+from skl_softmax._engines.negligible_rows import NEGLIGIBLE
+from skl_softmax._engines.protocol import LEAD_ROUNDING, Frame, Subsampled, at_equal_distances
+from skl_softmax._engines.rows import Moments, Parts, add
 
 BLOCK_BYTES = 2**28  # beside X: for few calls, and without using up the device's memory
+
+DeviceType: TypeAlias = Any  # a type of numbers of the arrays' library: the standard names no class
 
 
 class OnDevice:
@@ -48,7 +52,7 @@ class OnDevice:
         floats = self.xp.__array_namespace_info__().dtypes(kind="real floating", device=self.device)
         self.widest = floats.get("float64", self.xp.float32)
 
-    def put(self, array: Any, dtype: Any = None) -> DeviceArray:
+    def put(self, array: Array, dtype: DeviceType | None = None) -> DeviceArray:
         """Bring an array to the device, and to that type of its library if one is given."""
         moved = move_to(np.ascontiguousarray(array), xp=self.xp, device=self.device)
         return moved if dtype is None else self.xp.astype(moved, dtype)
@@ -93,7 +97,7 @@ class OnDevice:
         X = self.xp.astype(self.X, self.widest)
         return self.fetch(self.put(coef, self.widest) @ X.T)[0]
 
-    def assert_finite(self, **names: Any) -> None:
+    def assert_finite(self, **names: str) -> None:
         """Raise a ValueError if a number of it is not finite."""
         assert_all_finite(self.X, **names)
 
@@ -126,7 +130,7 @@ class OnDevice:
         return DeviceSums(rows, targets, on_device, n_outputs)
 
 
-class DeviceSums:
+class DeviceSums(Subsampled):
     """The `Sums` over the rows of such a matrix.
 
     Parameters
@@ -148,7 +152,6 @@ class DeviceSums:
         self.n_samples, self.n_features = rows.shape
         self.n_outputs, self.dtype = n_outputs, rows.dtype
         self.float_type = rows.X.dtype
-        self._few: DeviceSums | None = None
         self.n_passes = 0
 
     def _blocks(self, n_copied: int = 0) -> Iterator[tuple[DeviceArray, DeviceArray, DeviceArray]]:
@@ -163,22 +166,28 @@ class DeviceSums:
             rows = slice(start, min(start + n_rows, self.n_samples))
             yield self._rows.X[rows, :], self._y[rows, ...], self._weights[rows]
 
-    def sample(self, n_samples: int) -> Self:
-        """See `Sums.sample`."""
-        return self.take(choose(self.n_samples, n_samples))
-
-    def take(self, chosen: Array) -> Self:
+    def take(self, rows: Array) -> Self:
         """See `Sums.take`."""
-        places = self._rows.put(chosen)
+        places = self.put(rows)
         weights = self.xp.take(self._weights, places, axis=0)
         if not bool(self.xp.any(weights > 0.0)):
             return self
-        sample = copy(self)
-        sample._few = None
-        sample._rows, sample.n_samples = self._rows.take(chosen), len(chosen)
-        sample._y = self.xp.take(self._y, places, axis=0)
-        sample._weights = weights / self.xp.sum(weights)
-        return sample
+        part = self._over(self._rows.take(rows))
+        part._y = self.xp.take(self._y, places, axis=0)
+        part._weights = weights / self.xp.sum(weights)
+        return part
+
+    def columns(self, features: Array) -> Self:
+        """See `Sums.columns`."""
+        places = self.put(np.flatnonzero(features))
+        return self._over(OnDevice(self.xp.take(self._rows.X, places, axis=1)))
+
+    def _over(self, rows: OnDevice) -> Self:
+        """The sums over some of the rows or columns."""
+        part = copy(self)
+        part._rows, part._few = rows, None
+        part.n_samples, part.n_features = rows.shape
+        return part
 
     def ordinary(self, frame: Frame, limit: float) -> tuple[Array, Array]:
         """See `Sums.ordinary`."""
@@ -186,17 +195,8 @@ class DeviceSums:
         for X, *_ in self._blocks(2 * frame.n_dof):
             is_kept = xp.all(xp.abs(self._standardized(X, frame)) <= limit, axis=1)
             kept.append(xp.astype(is_kept, X.dtype))
-        found, weights = self._rows.fetch(xp.concat(kept), self._weights)
+        found, weights = self.fetch(xp.concat(kept), self._weights)
         return found > 0.0, weights
-
-    def columns(self, features: Array) -> Self:
-        """See `Sums.columns`."""
-        part = copy(self)
-        part._few = None
-        places = self._rows.put(np.flatnonzero(features))
-        part._rows = OnDevice(self.xp.take(self._rows.X, places, axis=1))
-        part.n_features = part._rows.shape[1]
-        return part
 
     def class_weights(self) -> Array:
         """See `Sums.class_weights`."""
@@ -208,45 +208,44 @@ class DeviceSums:
         for k in range(n_classes):
             of_class = self._y == k if self._y.ndim == 1 else self._y[:, k]
             totals.append(both @ xp.astype(of_class, widest))
-        return self._rows.fetch(xp.stack(totals, axis=1))[0]
+        return self.fetch(xp.stack(totals, axis=1))[0]
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """See `Sums.loss_and_gradient`."""
-        dtype = self._rows.X.dtype
-        there = self._rows.put(coef, dtype), self._rows.put(intercept, dtype)
-        loss, gradient, sums = self._rows.fetch(*self.loss_and_gradient_there(*there))
+        there = self.put(coef, self.float_type), self.put(intercept, self.float_type)
+        loss, gradient, sums = self.fetch(*self.loss_and_gradient_there(*there))
         return float(loss), gradient, sums
 
     def loss_and_gradient_there(
         self, coef: DeviceArray, intercept: DeviceArray
     ) -> tuple[DeviceArray, DeviceArray, DeviceArray]:
         """The loss and gradient of coef and intercept there, of X's type; sums of the widest."""
-        xp, widest, classes = self.xp, self._rows.widest, self._classes()
-        total: list[DeviceArray] = []
-        for X, y, weights in self._blocks():
-            losses, residuals = losses_and_residuals(
-                xp, linear(X, coef, intercept), y, weights, classes
-            )
-            part = [
+        xp, widest, classes = self.xp, self._rows.widest, self._classes(self.n_outputs)
+
+        def block_pass(X: DeviceArray, y: DeviceArray, weights: DeviceArray) -> Parts:
+            logits = linear(X, coef, intercept)
+            losses, residuals = losses_and_residuals(xp, logits, y, weights, classes)
+            return (
                 xp.sum(losses, dtype=widest),
                 xp.astype(residuals.T @ X, widest),
                 xp.sum(residuals, axis=0, dtype=widest),
-            ]
-            total = [a + b for a, b in zip(total, part, strict=True)] if total else part
-        loss, gradient, sums = total
+            )
+
+        loss, gradient, sums = reduce(add, starmap(block_pass, self._blocks()))
         return loss, gradient, sums
 
     def cross_entropy(self, coef: Array, intercept: Array) -> float:
         """See `Sums.cross_entropy`."""
-        xp, widest, classes, sums = self.xp, self._rows.widest, self._classes(), []
+        xp, widest, sums = self.xp, self._rows.widest, []
+        classes = self._classes(self.n_outputs)
         for X, y, weights in self._blocks(self.n_features):
             logits = self._rows.linear(coef, intercept, X)
             losses, _ = losses_and_residuals(xp, logits, y, weights, classes)
             sums.append(xp.sum(losses, dtype=widest))
-        return float(sum(self._rows.fetch(*sums)))
+        return float(sum(self.fetch(*sums)))
 
-    def _classes(self) -> DeviceArray:
-        return self.xp.arange(self.n_outputs, dtype=self._y.dtype, device=self._rows.device)
+    def _classes(self, n_classes: int) -> DeviceArray:
+        return self.xp.arange(n_classes, dtype=self._y.dtype, device=self._rows.device)
 
     def moments(self, together: bool) -> Moments:
         """See `Sums.moments`."""
@@ -265,11 +264,11 @@ class DeviceSums:
             scatter = shifted.T @ shifted if together else xp.sum(shifted * shifted, axis=0)
             parts.append(Moments(total, mean, scatter))
         total, mean, scatter = reduce(Moments.merge, parts)
-        return Moments(total, *self._rows.fetch(origin + mean, scatter))
+        return Moments(total, *self.fetch(origin + mean, scatter))
 
     def few_rows(self) -> Array:
         """See `Sums.few_rows`."""
-        return self._rows.fetch(self._rows.take(at_equal_distances(self.n_samples)).X)[0]
+        return self.fetch(self._rows.take(at_equal_distances(self.n_samples)).X)[0]
 
     def _proba(
         self, coef: Array, intercept: Array, n_copied: int = 0
@@ -286,131 +285,143 @@ class DeviceSums:
 
     def _standardized(self, X: DeviceArray, frame: Frame) -> DeviceArray:
         """Rows of X in the coordinates of params, x~: (rows, n_dof)."""
-        rows = X - self._rows.put(frame.center, X.dtype)
-        rows *= self._rows.put(frame.inverse_scale, X.dtype)
+        rows = X - self.put(frame.center, X.dtype)
+        rows *= self.put(frame.inverse_scale, X.dtype)
         if not frame.fit_intercept:
             return rows
         ones = self.xp.ones((X.shape[0], 1), dtype=X.dtype, device=self._rows.device)
         return self.xp.concat([rows, ones], axis=1)
 
+    def _sum(self, of_block: Callable[..., Parts], blocks: Iterable[Parts]) -> list[Array]:
+        """Add up the tuples of arrays that a function makes of every block, and fetch them."""
+        return self.fetch(*reduce(add, starmap(of_block, blocks)))
+
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """See `Sums.squares`."""
-        total = 0.0
-        for X, weights, proba in self._proba(coef, intercept, 2 * frame.n_dof):
-            curvature = proba * (1.0 - proba) * weights[:, None]
-            total = total + curvature.T @ self._standardized(X, frame) ** 2
-        return self._rows.fetch(total)[0]
 
-    def _mean(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """The means of p (1 - p), (n_outputs,): of the samples that `RowSums` takes."""
-        if frame.has_outliers:
-            return np.full(self.n_outputs, NO_FLOOR)
-        if self._few is None:
-            chosen = few_of(self.n_samples)
-            self._few = self if chosen is None else self.take(chosen)
-        few, n_passes = self._few, self.n_passes
-        total = 0.0
-        for _, weights, proba in few._proba(coef, intercept):
-            total = total + weights @ (proba * (1.0 - proba))
+        def block_squares(X: DeviceArray, weights: DeviceArray, proba: DeviceArray) -> Parts:
+            curvature = proba * (1.0 - proba) * weights[:, None]
+            return (curvature.T @ self._standardized(X, frame) ** 2,)
+
+        return self._sum(block_squares, self._proba(coef, intercept, 2 * frame.n_dof))[0]
+
+    def curvature(self, coef: Array, intercept: Array) -> Array:
+        """See `Subsampled.curvature`."""
+        n_passes = self.n_passes
+
+        def block_curvature(_: DeviceArray, weights: DeviceArray, proba: DeviceArray) -> Parts:
+            return (weights @ (proba * (1.0 - proba)),)
+
+        (found,) = self._sum(block_curvature, self._proba(coef, intercept))
         self.n_passes = n_passes
-        return self._rows.fetch(total)[0]
+        return found
 
     def _essential(self, curvature: DeviceArray, weights: DeviceArray, mean: float) -> DeviceArray:
         """Weights of zero for the rows that `RowSums` leaves out: to take the same steps."""
         return weights * self.xp.astype(curvature > NEGLIGIBLE * float(mean), weights.dtype)
 
+    def _roots(self, curvature: DeviceArray, weights: DeviceArray, mean: float) -> DeviceArray:
+        """Factors (rows, 1) that weight the rows of a Gram matrix by their curvature."""
+        return self.xp.sqrt(curvature * self._essential(curvature, weights, mean))[:, None]
+
     def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """See `Sums.shared_gram`."""
-        total, n_others = 0.0, max(1, self.n_outputs - 1)
-        mean = self._mean(coef, intercept, frame).sum() / n_others
-        for X, weights, proba in self._proba(coef, intercept, frame.n_dof):
+        n_others = max(1, self.n_outputs - 1)
+        mean = self.mean_curvature(coef, intercept, frame).sum() / n_others
+
+        def block_gram(X: DeviceArray, weights: DeviceArray, proba: DeviceArray) -> Parts:
             if self.n_outputs == 1:
                 curvature = (proba * (1.0 - proba))[:, 0]
             else:
                 trace = 1.0 - self.xp.sum(proba * proba, axis=1)
-                curvature = self.xp.clip(trace, min=0.0) / (self.n_outputs - 1)
+                curvature = self.xp.clip(trace, min=0.0) / n_others
             rows = self._standardized(X, frame)
-            weights = self._essential(curvature, weights, mean)
-            rows *= self.xp.sqrt(curvature * weights)[:, None]
-            total = total + rows.T @ rows
-        return self._rows.fetch(total)[0]
+            rows *= self._roots(curvature, weights, mean)
+            return (rows.T @ rows,)
+
+        return self._sum(block_gram, self._proba(coef, intercept, frame.n_dof))[0]
 
     def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """See `Sums.class_grams`."""
-        total: list[Any] = [0.0] * self.n_outputs
-        means = self._mean(coef, intercept, frame)
-        for X, weights, proba in self._proba(coef, intercept, 2 * frame.n_dof):
+        means = self.mean_curvature(coef, intercept, frame)
+
+        def block_grams(X: DeviceArray, weights: DeviceArray, proba: DeviceArray) -> Parts:
             rows, curvature = self._standardized(X, frame), proba * (1.0 - proba)
-            for k in range(self.n_outputs):
-                of_class = self._essential(curvature[:, k], weights, means[k])
-                weighted = rows * self.xp.sqrt(curvature[:, k] * of_class)[:, None]
-                total[k] = total[k] + weighted.T @ weighted
-        return np.array(self._rows.fetch(*total))
+            roots = (self._roots(curvature[:, k], weights, mean) for k, mean in enumerate(means))
+            return tuple(weighted.T @ weighted for weighted in (rows * root for root in roots))
+
+        return np.array(self._sum(block_grams, self._proba(coef, intercept, 2 * frame.n_dof)))
 
     def full_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """See `Sums.full_gram`."""
-        n_classes = self.n_outputs
         every = np.arange(frame.n_dof)
-        return self.free_gram(coef, intercept, frame, [every] * (n_classes - 1) + [every[:0]])
+        dofs = [every] * (self.n_outputs - 1) + [every[:0]]
+        return self.free_gram(coef, intercept, frame, dofs)
 
     def free_gram(
         self, coef: Array, intercept: Array, frame: Frame, dofs: Sequence[Array]
     ) -> Array:
         """See `Sums.free_gram`."""
-        total: dict[Any, Any] = {}
-        mean = self._mean(coef, intercept, frame).sum()
-        places = [(k, self._rows.put(of_class)) for k, of_class in enumerate(dofs) if len(of_class)]
+        xp, mean = self.xp, self.mean_curvature(coef, intercept, frame).sum()
+        places = [(k, self.put(of_class)) for k, of_class in enumerate(dofs) if len(of_class)]
         if not places:
             return np.empty((0, 0))
-        n_copied = frame.n_dof + 3 * sum(map(len, dofs))
-        for X, weights, proba in self._proba(coef, intercept, n_copied):
-            trace = 1.0 - self.xp.sum(proba * proba, axis=1)
-            weights = self._essential(trace, weights, mean)
+
+        def block_parts(X: DeviceArray, weights: DeviceArray, proba: DeviceArray) -> Parts:
+            trace = 1.0 - xp.sum(proba * proba, axis=1)
             rows = self._standardized(X, frame)
-            rows *= self.xp.sqrt(weights)[:, None]
-            of_class = [self.xp.take(rows, place, axis=1) for _, place in places]
+            rows *= xp.sqrt(self._essential(trace, weights, mean))[:, None]
+            of_class = [xp.take(rows, place, axis=1) for _, place in places]
             mixed = [
-                some * proba[:, k : k + 1] for (k, _), some in zip(places, of_class, strict=True)
+                part * proba[:, k : k + 1] for (k, _), part in zip(places, of_class, strict=True)
             ]
-            together = self.xp.concat(mixed, axis=1)
-            parts = [a.T @ b for a, b in zip(mixed, of_class, strict=True)]
-            for i, part in enumerate([together.T @ together, *parts]):
-                total[i] = total[i] + part if i in total else part
-        products, *diagonal = self._rows.fetch(*total.values())
-        np.negative(products, out=products)
-        start = 0
-        for block in diagonal:
-            place = slice(start, start + len(block))
-            products[place, place] += block
-            start += len(block)
-        return products
+            together = xp.concat(mixed, axis=1)
+            grams = [a.T @ b for a, b in zip(mixed, of_class, strict=True)]
+            return (together.T @ together, *grams)
+
+        n_copied = frame.n_dof + 3 * sum(map(len, dofs))
+        products, *diagonal = self._sum(block_parts, self._proba(coef, intercept, n_copied))
+        return np.asarray(block_diag(*diagonal) - products)
 
     def gram_times(self, vector: Array, frame: Frame) -> Array:
         """See `Sums.gram_times`."""
-        total = 0.0
-        for X, _, weights in self._blocks(2 * frame.n_dof):
+        there = self.put(vector, self._rows.widest)
+
+        def block_product(X: DeviceArray, _: DeviceArray, weights: DeviceArray) -> Parts:
             rows = self._standardized(self.xp.astype(X, self._rows.widest), frame)
-            projection = rows @ self._rows.put(vector, rows.dtype)
-            total = total + (self.xp.astype(weights, rows.dtype) * projection) @ rows
-        return self._rows.fetch(total)[0]
+            return ((self.xp.astype(weights, rows.dtype) * (rows @ there)) @ rows,)
+
+        return self._sum(block_product, self._blocks(2 * frame.n_dof))[0]
+
+    def _lead(self, logits: DeviceArray, y: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
+        """By how much each row's own class leads, (rows,), and which it has, (rows, n_classes).
+
+        Of several classes, the last one leads, and trails the first.
+        """
+        xp = self.xp
+        if self.n_outputs == 1:
+            logits = xp.concat([-logits, logits], axis=1)
+        own = y[:, None] == self._classes(logits.shape[1]) if y.ndim == 1 else y > 0.0
+        others = xp.max(xp.where(own, -xp.inf, logits), axis=1)
+        if y.ndim == 2:
+            is_several = xp.sum(xp.astype(own, xp.int32), axis=1) > 1
+            others = xp.where(is_several, xp.max(logits, axis=1), others)
+        return xp.min(xp.where(own, logits, xp.inf), axis=1) - others, own
 
     def separates(self, coef: Array, intercept: Array) -> bool:
         """See `Sums.separates`."""
         xp = self.xp
         if self._y.ndim == 2:
             return False
-        eps = 8.0 * float(np.finfo(coef.dtype).eps)
-        sizes = self._rows.put(np.abs(coef).max(axis=0), self._rows.X.dtype)
-        largest = float(np.abs(intercept).max())
+        # Two classes have logits z and -z here: the lead is 2 z, its rounding twice the one of z.
+        eps = (
+            LEAD_ROUNDING * float(np.finfo(coef.dtype).eps) * (2.0 if self.n_outputs == 1 else 1.0)
+        )
+        of_features = self.put(np.abs(coef).max(axis=0), self.float_type)
+        of_intercept = float(np.abs(intercept).max())
         for X, y, weights in self._blocks(2 * self.n_features):
-            logits = self._rows.linear(coef, intercept, X)
-            rounding = eps * (xp.abs(X) @ sizes + largest)
-            if self.n_outputs == 1:
-                lead = xp.where(y == 1, logits[:, 0], -logits[:, 0])
-            else:
-                own = y[:, None] == self._classes()
-                lead = xp.min(xp.where(own, logits, xp.inf), axis=1)
-                lead -= xp.max(xp.where(own, -xp.inf, logits), axis=1)
+            lead, _ = self._lead(self._rows.linear(coef, intercept, X), y)
+            rounding = eps * (xp.abs(X) @ of_features + of_intercept)
             if bool(xp.any((lead <= rounding) & (weights > 0.0))):
                 return False
         return True
@@ -419,23 +430,13 @@ class DeviceSums:
         """See `Sums.least_sure`."""
         xp, leads, owns = self.xp, [], []
         for X, y, weights in self._blocks(2 * self.n_features):
-            logits = self._rows.linear(coef, intercept, X)
-            if self.n_outputs == 1:
-                logits = xp.concat([-logits, logits], axis=1)
-            classes = xp.arange(logits.shape[1], dtype=y.dtype, device=self._rows.device)
-            own = y[:, None] == classes if y.ndim == 1 else y > 0.0
-            others = xp.max(xp.where(own, -xp.inf, logits), axis=1)
-            many = xp.sum(xp.astype(own, xp.int32), axis=1) > 1
-            others = xp.where(many, xp.max(logits, axis=1), others)
-            lead = xp.min(xp.where(own, logits, xp.inf), axis=1) - others
-            lead = xp.where(weights > 0.0, lead, xp.inf)
-            leads.append(lead)
+            lead, own = self._lead(self._rows.linear(coef, intercept, X), y)
+            leads.append(xp.where(weights > 0.0, lead, xp.inf))
             owns.append(xp.astype(own, lead.dtype))
-        lead, own = self._rows.fetch(xp.concat(leads), xp.concat(owns))
+        lead, own = self.fetch(xp.concat(leads), xp.concat(owns))
         chosen = np.argsort(lead, kind="stable")[:n_samples]
         chosen = chosen[lead[chosen] < np.inf]
-        places = self._rows.put(chosen)
-        return self._rows.fetch(xp.take(self._rows.X, places, axis=0))[0], own[chosen] > 0.0
+        return self.fetch(self._rows.take(chosen).X)[0], own[chosen] > 0.0
 
     def largest_difference(self, coef: Array, intercept: Array) -> float:
         """See `Sums.largest_difference`."""

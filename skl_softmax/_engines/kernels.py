@@ -17,7 +17,8 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from typing import Any, TypeAlias
+from types import ModuleType
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -30,9 +31,10 @@ WORTH_COMPILING = 2**12  # logits; loading Numba takes longer than hundreds of s
 
 # (logits, targets, weights) -> the block's loss; logits are residuals, s (p - y), afterwards.
 BlockLoss: TypeAlias = Callable[[Array, Array, Array], float]
+Targets: TypeAlias = Array | Derived  # for all samples, which are along the last axis
 
 
-def kernels(n_logits: int) -> Any:
+def kernels(n_logits: int) -> ModuleType:
     """The module of kernels for data with so many logits.
 
     Theirs, not a block's: neither the number of threads nor what came before may decide.
@@ -41,7 +43,7 @@ def kernels(n_logits: int) -> Any:
 
 
 @cache
-def _compiled() -> Any:
+def _compiled() -> ModuleType | None:
     """The module `_compiled`, or None without Numba, or with its compiler switched off."""
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):  # seen without loading Numba
         return None
@@ -52,7 +54,7 @@ def _compiled() -> Any:
     return None if config.DISABLE_JIT else import_module("skl_softmax._engines.kernels_numba")
 
 
-def fused_kernels(n_logits: int) -> Any:
+def fused_kernels(n_logits: int) -> ModuleType | None:
     """The module of what is computed of a block of dense rows in one call, if it is to be used."""
     return _compiled() if n_logits >= WORTH_COMPILING else None
 
@@ -78,7 +80,7 @@ def sigmoid_block(logits: Array) -> None:
     logits += 0.5
 
 
-def block_loss(y: Array, n_outputs: int, dtype: DTypeLike) -> tuple[BlockLoss, Any]:
+def block_loss(y: Array, n_outputs: int, dtype: DTypeLike) -> tuple[BlockLoss, Targets]:
     """Return what computes a block's loss, and the targets (…, n_samples) in the form it takes.
 
     y : codes of the classes (n_samples,), or their probabilities (n_samples, n_classes)

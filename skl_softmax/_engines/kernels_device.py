@@ -5,9 +5,7 @@ Imports no array library: `xp` is the arrays' own. Knows nothing of blocks, sums
 
 from __future__ import annotations
 
-from typing import Any
-
-from skl_softmax._arrays import DeviceArray
+from skl_softmax._arrays import DeviceArray, Namespace
 
 
 def linear(X: DeviceArray, coef: DeviceArray, intercept: DeviceArray) -> DeviceArray:
@@ -17,7 +15,7 @@ def linear(X: DeviceArray, coef: DeviceArray, intercept: DeviceArray) -> DeviceA
     return logits
 
 
-def probabilities(xp: Any, logits: DeviceArray) -> DeviceArray:
+def probabilities(xp: Namespace, logits: DeviceArray) -> DeviceArray:
     """The softmax of logits (rows, n_outputs), which are lost; of one, the second class's."""
     if logits.shape[1] == 1:
         return 0.5 * xp.tanh(0.5 * logits) + 0.5
@@ -28,7 +26,7 @@ def probabilities(xp: Any, logits: DeviceArray) -> DeviceArray:
 
 
 def losses_and_residuals(
-    xp: Any, logits: DeviceArray, y: DeviceArray, weights: DeviceArray, classes: DeviceArray
+    xp: Namespace, logits: DeviceArray, y: DeviceArray, weights: DeviceArray, classes: DeviceArray
 ) -> tuple[DeviceArray, DeviceArray]:
     """Weighted losses (rows,), and residuals s (p - y) (rows, n_outputs); logits are lost.
 

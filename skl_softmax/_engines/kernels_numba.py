@@ -20,14 +20,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numba import njit
 
 from skl_softmax._arrays import Array
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 # The bits of a float64: a sign, an exponent e, and a fraction, for 2**(e - BIAS) (1 + fraction).
 FRACTION_BITS, BIAS = 52, 1023
@@ -48,17 +49,18 @@ FEW_ROWS, FEW_BYTES = (16, 96), 2**19
 FEW_ROWS_OF_TWO = 1024
 
 
-def compiled(function: Function) -> Function:
+def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Compile a function when it is first called; a product and a sum may be rounded as one."""
-    options: dict[str, Any] = {
+    options: dict[str, object] = {
         "nogil": True,
         "fastmath": {"contract"},
         "error_model": "numpy",  # Python's, for a division by zero, keeps to one number at a time
     }
     try:
-        return cast(Function, njit(cache=True, **options)(function))
+        made: Callable[Arguments, Result] = njit(cache=True, **options)(function)
     except RuntimeError:  # no folder may be written to
-        return cast(Function, njit(**options)(function))
+        made = njit(**options)(function)
+    return made
 
 
 @compiled
@@ -216,13 +218,7 @@ def softmax_pass(
 
 @compiled
 def _softmax_pass(
-    X: Array,
-    y: Array,
-    weights: Array,
-    coef: Array,
-    intercept: Array,
-    gradient: Array,
-    sums: Array,
+    X: Array, y: Array, weights: Array, coef: Array, intercept: Array, gradient: Array, sums: Array
 ) -> float:
     """See `softmax_pass`; y and weights are contiguous, and gradient and sums are added to."""
     n_classes, n_features = coef.shape

@@ -9,16 +9,24 @@ Knows nothing of penalties, steps or estimators; validates nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
 
 from skl_softmax._arrays import Array, Matrix
+from skl_softmax._engines.negligible_rows import few_of
 from skl_softmax._engines.rows import Moments
 
 MANY_SAMPLES = 2**22
-NO_FLOOR = -1.0  # a mean curvature so low that no row is left out
-FEW_ROWS = 63  # enough to tell a column's middle half
+KEEP_ALL = -1.0  # as a mean curvature: lower than that of any row, so none is left out
+QUARTILE_ROWS = 63  # enough to tell a column's middle half
+
+
+LEAD_ROUNDING = 8.0  # units in the last place of a logit's terms that a lead may be off by
+
+
+# Labels or weights: an ndarray, `Derived` or None; each engine knows which of these it is given.
+Given: TypeAlias = Any
 
 
 class Samples(NamedTuple):
@@ -35,8 +43,8 @@ class Samples(NamedTuple):
     """
 
     X: Matrix
-    y: Any
-    weights: Any
+    y: Given
+    weights: Given
 
 
 class Frame(NamedTuple):
@@ -170,6 +178,38 @@ class Sums(Protocol):
         """The sums over some of the columns, (n_features,) of bool, copied."""
 
 
+class Subsampled(Protocol):
+    """What all engines do alike: random samples, and the mean curvature that a few rows tell."""
+
+    n_samples: int
+    n_outputs: int
+    _few: Subsampled | None = None  # the samples that tell the mean curvature, if these are not all
+
+    def take(self, rows: Array) -> Self:
+        """See `Sums.take`."""
+
+    def curvature(self, coef: Array, intercept: Array) -> Array:
+        """The sums of s p (1 - p), (n_outputs,); not counted as a pass."""
+
+    def sample(self, n_samples: int) -> Self:
+        """See `Sums.sample`; itself, if the rows chosen have no weight."""
+        return self.take(choose(self.n_samples, n_samples))
+
+    def mean_curvature(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """The mean of p (1 - p) over all samples or, of many, over some; (n_outputs,).
+
+        Gram matrices leave out rows of hardly any curvature beside it; with outliers none.
+        """
+        if frame.has_outliers:
+            return np.full(self.n_outputs, KEEP_ALL)
+        chosen = few_of(self.n_samples)
+        if chosen is None:
+            return self.curvature(coef, intercept)
+        if self._few is None:
+            self._few = self.take(chosen)
+        return self._few.curvature(coef, intercept)
+
+
 def choose(n_samples: int, n_chosen: int) -> Array:
     """Some of the samples at random, always the same ones: their indices, sorted.
 
@@ -185,7 +225,15 @@ def choose(n_samples: int, n_chosen: int) -> Array:
 
 def at_equal_distances(n_samples: int) -> Array:
     """The indices of a few of the samples."""
-    return np.arange(n_samples // (2 * FEW_ROWS), n_samples, max(1, -(-n_samples // FEW_ROWS)))
+    return np.arange(
+        n_samples // (2 * QUARTILE_ROWS), n_samples, max(1, -(-n_samples // QUARTILE_ROWS))
+    )
+
+
+def first_few(n_samples: int, leads: Array, X: Array, own: Array) -> tuple[Array, Array]:
+    """The rows of X and own with the least leads (samples,), of equal ones the first."""
+    chosen = np.argsort(leads, kind="stable")[:n_samples]
+    return X[chosen], own[chosen]
 
 
 def rarest(sums: Sums) -> float:

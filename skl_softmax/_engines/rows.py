@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import groupby
 from math import isqrt
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -31,6 +31,10 @@ RUN_PRODUCTS = 2**25  # the same in a product of matrices, where they are faster
 LONG = 4  # times as many operations: to hand over such a run takes hardly any of its time
 FEW_RUNS, MANY_RUNS = 8, 32  # at most: the many only if they are long
 RUN_ROWS = 1024  # in a run for a matrix: enough to pay for merging it
+
+
+Parts: TypeAlias = tuple[Any, ...]  # what is added up: arrays, NumPy's or a device's, and floats
+Result = TypeVar("Result")
 
 
 class Block(NamedTuple):
@@ -72,6 +76,7 @@ class Rows:
         self.is_on_disk = isinstance(X, OnDisk)
         self.is_sparse = sparse.issparse(X) and not dense and origin is None
         self._is_made = dense or origin is not None
+        self._is_read = self.is_on_disk or self._is_made  # rows are made anew whenever read
         self.dtype = np.dtype(dtype or X.dtype)
         self.n_passes = 0  # over all rows
         self._workers = workers
@@ -94,22 +99,23 @@ class Rows:
 
     def take(self, chosen: Array) -> Rows:
         """Return a copy of the chosen rows."""
-        return self._over(self.X[chosen], self._origin)
+        return self._over(self.X[chosen])
 
-    def dense(self, chosen: Array) -> Array:
-        """Return a copy of the chosen rows in float64, whatever X is."""
+    def dense(self, chosen: Array | slice) -> Array:
+        """Return the chosen rows (rows, n_features) as a dense array of float64, whatever X is."""
         X = self.X[chosen]
         X = np.asarray(X.toarray() if sparse.issparse(X) else X, np.float64)
         return X if self._origin is None else X - self._origin
 
-    def _over(self, X: Matrix, origin: Array | None) -> Rows:
-        """Rows of another matrix, with the outputs, workers and dtype of these rows."""
-        dense = self._is_made
-        return Rows(X, self.n_outputs, self._workers, dtype=self.dtype, origin=origin, dense=dense)
-
     def made_dense(self) -> Rows:
         """These rows, with every block of CSR made dense when it is read."""
         return Rows(self.X, self.n_outputs, self._workers, dtype=self.dtype, dense=True)
+
+    def _over(self, X: Matrix, columns: Array | slice = slice(None)) -> Rows:
+        """Other rows, or some columns of these, with the same outputs, workers and dtype."""
+        origin = None if self._origin is None else self._origin[columns]
+        dense = self._is_made
+        return Rows(X, self.n_outputs, self._workers, dtype=self.dtype, origin=origin, dense=dense)
 
     def columns(self, chosen: Array) -> Rows:
         """Return a copy of the chosen columns, (n_features,) of bool; dense, if it is small."""
@@ -121,7 +127,7 @@ class Rows:
                 X = X.toarray()
         else:
             X = self.X.take(chosen, axis=1)  # an index would leave the copy in F order
-        return self._over(X, None if self._origin is None else self._origin[chosen])
+        return self._over(X, chosen)
 
     def _cut(self, block_rows: int, run_rows: int) -> list[list[Block]]:
         """Cut the rows into runs of blocks: on disk, also where a chunk of what is stored ends."""
@@ -139,11 +145,6 @@ class Rows:
             for start in range(0, self.n_samples, run_rows)
             for stop in [min(start + run_rows, self.n_samples)]
         ]
-
-    @property
-    def _is_read(self) -> bool:
-        """Whether a block's rows are made anew whenever they are read."""
-        return self.is_on_disk or self._is_made
 
     def read(self, run: list[Block]) -> Iterator[Block]:
         """Yield the blocks of a run, with their rows."""
@@ -196,18 +197,18 @@ class Rows:
         view.indptr = (self.X.indptr[start : stop + 1] - first).astype(view.indices.dtype)
         return view
 
-    def map(self, function: Callable[[list[Block]], Any]) -> list[Any]:
+    def map(self, function: Callable[[list[Block]], Result]) -> list[Result]:
         """Return ``function(run)`` for every run, in order."""
         self.n_passes += 1
         return list(self._workers.map(function, self.runs))
 
     def reduce(
         self,
-        merge: Callable[[Any, Any], Any],
-        function: Callable[[list[Block]], Any],
+        merge: Callable[[Result, Result], Result],
+        function: Callable[[list[Block]], Result],
         *,
         size: int = 0,
-    ) -> Any:
+    ) -> Result:
         """Merge the results ``function(run)`` of every run into one, in order.
 
         `size` is how many entries a result has: for large ones, merging must cost little beside
@@ -216,9 +217,7 @@ class Rows:
         self.n_passes += 1
         return reduce(merge, self._workers.map(function, self._runs(size)))
 
-    def sum(
-        self, function: Callable[[list[Block]], tuple[Any, ...]], *, size: int = 0
-    ) -> tuple[Any, ...]:
+    def sum(self, function: Callable[[list[Block]], Parts], *, size: int = 0) -> Parts:
         """Add up the tuples ``function(run)``, in order; `size` as in `reduce`."""
         self.n_passes += 1
         return reduce(add, self._workers.map(function, self._runs(size)))
@@ -275,10 +274,8 @@ class Rows:
         The American Statistician 37, 1983. https://doi.org/10.1080/00031305.1983.10483115
         """
         n_features = self.n_features
-        first = self.X[(start := _first_positive(weights)) : start + 1]
-        origin = np.array(first.toarray() if sparse.issparse(first) else first, np.float64)[0]
-        if self._origin is not None:
-            origin -= self._origin
+        first = _first_positive(weights)
+        origin = self.dense(slice(first, first + 1))[0]
 
         def block_moments(block: Block) -> Moments:
             weight = weights[block.rows]
@@ -340,7 +337,7 @@ def _first_positive(weights: Array) -> int:
     return 0
 
 
-def add(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
+def add(a: Parts, b: Parts) -> Parts:
     """The sums of what two tuples hold."""
     return tuple(x + y for x, y in zip(a, b, strict=True))
 

@@ -16,11 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import copy_context
-from functools import partial
+from functools import cached_property, partial
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 # Both BLAS libraries must be loaded before the first look for them.
 import numpy as np  # noqa: F401
@@ -30,6 +29,15 @@ from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Task: TypeAlias = Callable[[], None]
+# Which task, its result and its exception; one queue holds the results of whichever function.
+Outcome: TypeAlias = tuple[int, Any, BaseException | None]
+
+
+class Limiter(Protocol):
+    """What threadpoolctl returns of a limit that it has set."""
+
+    def restore_original_limits(self) -> None: ...
 
 
 class _SingleThreadedBlas:
@@ -44,39 +52,40 @@ class _SingleThreadedBlas:
         self._lock = Lock()
         self._n_users = 0
         self._n_threads = 1
-        self._controller: ThreadpoolController | None = None
-        self._limiter: Any = None
+        self._limiter: Limiter | None = None
 
-    def acquire(self) -> tuple[int, Any]:
+    @cached_property
+    def _controller(self) -> ThreadpoolController:
+        """What sets the limit; to make it takes long, since it looks through every library."""
+        return ThreadpoolController().select(user_api="blas")
+
+    def acquire(self) -> tuple[int, Limiter | None]:
         """Lower the limit; return the number of threads that BLAS was allowed, and a limiter."""
         with self._lock:
             if self._n_users == 0:
-                if self._controller is None:  # looks through every loaded library: once
-                    self._controller = ThreadpoolController().select(user_api="blas")
-                self._n_threads, limiter = self._available(), None
+                self._n_threads, self._limiter = self._available(), None
                 if self._n_threads > 1:  # else there is nothing to lower, and that takes time
                     _release_openblas()
-                    limiter = self.limit()
-                self._limiter = limiter
+                    self._limiter = self.limit()
+                limiter = self._limiter
             else:
                 limiter = self.limit()  # of this thread, which computes too
             self._n_users += 1
             return self._n_threads, limiter
 
-    def limit(self) -> Any:
+    def limit(self) -> Limiter:
         """Set the limit; of a BLAS that keeps one for each thread, this thread's."""
-        assert self._controller is not None
-        return self._controller.limit(limits=1)
+        limiter: Limiter = self._controller.limit(limits=1)
+        return limiter
 
     def _available(self) -> int:
-        assert self._controller is not None
         return max((lib.num_threads for lib in self._controller.lib_controllers), default=1)
 
-    def release(self, limiter: Any) -> None:
+    def release(self, limiter: Limiter | None) -> None:
         """Restore the limit, if no other fit needs it lowered; given what `acquire` returned."""
         with self._lock:
             self._n_users -= 1
-            if limiter is not self._limiter:
+            if limiter is not None and limiter is not self._limiter:
                 limiter.restore_original_limits()
             if self._n_users == 0 and self._limiter is not None:
                 _release_openblas()
@@ -90,9 +99,10 @@ def _release_openblas() -> None:
     From version 3.8 on, threadpoolctl heeds none but the first thread that sets it, until that
     one leaves its ``with`` block or ends; what others set is silently ignored.
     """
-    openblas: Any = getattr(threadpoolctl, "OpenBLASController", None)
-    if hasattr(openblas, "clear_controlling_thread"):
-        openblas.clear_controlling_thread(force=True)
+    openblas = getattr(threadpoolctl, "OpenBLASController", None)
+    clear = getattr(openblas, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
 
 
 _single_threaded_blas = _SingleThreadedBlas()
@@ -116,17 +126,12 @@ class Workers:
     def __enter__(self) -> Workers:
         self._threads: list[Thread] = []
         self._n_begun = 0  # of threads: one more than are known, if starting one was interrupted
-        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         n_allowed, self._limiter = _single_threaded_blas.acquire()
         self.n_threads = n_allowed if self._at_most is None else min(n_allowed, self._at_most)
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         try:
             while _next(self._tasks) is not None:
                 pass  # of what failed, or was interrupted
@@ -154,8 +159,8 @@ class Workers:
     ) -> Iterator[Result]:
         # Few at a time: were all handed out, one slow task would keep all later results in memory.
         ahead, n_given = 2 * self.n_threads, 0
-        outcomes: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
-        known: dict[int, tuple[Any, BaseException | None]] = {}
+        outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        known: dict[int, Outcome] = {}
         for i in range(len(tasks)):
             for k in range(n_given, min(i + ahead, len(tasks))):
                 call = partial(copy_context().run, function, tasks[k])  # for NumPy's errstate
@@ -166,17 +171,17 @@ class Workers:
                 # compute.
                 if outcomes.empty() and (task := _next(self._tasks)) is not None:
                     task()
-                k, result, error = outcomes.get()
+                outcome = k, _, error = outcomes.get()
                 if error is not None and not isinstance(error, Exception):
                     raise error  # Ctrl-C does not wait for its turn
-                known[k] = result, error
-            result, error = known.pop(i)
+                known[k] = outcome
+            _, result, error = known.pop(i)
             if error is not None:
                 raise error
             yield result
 
 
-def _report(outcomes: SimpleQueue[Any], k: int, call: Callable[[], Any]) -> None:
+def _report(outcomes: SimpleQueue[Outcome], k: int, call: Callable[[], object]) -> None:
     """Put what became of the k-th call into a queue: its number, its result, its exception."""
     try:
         outcomes.put((k, call(), None))
@@ -184,14 +189,14 @@ def _report(outcomes: SimpleQueue[Any], k: int, call: Callable[[], Any]) -> None
         outcomes.put((k, None, error))
 
 
-def _work(tasks: SimpleQueue[Callable[[], None] | None]) -> None:
+def _work(tasks: SimpleQueue[Task | None]) -> None:
     """Compute tasks until there is a None."""
     _single_threaded_blas.limit()
     while (task := tasks.get()) is not None:
         task()
 
 
-def _next(tasks: SimpleQueue[Callable[[], None] | None]) -> Callable[[], None] | None:
+def _next(tasks: SimpleQueue[Task | None]) -> Task | None:
     """The next task, or None if there is none."""
     try:
         return tasks.get_nowait()
