@@ -25,7 +25,12 @@ from sklearn.utils import assert_all_finite
 
 from skl_softmax._arrays import Array, DeviceArray
 from skl_softmax._compat import move_to, namespace_and_device
-from skl_softmax._engines.kernels_device import linear, losses_and_residuals, probabilities
+from skl_softmax._engines.kernels_device import (
+    linear,
+    losses_and_residuals,
+    own_lead,
+    probabilities,
+)
 from skl_softmax._engines.negligible_rows import NEGLIGIBLE
 from skl_softmax._engines.protocol import LEAD_ROUNDING, Frame, Subsampled, at_equal_distances
 from skl_softmax._engines.rows import Moments, Parts, add
@@ -220,7 +225,7 @@ class DeviceSums(Subsampled):
         self, coef: DeviceArray, intercept: DeviceArray
     ) -> tuple[DeviceArray, DeviceArray, DeviceArray]:
         """The loss and gradient of coef and intercept there, of X's type; sums of the widest."""
-        xp, widest, classes = self.xp, self._rows.widest, self._classes(self.n_outputs)
+        xp, widest, classes = self.xp, self._rows.widest, self._classes()
 
         def block_pass(X: DeviceArray, y: DeviceArray, weights: DeviceArray) -> Parts:
             logits = linear(X, coef, intercept)
@@ -236,15 +241,16 @@ class DeviceSums(Subsampled):
 
     def cross_entropy(self, coef: Array, intercept: Array) -> float:
         """See `Sums.cross_entropy`."""
-        xp, widest, sums = self.xp, self._rows.widest, []
-        classes = self._classes(self.n_outputs)
+        xp, widest, classes, sums = self.xp, self._rows.widest, self._classes(), []
         for X, y, weights in self._blocks(self.n_features):
             logits = self._rows.linear(coef, intercept, X)
             losses, _ = losses_and_residuals(xp, logits, y, weights, classes)
             sums.append(xp.sum(losses, dtype=widest))
         return float(sum(self.fetch(*sums)))
 
-    def _classes(self, n_classes: int) -> DeviceArray:
+    def _classes(self) -> DeviceArray:
+        """The codes of the classes, 0 … n_classes - 1, in the type of y."""
+        n_classes = max(2, self.n_outputs)
         return self.xp.arange(n_classes, dtype=self._y.dtype, device=self._rows.device)
 
     def moments(self, together: bool) -> Moments:
@@ -393,26 +399,11 @@ class DeviceSums(Subsampled):
 
         return self._sum(block_product, self._blocks(2 * frame.n_dof))[0]
 
-    def _lead(self, logits: DeviceArray, y: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
-        """By how much each row's own class leads, (rows,), and which it has, (rows, n_classes).
-
-        Of several classes, the last one leads, and trails the first.
-        """
-        xp = self.xp
-        if self.n_outputs == 1:
-            logits = xp.concat([-logits, logits], axis=1)
-        own = y[:, None] == self._classes(logits.shape[1]) if y.ndim == 1 else y > 0.0
-        others = xp.max(xp.where(own, -xp.inf, logits), axis=1)
-        if y.ndim == 2:
-            is_several = xp.sum(xp.astype(own, xp.int32), axis=1) > 1
-            others = xp.where(is_several, xp.max(logits, axis=1), others)
-        return xp.min(xp.where(own, logits, xp.inf), axis=1) - others, own
-
     def separates(self, coef: Array, intercept: Array) -> bool:
         """See `Sums.separates`."""
-        xp = self.xp
         if self._y.ndim == 2:
             return False
+        xp, classes = self.xp, self._classes()
         # Two classes have logits z and -z here: the lead is 2 z, its rounding twice the one of z.
         eps = (
             LEAD_ROUNDING * float(np.finfo(coef.dtype).eps) * (2.0 if self.n_outputs == 1 else 1.0)
@@ -420,7 +411,7 @@ class DeviceSums(Subsampled):
         of_features = self.put(np.abs(coef).max(axis=0), self.float_type)
         of_intercept = float(np.abs(intercept).max())
         for X, y, weights in self._blocks(2 * self.n_features):
-            lead, _ = self._lead(self._rows.linear(coef, intercept, X), y)
+            lead, _ = own_lead(xp, self._rows.linear(coef, intercept, X), y, classes)
             rounding = eps * (xp.abs(X) @ of_features + of_intercept)
             if bool(xp.any((lead <= rounding) & (weights > 0.0))):
                 return False
@@ -428,9 +419,9 @@ class DeviceSums(Subsampled):
 
     def least_sure(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array]:
         """See `Sums.least_sure`."""
-        xp, leads, owns = self.xp, [], []
+        xp, classes, leads, owns = self.xp, self._classes(), [], []
         for X, y, weights in self._blocks(2 * self.n_features):
-            lead, own = self._lead(self._rows.linear(coef, intercept, X), y)
+            lead, own = own_lead(xp, self._rows.linear(coef, intercept, X), y, classes)
             leads.append(xp.where(weights > 0.0, lead, xp.inf))
             owns.append(xp.astype(own, lead.dtype))
         lead, own = self.fetch(xp.concat(leads), xp.concat(owns))

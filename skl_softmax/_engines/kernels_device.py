@@ -55,3 +55,23 @@ def losses_and_residuals(
         is_own = y[:, None] == classes
         return losses, xp.where(is_own, proba - weights[:, None], proba)
     return losses, proba - y * weights[:, None]
+
+
+def own_lead(xp: Namespace, logits: DeviceArray, y: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
+    """By how much each row's own class leads the others, and which class that is.
+
+    (rows,), negative where it trails, and (rows, n_classes) of bool. A row with probabilities of
+    several classes has them all: then the last one of them is compared to the first of all.
+
+    logits : (rows, n_outputs)
+    y : codes of the classes (rows,), or probabilities (rows, n_classes)
+    classes : the codes 0 … n_classes - 1, (n_classes,)
+    """
+    if logits.shape[1] == 1:
+        logits = xp.concat([-logits, logits], axis=1)
+    own = y[:, None] == classes if y.ndim == 1 else y > 0.0
+    others = xp.max(xp.where(own, -xp.inf, logits), axis=1)
+    if y.ndim == 2:
+        is_several = xp.sum(xp.astype(own, xp.int32), axis=1) > 1
+        others = xp.where(is_several, xp.max(logits, axis=1), others)
+    return xp.min(xp.where(own, logits, xp.inf), axis=1) - others, own
