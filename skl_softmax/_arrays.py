@@ -24,7 +24,7 @@ DeviceArray: TypeAlias = Any  # of any library with the array API standard, whic
 Scalar: TypeAlias = Any  # a float, or a `DeviceArray` without dimensions
 Namespace: TypeAlias = ModuleType  # a library of arrays: NumPy, or one with the standard
 Estimator = TypeVar("Estimator")
-KNOWN = float, type(None)
+KNOWN = float, type(None)  # what needs no reading from a device
 
 
 def library(array: DeviceArray) -> Namespace:

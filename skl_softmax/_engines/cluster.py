@@ -26,8 +26,8 @@ from skl_softmax._engines.row_sums import RowSums
 from skl_softmax._engines.rows import Moments, Parts, Rows, add
 from skl_softmax._engines.threads import Workers
 
-NO_PASS = "curvature", "class_weights", "ordinary"  # nor are these counted in memory
-ARITY = 8  # sums that are added up by one task
+UNCOUNTED = "curvature", "class_weights", "ordinary"  # methods that do not count as a pass
+MERGED_AT_ONCE = 8  # results that one task merges: few tasks, and results of few chunks in memory
 Lazy: TypeAlias = Any  # a `dask.delayed` object: Dask says of no attribute which type it has
 Merge: TypeAlias = Callable[[Any, Any], Any]  # of `Parts`: `max`, `Moments.merge` and the like
 Result = TypeVar("Result")
@@ -76,7 +76,9 @@ def reduce_tree(merge: Callable[[Result, Result], Result], tasks: Sequence[Lazy]
     """Merge what tasks return, a few at a time."""
     merge_few = dask.delayed(lambda few: reduce(merge, few), pure=False)
     while len(tasks) > 1:
-        tasks = [merge_few(tasks[i : i + ARITY]) for i in range(0, len(tasks), ARITY)]
+        tasks = [
+            merge_few(tasks[i : i + MERGED_AT_ONCE]) for i in range(0, len(tasks), MERGED_AT_ONCE)
+        ]
     return tasks[0]
 
 
@@ -152,7 +154,7 @@ class ClusterSums(Subsampled):
         self, merge: Merge, method: str, *arguments: object, mean: Array | None = None
     ) -> Parts:
         """Merge what a method of `RowSums` returns for every chunk."""
-        self.n_passes += method not in NO_PASS
+        self.n_passes += method not in UNCOUNTED
         shared = dask.delayed(arguments, traverse=False)  # once in the graph
         of_chunk = dask.delayed(call, pure=False)
         parts = [

@@ -35,7 +35,9 @@ from skl_softmax._engines.negligible_rows import NEGLIGIBLE
 from skl_softmax._engines.protocol import LEAD_ROUNDING, Frame, Subsampled, at_equal_distances
 from skl_softmax._engines.rows import Moments, Parts, add
 
-BLOCK_BYTES = 2**28  # beside X: for few calls, and without using up the device's memory
+BLOCK_BYTES = 2**28  # bytes beside X: few calls, and a small part of a device's memory
+COPIES_OF_LOGITS = 4  # arrays like the logits that a softmax and its loss make
+COLUMNS_BESIDE = 8  # arrays of one number for each row that a softmax and its loss make
 
 DeviceType: TypeAlias = Any  # a type of numbers of the arrays' library: the standard names no class
 
@@ -165,7 +167,9 @@ class DeviceSums(Subsampled):
         As many as leave room for what a softmax takes, and for so many numbers of the widest type.
         """
         self.n_passes += 1
-        row_bytes = (4 * self.n_outputs + 8) * self.dtype.itemsize + 8 * n_copied
+        row_bytes = (
+            COPIES_OF_LOGITS * self.n_outputs + COLUMNS_BESIDE
+        ) * self.dtype.itemsize + 8 * n_copied
         n_rows = max(1, BLOCK_BYTES // row_bytes)
         for start in range(0, self.n_samples, n_rows):
             rows = slice(start, min(start + n_rows, self.n_samples))
@@ -285,7 +289,9 @@ class DeviceSums(Subsampled):
         """
         xp, widest = self.xp, self._rows.widest
         there = self.put(coef, widest), self.put(intercept, widest)
-        for X, _, weights in self._blocks(n_copied + self.n_features + 4 * self.n_outputs):
+        for X, _, weights in self._blocks(
+            n_copied + self.n_features + COPIES_OF_LOGITS * self.n_outputs
+        ):
             X = xp.astype(X, widest, copy=False)
             yield X, xp.astype(weights, widest), probabilities(xp, linear(X, *there))
 

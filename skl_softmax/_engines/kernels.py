@@ -26,8 +26,8 @@ from numpy.typing import DTypeLike
 from skl_softmax._arrays import Array
 from skl_softmax._engines.disk import Derived
 
-MANY_ROWS = 2**22  # of which no float each is to be kept
-WORTH_COMPILING = 2**12  # logits; loading Numba takes longer than hundreds of smaller fits
+MANY_ROWS = 2**22  # samples: above so many, do not keep one float for each (32 MiB)
+WORTH_COMPILING = 2**12  # logits: to load Numba takes as long as hundreds of fits with fewer
 
 # (logits, targets, weights) -> the block's loss; logits are residuals, s (p - y), afterwards.
 BlockLoss: TypeAlias = Callable[[Array, Array, Array], float]

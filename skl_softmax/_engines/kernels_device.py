@@ -57,7 +57,9 @@ def losses_and_residuals(
     return losses, proba - y * weights[:, None]
 
 
-def own_lead(xp: Namespace, logits: DeviceArray, y: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
+def own_lead(
+    xp: Namespace, logits: DeviceArray, y: DeviceArray, classes: DeviceArray
+) -> tuple[DeviceArray, DeviceArray]:
     """By how much each row's own class leads the others, and which class that is.
 
     (rows,), negative where it trails, and (rows, n_classes) of bool. A row with probabilities of

@@ -32,21 +32,22 @@ Result = TypeVar("Result")
 
 # The bits of a float64: a sign, an exponent e, and a fraction, for 2**(e - BIAS) (1 + fraction).
 FRACTION_BITS, BIAS = 52, 1023
-SQRT_HALF = int(np.float64(math.sqrt(0.5)).view(np.int64))
+SQRT_HALF = int(np.float64(math.sqrt(0.5)).view(np.int64))  # the bits of the square root of 1/2
 TO_INTEGER = 1.5 * 2.0**52  # a number added to it is rounded to an integer, in its last bits
-ZERO = int(np.float64(TO_INTEGER).view(np.int64))  # how that looks for the number zero
+ZERO = int(np.float64(TO_INTEGER).view(np.int64))  # the bits of TO_INTEGER + 0
 LOG2_E = 1.0 / math.log(2.0)
-LN2_HIGH = float.fromhex("0x1.62e42feep-1")  # log(2) in two parts; few bits: k times it is exact
+# log(2) in two parts: the first has so few bits that an integer times it is exact.
+LN2_HIGH = float.fromhex("0x1.62e42feep-1")
 LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
-LEAST = -708.0  # below it, exp(x) has fewer digits, and slows down what it is multiplied with
-EXP_TERMS = tuple(1.0 / math.factorial(k) for k in range(12, -1, -1))
-ATANH_TERMS = tuple(1.0 / (2 * k + 1) for k in range(9, -1, -1))
+LEAST = -708.0  # a smaller x has an exp(x) below the normal float64: inexact, and slow to multiply
+EXP_TERMS = tuple(1.0 / math.factorial(k) for k in range(12, -1, -1))  # of Taylor, last one first
+ATANH_TERMS = tuple(1.0 / (2 * k + 1) for k in range(9, -1, -1))  # of Taylor, last one first
 
-# Rows to multiply at a time: beyond a hundred OpenBLAS is slower for few classes, with AVX-512, and
-# below sixteen for any; of a size to be in the cache still for the second product. By the one
-# column of two classes it multiplies any number as fast, and fewer calls are better.
-FEW_ROWS, FEW_BYTES = (16, 96), 2**19
-FEW_ROWS_OF_TWO = 1024
+# How many rows are multiplied at a time, as measured. Below 16 rows OpenBLAS is slow for any number
+# of classes; above a hundred it is slower for few classes, with AVX-512. The rows must still be in
+# the cache, of PRODUCT_BYTES bytes, for the second product.
+PRODUCT_ROWS, PRODUCT_BYTES = (16, 96), 2**19
+TWO_CLASS_ROWS = 1024  # by a vector OpenBLAS multiplies any number as fast: fewer calls are better
 
 
 def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -222,7 +223,7 @@ def _softmax_pass(
 ) -> float:
     """See `softmax_pass`; y and weights are contiguous, and gradient and sums are added to."""
     n_classes, n_features = coef.shape
-    step = max(FEW_ROWS[0], min(FEW_BYTES // (n_features * X.itemsize), FEW_ROWS[1]))
+    step = max(PRODUCT_ROWS[0], min(PRODUCT_BYTES // (n_features * X.itemsize), PRODUCT_ROWS[1]))
     part, buffer = np.empty(coef.shape, X.dtype), np.empty(n_classes * step, X.dtype)
     loss, losses = 0.0, np.empty(step)
     for start in range(0, len(X), step):
@@ -268,10 +269,10 @@ def _two_class_pass(
     sums: Array,
 ) -> float:
     """See `two_class_pass`; weights and coef are contiguous, and gradient and sums added to."""
-    part, buffer = np.empty(coef.shape[1], X.dtype), np.empty(FEW_ROWS_OF_TWO, X.dtype)
-    loss, losses = 0.0, np.empty(FEW_ROWS_OF_TWO)
-    for start in range(0, len(X), FEW_ROWS_OF_TWO):
-        few = slice(start, start + FEW_ROWS_OF_TWO)
+    part, buffer = np.empty(coef.shape[1], X.dtype), np.empty(TWO_CLASS_ROWS, X.dtype)
+    loss, losses = 0.0, np.empty(TWO_CLASS_ROWS)
+    for start in range(0, len(X), TWO_CLASS_ROWS):
+        few = slice(start, start + TWO_CLASS_ROWS)
         rows = np.ascontiguousarray(X[few])
         n = len(rows)
         z = buffer[:n]
@@ -337,7 +338,7 @@ def _add_to_gram(
     """
     n_rows, n_features = X.shape
     n_dof = len(total)
-    part, buffer, n = np.empty((n_dof, n_dof)), np.empty((FEW_ROWS[1], n_dof)), 0
+    part, buffer, n = np.empty((n_dof, n_dof)), np.empty((PRODUCT_ROWS[1], n_dof)), 0
     for i in range(n_rows):
         if roots[i] != 0.0:
             for j in range(n_features):

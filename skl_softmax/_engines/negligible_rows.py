@@ -9,16 +9,17 @@ import numpy as np
 
 from skl_softmax._arrays import Array
 
-FEW_SAMPLES, FEWER_SAMPLES = 2**14, 2**8  # all of which tell the mean, or some of more
-NEGLIGIBLE = 1e-3  # share of the mean curvature below which a row is left out of a model
-WORTH_COPYING = 0.6  # share of the rows: copying more takes longer than leaving out others saves
+FEW_SAMPLES = 2**14  # samples: up to so many, all of them give the mean curvature
+MEAN_SAMPLES = 2**8  # samples, about, that estimate the mean curvature where there are more
+NEGLIGIBLE = 1e-3  # share of the mean curvature; rows below add less than the next step changes
+MOST_COPIED = 0.6  # share of rows: to copy more rows takes longer than leaving out the others saves
 
 
 def few_of(n_samples: int) -> Array | None:
     """Which samples tell the mean curvature, at equal distances; None: all, since they are few."""
     if n_samples <= FEW_SAMPLES:
         return None
-    return np.arange(0, n_samples, n_samples // FEWER_SAMPLES)
+    return np.arange(0, n_samples, n_samples // MEAN_SAMPLES)
 
 
 def curvature_of_softmax(proba: Array) -> Array:
@@ -42,7 +43,7 @@ def essential(curvature: Array, weights: Array, mean: float | None = None) -> tu
     """
     chosen = has_part(curvature, weights, mean)
     n_kept = np.count_nonzero(chosen)
-    if n_kept > WORTH_COPYING * len(chosen):
+    if n_kept > MOST_COPIED * len(chosen):
         every = np.arange(len(chosen))
         return every, weights if n_kept == len(chosen) else weights * chosen
     kept = np.flatnonzero(chosen)

@@ -17,12 +17,12 @@ from skl_softmax._arrays import Array, Matrix
 from skl_softmax._engines.negligible_rows import few_of
 from skl_softmax._engines.rows import Moments
 
-MANY_SAMPLES = 2**22
-KEEP_ALL = -1.0  # as a mean curvature: lower than that of any row, so none is left out
-QUARTILE_ROWS = 63  # enough to tell a column's middle half
+MANY_SAMPLES = 2**22  # samples: up to so many, a random permutation of all takes at most 32 MiB
+KEEP_ALL = -1.0  # a mean curvature lower than the curvature of any row: no row is left out
+QUARTILE_ROWS = 63  # rows: enough to estimate the quartiles of a column
 
 
-LEAD_ROUNDING = 8.0  # units in the last place of a logit's terms that a lead may be off by
+LEAD_ROUNDING = 8.0  # machine epsilons, times the sum of abs(coef * x): what rounding may add
 
 
 # Labels or weights: an ndarray, `Derived` or None; each engine knows which of these it is given.

@@ -16,7 +16,7 @@ from skl_softmax._engines.negligible_rows import curvature_of_softmax, essential
 from skl_softmax._engines.protocol import Frame, Subsampled
 from skl_softmax._engines.rows import Block, Rows
 
-FUSED_FEATURES = 64  # whose rows cost little to copy, and to multiply without BLAS's symmetry
+FUSED_FEATURES = 64  # features: rows this short cost little to copy, or to multiply by no symmetry
 
 
 class RowCurvature(Subsampled):

@@ -20,7 +20,7 @@ from skl_softmax._engines.rows import Block, Moments, Rows
 
 # (X, targets, weights, coef, intercept) -> the block's loss, and its gradients as of both
 FusedPass: TypeAlias = Callable[[Array, Array, Array, Array, Array], tuple[float, Array, Array]]
-FUSED_ENTRIES = 2**14  # of coef, beyond which adding up gradients is too much of a fused pass
+FUSED_COEF_ENTRIES = 2**14  # entries of coef: with more, a fused pass mostly adds up gradients
 
 
 class RowSums(RowCurvature):
@@ -57,7 +57,7 @@ class RowSums(RowCurvature):
             self._fused is None
             or self._y.ndim == 2
             or coef.dtype != X.dtype
-            or coef.size > FUSED_ENTRIES
+            or coef.size > FUSED_COEF_ENTRIES
             or (is_copied and self.n_features > FUSED_FEATURES)
         ):
             return None

@@ -21,17 +21,19 @@ from skl_softmax._arrays import Array, Matrix
 from skl_softmax._engines.disk import OnDisk
 from skl_softmax._engines.threads import Workers
 
-BLOCK_BYTES = 2**21  # a block of X and its logits: two L2 caches, for fewer of NumPy's calls
-BLOCK_ROWS = 512, 16384  # fewer rows leave BLAS idle, more fall out of the cache
-FEW_BYTES = 2**25  # that a copy may take, or the results of all runs
-MANY_ROWS = 2**20  # to look at together
-SHORT_ROW = 16  # features: along fewer, NumPy is slower than along columns of a copy
+# The numbers that name no other source come from timings of passes.
+BLOCK_BYTES = 2**21  # bytes of a block of X with its logits: two L2 caches, for fewer NumPy calls
+BLOCK_ROWS = 512, 16384  # rows of a block: with fewer BLAS idles, more do not fit in the cache
+FEW_BYTES = 2**25  # bytes that a dense copy of columns, or the results of all runs, may take
+MANY_ROWS = 2**20  # rows to search for a positive weight at a time: 8 MiB of weights
+SHORT_ROW_FEATURES = 16  # features: NumPy is slower along shorter rows than along a copy's columns
 RUN_OPERATIONS = 2**21  # multiply-adds in a run: enough to pay for handing it to a thread
-RUN_PRODUCTS = 2**25  # the same in a product of matrices, where they are faster
-LONG = 4  # times as many operations: to hand over such a run takes hardly any of its time
-FEW_RUNS, MANY_RUNS = 8, 32  # at most: the many only if they are long
-RUN_ROWS = 1024  # in a run for a matrix: enough to pay for merging it
-
+RUN_GRAM_OPERATIONS = 2**25  # multiply-adds in a run of matrix products, which are faster ones
+RUN_ENTRIES_PER_COLUMN = 8  # entries of X in a run for each entry of its gradient, at least
+LONG_RUN = 4  # times `RUN_OPERATIONS`: handing over such a run takes hardly any of its time
+FEW_RUNS, MANY_RUNS = 8, 32  # runs, at most: enough for so many threads; more if they are long
+RUN_ROWS = 1024  # rows in a run whose result is a matrix: enough to pay for merging the matrix
+DENSE_GROWTH = 4  # times the bytes of CSR's entries that a dense copy of some columns may take
 
 Parts: TypeAlias = tuple[Any, ...]  # what is added up: arrays, NumPy's or a device's, and floats
 Result = TypeVar("Result")
@@ -83,8 +85,10 @@ class Rows:
         n_entries = X.nnz if self.is_sparse else self.n_samples * self.n_features
         # A run's sums have n_outputs * n_features entries of their own: on sparse data, short
         # runs would spend their time adding those up.
-        n_runs = n_entries // max(RUN_OPERATIONS // n_outputs, 8 * self.n_features)
-        n_runs = max(min(n_runs, FEW_RUNS), min(n_runs // LONG, MANY_RUNS))
+        n_runs = n_entries // max(
+            RUN_OPERATIONS // n_outputs, RUN_ENTRIES_PER_COLUMN * self.n_features
+        )
+        n_runs = max(min(n_runs, FEW_RUNS), min(n_runs // LONG_RUN, MANY_RUNS))
         n_runs = int(np.clip(n_runs, 1, self.n_samples))
         if self.is_sparse:
             block_rows = -(-self.n_samples // n_runs)
@@ -123,7 +127,7 @@ class Rows:
         if sparse.issparse(self.X):
             X = self.X[:, chosen]
             n_bytes = self.n_samples * len(chosen) * X.dtype.itemsize
-            if n_bytes <= max(FEW_BYTES, 4 * X.data.nbytes):
+            if n_bytes <= max(FEW_BYTES, DENSE_GROWTH * X.data.nbytes):
                 X = X.toarray()
         else:
             X = self.X.take(chosen, axis=1)  # an index would leave the copy in F order
@@ -178,7 +182,7 @@ class Rows:
         enough = max(RUN_ROWS, self.n_samples // n_at_once)
         run_rows = self.run_rows
         if size > self.n_features:
-            n_runs = min(FEW_RUNS, self.n_samples * size // RUN_PRODUCTS)
+            n_runs = min(FEW_RUNS, self.n_samples * size // RUN_GRAM_OPERATIONS)
             run_rows = min(run_rows, -(-self.n_samples // max(1, n_runs)))
         run_rows = max(run_rows, min(size // self.n_features, enough))
         block_rows = max(self.block_rows, isqrt(size) // 2)
@@ -286,7 +290,7 @@ class Rows:
                 return _sparse_moments(block.X, np.ascontiguousarray(weight), origin)
             if of_block is not None:
                 return Moments(*of_block(block.X, weight, origin))
-            order: Literal["C", "K"] = "C" if n_features < SHORT_ROW else "K"
+            order: Literal["C", "K"] = "C" if n_features < SHORT_ROW_FEATURES else "K"
             shifted = np.subtract(block.X.T, origin[:, np.newaxis], order=order)
             mean = shifted @ (weight / total)
             shifted -= mean[:, np.newaxis]

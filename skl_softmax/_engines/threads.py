@@ -29,6 +29,8 @@ from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+TASKS_AHEAD = 2  # tasks handed out for each thread: one to compute, and one to go on with
+
 Task: TypeAlias = Callable[[], None]
 # Which task, its result and its exception; one queue holds the results of whichever function.
 Outcome: TypeAlias = tuple[int, Any, BaseException | None]
@@ -158,7 +160,7 @@ class Workers:
         self, function: Callable[[Item], Result], tasks: Sequence[Item]
     ) -> Iterator[Result]:
         # Few at a time: were all handed out, one slow task would keep all later results in memory.
-        ahead, n_given = 2 * self.n_threads, 0
+        ahead, n_given = TASKS_AHEAD * self.n_threads, 0
         outcomes: SimpleQueue[Outcome] = SimpleQueue()
         known: dict[int, Outcome] = {}
         for i in range(len(tasks)):
