@@ -1,7 +1,7 @@
-"""The types of arrays, and the linear algebra of a descent, for arrays of any library.
+"""The types of arrays, and the linear algebra of a descent for arrays of any library.
 
-NumPy's own functions, and its quicker ones, for NumPy's arrays: small fits are full of them.
-Scalars on other devices stay there, as arrays without dimensions, until `numbers` reads them.
+For arrays of NumPy the fastest functions of NumPy are used: small fits spend their time in them.
+A scalar on another device stays there, as an array without dimensions, until `numbers` reads it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from skl_softmax._compat import is_library_array, move_to, namespace_and_device
 Array: TypeAlias = NDArray[Any]
 # NumPy and SciPy share no type for "a matrix"; both multiply with @ on either side.
 Matrix: TypeAlias = Any
-DeviceArray: TypeAlias = Any  # of any library with the array API standard, which has no type yet
+DeviceArray: TypeAlias = Any  # of any library with the array API standard, which defines no type
 Scalar: TypeAlias = Any  # a float, or a `DeviceArray` without dimensions
 Namespace: TypeAlias = ModuleType  # a library of arrays: NumPy, or one with the standard
 Estimator = TypeVar("Estimator")
-KNOWN = float, type(None)  # what needs no reading from a device
+KNOWN = float, type(None)  # types of scalars that are not on a device
 
 
 def library(array: DeviceArray) -> Namespace:
-    """The array's library: NumPy has the functions of the standard too."""
+    """The library of an array; NumPy has the functions of the array API standard too."""
     return np if isinstance(array, np.ndarray) else namespace_and_device(array)[0]
 
 
 def to_numpy(array: DeviceArray) -> DeviceArray:
-    """An array of another library as NumPy's; anything else as it is."""
+    """Convert an array of another library to NumPy; return anything else as it is."""
     if isinstance(array, np.ndarray) or not is_library_array(array):
         return array
     with config_context(array_api_dispatch=True):  # models outlive the setting
@@ -41,7 +41,7 @@ def to_numpy(array: DeviceArray) -> DeviceArray:
 
 
 def on_host(estimator: Estimator) -> Estimator:
-    """A fitted estimator with NumPy's arrays alone: itself, if it has no others."""
+    """A copy of a fitted estimator with NumPy arrays only; itself if it has no other arrays."""
     arrays = {name: to_numpy(value) for name, value in vars(estimator).items()}
     if all(arrays[name] is value for name, value in vars(estimator).items()):
         return estimator
@@ -51,34 +51,34 @@ def on_host(estimator: Estimator) -> Estimator:
 
 
 def dot(a: DeviceArray, b: DeviceArray) -> Scalar:
-    """The sum of the products of all entries."""
+    """The sum of the products of the entries of two arrays of the same shape."""
     if isinstance(a, np.ndarray):
-        return np.vdot(a, b)  # a float of NumPy's: divided by zero, it is infinite
+        return np.vdot(a, b)  # a NumPy float: dividing it by zero gives inf
     return library(a).sum(a * b)
 
 
 def stack(a: DeviceArray, b: DeviceArray) -> DeviceArray:
-    """Both, one after the other along a new first axis."""
+    """Stack two arrays of the same shape along a new first axis."""
     if isinstance(a, np.ndarray):
         return np.array([a, b])  # several times as fast as np.stack
     return library(a).stack([a, b])
 
 
 def centered(step: DeviceArray) -> DeviceArray:
-    """Steps (…, n_outputs, n_dof) without what is common to more than two classes.
+    """Steps (…, n_outputs, n_dof) less their mean over the classes; two classes have one output.
 
-    Even where that is rounding alone: the next models could blow it up.
+    The mean is removed even if it is a rounding error: the next curvature models could amplify it.
     """
     if step.shape[-2] == 1:
         return step
     if isinstance(step, np.ndarray):
-        # What step.mean does, in a third of its time where arrays are small.
+        # The same as step.mean, in a third of the time if arrays are small.
         return step - np.add.reduce(step, axis=-2, keepdims=True) / step.shape[-2]
     return step - library(step).mean(step, axis=-2, keepdims=True)
 
 
 def numbers(*scalars: Scalar) -> Sequence[Any]:
-    """Scalars of one device as numbers, read in one go; a None stays None."""
+    """Scalars of one device as floats, read in one transfer; None stays None."""
     if isinstance(scalars[0], float):
         return scalars
     there = [scalar for scalar in scalars if not isinstance(scalar, KNOWN)]

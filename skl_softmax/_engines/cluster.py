@@ -1,11 +1,11 @@
-"""Samples on a cluster: the sums over each chunk of rows are made where it lies, and added up.
+"""The sums over samples on a Dask cluster: each worker sums over its chunks of rows.
 
-A chunk is a task's result, kept by the worker that made it; a pass is one graph of a task per chunk
-and a tree that adds up what they return, K x (d + 1) numbers each. The tree's shape depends on the
-number of chunks alone, so no sum's bits depend on who is done first. If a worker is lost, so are
-its chunks, and Dask makes them anew.
+A chunk is the result of a task, kept by the worker that computed it. A pass is one graph: a task
+for each chunk, which returns n_outputs x (n_features + 1) numbers, and a tree of tasks that adds up
+these results. The shape of the tree depends on the number of chunks only, so the bits of a sum do
+not depend on which task ends first. If a worker is lost, Dask computes its chunks again.
 
-Knows nothing of the objective or the steps.
+This module knows nothing of the objective or the steps.
 """
 
 from __future__ import annotations
@@ -28,25 +28,26 @@ from skl_softmax._engines.threads import Workers
 
 UNCOUNTED = "curvature", "class_weights", "ordinary"  # methods that do not count as a pass
 MERGED_AT_ONCE = 8  # results that one task merges: few tasks, and results of few chunks in memory
-Lazy: TypeAlias = Any  # a `dask.delayed` object: Dask says of no attribute which type it has
-Merge: TypeAlias = Callable[[Any, Any], Any]  # of `Parts`: `max`, `Moments.merge` and the like
+Lazy: TypeAlias = Any  # a `dask.delayed` object: any attribute, of any type
+Merge: TypeAlias = Callable[[Any, Any], Any]  # of two `Parts`: `add`, `max`, `Moments.merge`
 Result = TypeVar("Result")
 
 
 class Chunk(NamedTuple):
-    """Some rows, on a worker.
+    """Some rows with their labels and weights, on a worker.
 
     Attributes
     ----------
     X : ndarray or CSR (rows, n_features)
     y : ndarray (rows,)
-        Labels as they were given, or their codes.
-    weights : ndarray (rows,), or None: all equal, and not encoded yet
+        Labels, or the codes of their classes once the chunk is encoded.
+    weights : ndarray (rows,) or None
+        None: all weights are equal, and the chunk is not encoded yet.
     """
 
     X: Matrix
     y: Array
-    weights: Any  # checked and encoded, it is an array
+    weights: Any  # no type says that it is None before, and never after, encoding
 
 
 def call(
@@ -58,7 +59,7 @@ def call(
     method: str,
     arguments: tuple[object, ...],
 ) -> Parts:
-    """What a method of `RowSums` returns for a chunk, in one thread: the workers have their own."""
+    """The result of a method of `RowSums` over a chunk, as a tuple; in one thread of a worker."""
     with Workers(at_most=1) as workers, np.errstate(all="ignore"):
         rows = Rows(chunk.X, n_outputs, workers, dtype=dtype, origin=origin)
         sums = RowSums(rows, chunk.y, chunk.weights)
@@ -68,12 +69,12 @@ def call(
 
 
 def concatenate(a: Parts, b: Parts) -> Parts:
-    """The arrays of both, one after the other."""
+    """Concatenate the arrays of two tuples, entry by entry."""
     return tuple(np.concatenate(both) for both in zip(a, b, strict=True))
 
 
 def reduce_tree(merge: Callable[[Result, Result], Result], tasks: Sequence[Lazy]) -> Lazy:
-    """Merge what tasks return, a few at a time."""
+    """A task that merges the results of all tasks, `MERGED_AT_ONCE` at a time."""
     merge_few = dask.delayed(lambda few: reduce(merge, few), pure=False)
     while len(tasks) > 1:
         tasks = [
@@ -83,17 +84,18 @@ def reduce_tree(merge: Callable[[Result, Result], Result], tasks: Sequence[Lazy]
 
 
 class OnCluster:
-    """A matrix in chunks of rows, with codes and weights for each.
+    """A matrix in chunks of rows, each with its codes of classes and its weights.
 
     Parameters
     ----------
     chunks : list of tasks
-        Each of a `Chunk` that is not empty.
+        The result of each is a `Chunk` that is not empty.
     lengths : list of int
+        The number of rows of each chunk.
     n_features : int
     dtype : dtype
     density : float or None
-        The share of entries that are stored; None if chunks are dense.
+        The share of the entries of X that are stored; None if chunks are dense.
     """
 
     def __init__(
@@ -117,14 +119,14 @@ class OnCluster:
         dtype: DTypeLike | None,
         origin: Array | None = None,
     ) -> ClusterSums:
-        """What is summed over these samples less an origin, in that dtype at least."""
-        del y, weights  # every chunk has its own
+        """The sums over the rows less an origin (n_features,), computed in `dtype` at least."""
+        del y, weights  # each chunk has its own labels and weights
         return ClusterSums(self, n_outputs, np.dtype(dtype or self.dtype), origin)
 
     def assert_finite(self, **names: str) -> None:
         """Raise a ValueError if a number of X is not finite."""
 
-        def complaint(chunk: Chunk) -> str:  # not raised there: workers log what is
+        def complaint(chunk: Chunk) -> str:  # returned, since workers log what is raised
             try:
                 assert_all_finite(chunk.X, **names)
             except ValueError as error:
@@ -137,7 +139,7 @@ class OnCluster:
 
 
 class ClusterSums(Subsampled):
-    """The `Sums` over such a matrix: one graph for each."""
+    """The `Sums` over a matrix on a cluster: each sum is one Dask graph."""
 
     may_copy = True
 
@@ -153,7 +155,7 @@ class ClusterSums(Subsampled):
     def _call(
         self, merge: Merge, method: str, *arguments: object, mean: Array | None = None
     ) -> Parts:
-        """Merge what a method of `RowSums` returns for every chunk."""
+        """Merge the results of a method of `RowSums` over all chunks."""
         self.n_passes += method not in UNCOUNTED
         shared = dask.delayed(arguments, traverse=False)  # once in the graph
         of_chunk = dask.delayed(call, pure=False)
@@ -165,15 +167,15 @@ class ClusterSums(Subsampled):
         return tuple(found)
 
     def _sum(self, method: str, *arguments: object, mean: Array | None = None) -> Array:
-        """Add up the one array that a method of `RowSums` returns for every chunk."""
+        """Add up the results of a method of `RowSums`, one array for each chunk."""
         return np.asarray(self._call(add, method, *arguments, mean=mean)[0])
 
     def _gram(
         self, method: str, coef: Array, intercept: Array, frame: Frame, *dofs: Sequence[Array]
     ) -> Array:
-        """Add up Gram matrices, which leave out rows by the mean curvature of all samples.
+        """Add up Gram matrices, each without the rows that are negligible beside all samples.
 
-        The mean over a chunk would make results depend on how the data are cut.
+        With the mean curvature of each chunk, results would depend on how the data are cut.
         """
         mean = self.mean_curvature(coef, intercept, frame)
         return self._sum(method, coef, intercept, frame, *dofs, mean=mean)
@@ -185,7 +187,7 @@ class ClusterSums(Subsampled):
         starts = ends - self._rows.lengths
         parts = zip(self._rows.chunks, places, starts, strict=True)
         few = [dask.delayed(take)(chunk, at - start) for chunk, at, start in parts if len(at)]
-        # Kept, since it is small: each pass over the sample would otherwise take it from all anew.
+        # The sample is small, and is kept: else each pass would take it from all chunks again.
         taken = dask.persist(*few)
         weights = [dask.delayed(lambda chunk: chunk.weights.sum())(chunk) for chunk in taken]
         total = sum(dask.compute(*weights))
@@ -284,16 +286,16 @@ class ClusterSums(Subsampled):
 
 
 def take(chunk: Chunk, rows: Array) -> Chunk:
-    """Some rows of a chunk, copied."""
+    """Copy some rows of a chunk, given as indices."""
     X, y, weights = chunk
     return Chunk(X[rows], y[rows], weights[rows])
 
 
 def take_columns(chunk: Chunk, features: Array) -> Chunk:
-    """Some columns of a chunk, (n_features,) of bool, copied."""
+    """Copy some columns of a chunk, (n_features,) of bool."""
     return chunk._replace(X=chunk.X[:, np.flatnonzero(features)])
 
 
 def divide_weights(chunk: Chunk, total: float) -> Chunk:
-    """The chunk with weights that many times smaller."""
+    """The chunk with its weights divided by a total."""
     return chunk._replace(weights=chunk.weights / total)

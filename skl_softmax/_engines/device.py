@@ -1,9 +1,11 @@
-"""Samples on other devices: the same sums by the array API standard, for PyTorch, CuPy and others.
+"""The sums over samples on another device, by the array API standard: PyTorch, CuPy and others.
 
-The data never leave their device. Losses and gradients stay there for those whose weights are there
-too; for others, and all curvature, weights go there and sums come back, each in one piece.
+The data never leave their device. If the model's weights are on the device, so are the loss and the
+gradient. Otherwise, and for all curvature, weights are moved to the device and sums are moved back,
+all sums of a call in one transfer.
 
-Imports no array library: arrays bring their own namespace. Knows no steps; validates nothing.
+This module imports no array library: arrays bring their own namespace. It knows no steps, and
+validates nothing.
 
 References
 ----------
@@ -25,12 +27,7 @@ from sklearn.utils import assert_all_finite
 
 from skl_softmax._arrays import Array, DeviceArray
 from skl_softmax._compat import move_to, namespace_and_device
-from skl_softmax._engines.kernels_device import (
-    linear,
-    losses_and_residuals,
-    own_lead,
-    probabilities,
-)
+from skl_softmax._engines.kernels_device import leads, linear, losses_and_residuals, probabilities
 from skl_softmax._engines.negligible_rows import NEGLIGIBLE
 from skl_softmax._engines.protocol import LEAD_ROUNDING, Frame, Subsampled, at_equal_distances
 from skl_softmax._engines.rows import Moments, Parts, add
@@ -39,11 +36,11 @@ BLOCK_BYTES = 2**28  # bytes beside X: few calls, and a small part of a device's
 COPIES_OF_LOGITS = 4  # arrays like the logits that a softmax and its loss make
 COLUMNS_BESIDE = 8  # arrays of one number for each row that a softmax and its loss make
 
-DeviceType: TypeAlias = Any  # a type of numbers of the arrays' library: the standard names no class
+DeviceType: TypeAlias = Any  # a dtype of the library of the arrays: the standard gives it no class
 
 
 class OnDevice:
-    """A matrix on some device, with what it takes to compute there.
+    """A matrix on another device, with its library.
 
     Parameters
     ----------
@@ -60,12 +57,12 @@ class OnDevice:
         self.widest = floats.get("float64", self.xp.float32)
 
     def put(self, array: Array, dtype: DeviceType | None = None) -> DeviceArray:
-        """Bring an array to the device, and to that type of its library if one is given."""
+        """Move an array to the device; convert it to `dtype`, a type of the library, if given."""
         moved = move_to(np.ascontiguousarray(array), xp=self.xp, device=self.device)
         return moved if dtype is None else self.xp.astype(moved, dtype)
 
     def fetch(self, *arrays: DeviceArray) -> list[Array]:
-        """Bring arrays of floats from the device, in one piece."""
+        """Move arrays of floats from the device, in one transfer, as arrays of float64."""
         flat = [self.xp.reshape(self.xp.astype(a, self.widest), (-1,)) for a in arrays]
         numbers = np.array(move_to(self.xp.concat(flat), xp=np, device="cpu"), np.float64)
         ends = np.cumsum([int(np.prod(a.shape)) for a in arrays])
@@ -73,20 +70,21 @@ class OnDevice:
         return [part.reshape(tuple(a.shape)) for part, a in zip(parts, arrays, strict=True)]
 
     def linear(self, coef: Array, intercept: Array, X: DeviceArray = None) -> DeviceArray:
-        """The logits (rows, n_outputs) of some rows, or of all; of the wider type."""
+        """The logits (rows, n_outputs) of rows X, or all rows, in the wider type of X and coef."""
         X = self.X if X is None else X
         if coef.dtype.itemsize > self.dtype.itemsize:
             X = self.xp.astype(X, self.widest)
         return linear(X, self.put(coef, X.dtype), self.put(intercept, X.dtype))
 
     def row_products(self, weights: Array, *, fit_intercept: bool) -> tuple[Array, Array, Array]:
-        """The weighted means of few rows, and variances and Gram matrix of the centred rows.
+        """The means (n_features,), variances (n_features,) and Gram matrix of the centred rows.
 
-        (n_features,) twice, and (n_samples, n_samples); the mean is zero without an intercept.
+        The Gram matrix is (n_samples, n_samples): rows must be few. Means are weighted; without an
+        intercept they are zero.
         """
         rows = self.xp.astype(self.X, self.widest)
         weight = self.put(weights, self.widest)
-        # One row off first: then a constant column's mean is exact, and its variance zero.
+        # Subtract a row first: the mean of a constant column is then exact, and its variance zero.
         center = rows[int(np.argmax(weights > 0.0)), :] * float(fit_intercept)
         rows = rows - center
         mean = weight @ rows * float(fit_intercept)
@@ -95,21 +93,21 @@ class OnDevice:
         return found[0], found[1], found[2]
 
     def combine(self, of_rows: Array, center: Array) -> Array:
-        """Combinations of the rows less their center, (n_outputs, n_samples) times X - center."""
+        """Multiply `of_rows` (n_outputs, n_samples) with X - center: (n_outputs, n_features)."""
         rows = self.xp.astype(self.X, self.widest) - self.put(center, self.widest)
         return self.fetch(self.put(of_rows, self.widest) @ rows)[0]
 
     def project(self, coef: Array) -> Array:
-        """The logits (n_outputs, n_samples) of coefficients."""
+        """The logits (n_outputs, n_samples) of coef (n_outputs, n_features), intercept zero."""
         X = self.xp.astype(self.X, self.widest)
         return self.fetch(self.put(coef, self.widest) @ X.T)[0]
 
     def assert_finite(self, **names: str) -> None:
-        """Raise a ValueError if a number of it is not finite."""
+        """Raise a ValueError if a number of X is not finite."""
         assert_all_finite(self.X, **names)
 
     def take(self, rows: Array) -> OnDevice:
-        """Some of the rows, given as sorted indices, copied."""
+        """Copy some rows, given as sorted indices."""
         return OnDevice(self.xp.take(self.X, self.put(rows), axis=0))
 
     def sums(
@@ -120,7 +118,7 @@ class OnDevice:
         dtype: DTypeLike | None = None,
         origin: Array | None = None,
     ) -> DeviceSums:
-        """What is summed over these samples less an origin (n_features,), in that dtype at least.
+        """The sums over the rows less an origin (n_features,), computed in `dtype` at least.
 
         y : codes of the classes (n_samples,), or probabilities (n_samples, n_classes)
         """
@@ -138,7 +136,7 @@ class OnDevice:
 
 
 class DeviceSums(Subsampled):
-    """The `Sums` over the rows of such a matrix.
+    """The `Sums` over the rows of a matrix on another device.
 
     Parameters
     ----------
@@ -162,9 +160,10 @@ class DeviceSums(Subsampled):
         self.n_passes = 0
 
     def _blocks(self, n_copied: int = 0) -> Iterator[tuple[DeviceArray, DeviceArray, DeviceArray]]:
-        """Yield some rows of X, y and the weights, which are float, at a time.
+        """Yield blocks of the rows: X (rows, n_features), y (rows, …) and weights (rows,).
 
-        As many as leave room for what a softmax takes, and for so many numbers of the widest type.
+        In `BLOCK_BYTES` a block has room for the arrays of a softmax, and for `n_copied` numbers of
+        the widest type for each row.
         """
         self.n_passes += 1
         row_bytes = (
@@ -192,7 +191,7 @@ class DeviceSums(Subsampled):
         return self._over(OnDevice(self.xp.take(self._rows.X, places, axis=1)))
 
     def _over(self, rows: OnDevice) -> Self:
-        """The sums over some of the rows or columns."""
+        """The sums over some rows or columns."""
         part = copy(self)
         part._rows, part._few = rows, None
         part.n_samples, part.n_features = rows.shape
@@ -213,10 +212,8 @@ class DeviceSums(Subsampled):
         weights = xp.astype(self._weights, widest)
         both = xp.stack([weights, weights * weights])
         n_classes = max(2, self.n_outputs)
-        totals = []
-        for k in range(n_classes):
-            of_class = self._y == k if self._y.ndim == 1 else self._y[:, k]
-            totals.append(both @ xp.astype(of_class, widest))
+        in_class = (self._y == k if self._y.ndim == 1 else self._y[:, k] for k in range(n_classes))
+        totals = [both @ xp.astype(of_rows, widest) for of_rows in in_class]
         return self.fetch(xp.stack(totals, axis=1))[0]
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
@@ -228,7 +225,10 @@ class DeviceSums(Subsampled):
     def loss_and_gradient_there(
         self, coef: DeviceArray, intercept: DeviceArray
     ) -> tuple[DeviceArray, DeviceArray, DeviceArray]:
-        """The loss and gradient of coef and intercept there, of X's type; sums of the widest."""
+        """The loss and its gradients, on the device and of the widest type.
+
+        coef, intercept : on the device, of the type of X
+        """
         xp, widest, classes = self.xp, self._rows.widest, self._classes()
 
         def block_pass(X: DeviceArray, y: DeviceArray, weights: DeviceArray) -> Parts:
@@ -253,7 +253,7 @@ class DeviceSums(Subsampled):
         return float(sum(self.fetch(*sums)))
 
     def _classes(self) -> DeviceArray:
-        """The codes of the classes, 0 … n_classes - 1, in the type of y."""
+        """The codes of the classes 0 … n_classes - 1, (n_classes,), of the type of y."""
         n_classes = max(2, self.n_outputs)
         return self.xp.arange(n_classes, dtype=self._y.dtype, device=self._rows.device)
 
@@ -283,9 +283,10 @@ class DeviceSums(Subsampled):
     def _proba(
         self, coef: Array, intercept: Array, n_copied: int = 0
     ) -> Iterator[tuple[DeviceArray, DeviceArray, DeviceArray]]:
-        """Yield rows of X, their weights and probabilities (rows, n_outputs); of two, the second's.
+        """Yield blocks: X, weights and probabilities (rows, n_outputs), all of the widest type.
 
-        All of the widest type. `n_copied` numbers are made of each row beside.
+        One output has the probability of the second class. The caller makes `n_copied` numbers for
+        each row.
         """
         xp, widest = self.xp, self._rows.widest
         there = self.put(coef, widest), self.put(intercept, widest)
@@ -296,7 +297,7 @@ class DeviceSums(Subsampled):
             yield X, xp.astype(weights, widest), probabilities(xp, linear(X, *there))
 
     def _standardized(self, X: DeviceArray, frame: Frame) -> DeviceArray:
-        """Rows of X in the coordinates of params, x~: (rows, n_dof)."""
+        """The rows of X in the coordinates x~ of a frame, (rows, n_dof)."""
         rows = X - self.put(frame.center, X.dtype)
         rows *= self.put(frame.inverse_scale, X.dtype)
         if not frame.fit_intercept:
@@ -305,7 +306,7 @@ class DeviceSums(Subsampled):
         return self.xp.concat([rows, ones], axis=1)
 
     def _sum(self, of_block: Callable[..., Parts], blocks: Iterable[Parts]) -> list[Array]:
-        """Add up the tuples of arrays that a function makes of every block, and fetch them."""
+        """Add up the tuples of arrays that a function returns for each block; fetch the sums."""
         return self.fetch(*reduce(add, starmap(of_block, blocks)))
 
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
@@ -329,11 +330,11 @@ class DeviceSums(Subsampled):
         return found
 
     def _essential(self, curvature: DeviceArray, weights: DeviceArray, mean: float) -> DeviceArray:
-        """Weights of zero for the rows that `RowSums` leaves out: to take the same steps."""
+        """The weights (rows,), zero for the rows that `RowSums` leaves out: same steps."""
         return weights * self.xp.astype(curvature > NEGLIGIBLE * float(mean), weights.dtype)
 
     def _roots(self, curvature: DeviceArray, weights: DeviceArray, mean: float) -> DeviceArray:
-        """Factors (rows, 1) that weight the rows of a Gram matrix by their curvature."""
+        """The square roots (rows, 1) of weight times curvature, zero for negligible rows."""
         return self.xp.sqrt(curvature * self._essential(curvature, weights, mean))[:, None]
 
     def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
@@ -410,14 +411,14 @@ class DeviceSums(Subsampled):
         if self._y.ndim == 2:
             return False
         xp, classes = self.xp, self._classes()
-        # Two classes have logits z and -z here: the lead is 2 z, its rounding twice the one of z.
+        # Two classes have logits z and -z: the lead is 2 z, so its rounding is twice that of z.
         eps = (
             LEAD_ROUNDING * float(np.finfo(coef.dtype).eps) * (2.0 if self.n_outputs == 1 else 1.0)
         )
         of_features = self.put(np.abs(coef).max(axis=0), self.float_type)
         of_intercept = float(np.abs(intercept).max())
         for X, y, weights in self._blocks(2 * self.n_features):
-            lead, _ = own_lead(xp, self._rows.linear(coef, intercept, X), y, classes)
+            lead, _ = leads(xp, self._rows.linear(coef, intercept, X), y, classes)
             rounding = eps * (xp.abs(X) @ of_features + of_intercept)
             if bool(xp.any((lead <= rounding) & (weights > 0.0))):
                 return False
@@ -425,12 +426,12 @@ class DeviceSums(Subsampled):
 
     def least_sure(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array]:
         """See `Sums.least_sure`."""
-        xp, classes, leads, owns = self.xp, self._classes(), [], []
+        xp, classes, all_leads, owns = self.xp, self._classes(), [], []
         for X, y, weights in self._blocks(2 * self.n_features):
-            lead, own = own_lead(xp, self._rows.linear(coef, intercept, X), y, classes)
-            leads.append(xp.where(weights > 0.0, lead, xp.inf))
+            lead, own = leads(xp, self._rows.linear(coef, intercept, X), y, classes)
+            all_leads.append(xp.where(weights > 0.0, lead, xp.inf))
             owns.append(xp.astype(own, lead.dtype))
-        lead, own = self.fetch(xp.concat(leads), xp.concat(owns))
+        lead, own = self.fetch(xp.concat(all_leads), xp.concat(owns))
         chosen = np.argsort(lead, kind="stable")[:n_samples]
         chosen = chosen[lead[chosen] < np.inf]
         return self.fetch(self._rows.take(chosen).X)[0], own[chosen] > 0.0

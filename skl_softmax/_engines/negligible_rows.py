@@ -1,6 +1,6 @@
-"""Which rows a curvature model needs: near separation few have any curvature.
+"""Rows that a curvature model can leave out: near separation few rows have any curvature.
 
-Knows probabilities and weights; not X, nor what a model is.
+This module knows probabilities and weights, but not X, and not what a model is used for.
 """
 
 from __future__ import annotations
@@ -16,30 +16,31 @@ MOST_COPIED = 0.6  # share of rows: to copy more rows takes longer than leaving 
 
 
 def few_of(n_samples: int) -> Array | None:
-    """Which samples tell the mean curvature, at equal distances; None: all, since they are few."""
+    """The indices of a few samples, to estimate the mean curvature; None: use all samples."""
     if n_samples <= FEW_SAMPLES:
         return None
     return np.arange(0, n_samples, n_samples // MEAN_SAMPLES)
 
 
 def curvature_of_softmax(proba: Array) -> Array:
-    """The trace of diag(p) - p pᵀ for each row, of probabilities (n_classes, rows).
+    """The trace of diag(p) - p pᵀ for each row (rows,), from probabilities (n_classes, rows).
 
-    Never negative, whatever rounding does to the squares.
+    Never negative, in spite of rounding.
     """
     return np.asarray(np.maximum(1.0 - np.einsum("ki,ki->i", proba, proba), 0.0))
 
 
 def essential(curvature: Array, weights: Array, mean: float | None = None) -> tuple[Array, Array]:
-    """Which rows of a block to multiply for its curvature sums, and with which weights.
+    """The rows of a block that its curvature sums need: their indices and their weights.
 
-    Near separation few have a part. The others have less than a thousandth of the mean curvature
-    each, and so of the sum together: less than a model is off by after the next step. Where so many
-    rows have a part that leaving out the others does not pay, those have a weight of zero.
+    A row is left out if its curvature is below a thousandth of the mean curvature. All these rows
+    together then have less than a thousandth of the sum, which is less than the error of the model
+    after the next step. If most rows are needed, copying them takes longer than multiplying all:
+    then every row is returned, and the negligible rows have weight zero.
 
     curvature, weights : ndarray (rows,)
     mean : float, default=None
-        That of the curvature of all samples; None: it is the block's.
+        The mean curvature of all samples. None: use the mean of the block.
     """
     chosen = has_part(curvature, weights, mean)
     n_kept = np.count_nonzero(chosen)
@@ -51,7 +52,7 @@ def essential(curvature: Array, weights: Array, mean: float | None = None) -> tu
 
 
 def has_part(curvature: Array, weights: Array, mean: float | None = None) -> Array:
-    """Which rows are essential, (rows,) of bool; parameters as there."""
+    """Whether each row has more than a negligible curvature, (rows,) of bool. See `essential`."""
     if mean is None:
         mean = weights @ curvature / weights.sum()
     return np.asarray(curvature > NEGLIGIBLE * mean)

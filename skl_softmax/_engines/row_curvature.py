@@ -1,6 +1,6 @@
-"""The curvature sums over rows in one process's reach: Gram matrices, weighted by probabilities.
+"""The curvature sums over rows in memory or on disk: Gram matrices, weighted by probabilities.
 
-Knows nothing of penalties, steps or estimators; validates nothing.
+This module knows nothing of penalties, steps or estimators, and validates nothing.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from skl_softmax._engines.negligible_rows import curvature_of_softmax, essential
 from skl_softmax._engines.protocol import Frame, Subsampled
 from skl_softmax._engines.rows import Block, Rows
 
-FUSED_FEATURES = 64  # features: rows this short cost little to copy, or to multiply by no symmetry
+FUSED_FEATURES = 64  # features: such short rows are quick to copy, and quick to multiply twice
 
 
 class RowCurvature(Subsampled):
-    """The part of `RowSums` that curvature models are made of.
+    """The part of `RowSums` that computes the sums of curvature models.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class RowCurvature(Subsampled):
     n_samples, n_features, n_outputs : int
     is_sparse : bool
     known_mean : ndarray (n_outputs,) or None
-        The mean curvature, if the rows are a part of the samples, and who knows all has told it.
+        The mean curvature of all samples, where the rows are one chunk of them on a cluster.
     """
 
     rows: Rows
@@ -37,19 +37,19 @@ class RowCurvature(Subsampled):
     n_features: int
     is_sparse: bool
     known_mean: Array | None = None
-    _dense_rows: Rows | None = None  # of CSR, once they are needed
+    _dense_rows: Rows | None = None  # the rows of CSR in dense blocks, made at first use
     _fused: ModuleType | None
     _to_proba: Callable[[Array], None]
 
     @property
     def _fused_grams(self) -> ModuleType | None:
-        """What is fused, where that is the faster for Gram matrices; of one feature it is not."""
+        """The module that computes the Gram matrix of a block in one call; None: use NumPy."""
         return self._fused if 1 < self.n_features <= FUSED_FEATURES else None
 
     def _proba(
         self, run: list[Block], coef: Array, intercept: Array
     ) -> Iterator[tuple[Block, Array]]:
-        """Yield each block and its probabilities (n_outputs, rows); of two, the second's."""
+        """Yield each block with its probabilities (n_outputs, rows); one: of the second class."""
         for block, logits in self.rows.linear(run, coef, intercept):
             self._to_proba(logits)
             yield block, logits
@@ -57,7 +57,7 @@ class RowCurvature(Subsampled):
     def _sum_dense(
         self, add: Callable[..., None], coef: Array, intercept: Array, *shapes: tuple[int, ...]
     ) -> list[Array]:
-        """Sum over dense blocks into arrays of these shapes, by ``add(block, proba, *totals)``."""
+        """Sum over dense blocks: ``add(block, proba, *totals)`` adds to totals of these shapes."""
         if self.is_sparse and self._dense_rows is None:
             self._dense_rows = self.rows.made_dense()
         rows = self._dense_rows or self.rows
@@ -81,7 +81,7 @@ class RowCurvature(Subsampled):
         return total
 
     def _mean(self, coef: Array, intercept: Array, frame: Frame) -> Array | None:
-        """The mean curvature (n_outputs,); None for a single block: it takes its own."""
+        """The mean curvature (n_outputs,); None if there is one block: it computes its own mean."""
         if self.known_mean is not None:
             return self.known_mean
         if len(self.rows.runs) == len(self.rows.runs[0]) == 1 and not frame.has_outliers:
@@ -89,7 +89,7 @@ class RowCurvature(Subsampled):
         return self.mean_curvature(coef, intercept, frame)
 
     def _mean_trace(self, coef: Array, intercept: Array, frame: Frame) -> float | None:
-        """The mean of `curvature_of_softmax`, or None as of `_mean`."""
+        """The mean trace of diag(p) - p pᵀ; None if there is one block, see `_mean`."""
         mean = self._mean(coef, intercept, frame)
         return None if mean is None else mean.sum()
 
@@ -135,7 +135,7 @@ class RowCurvature(Subsampled):
         return self._sum_dense(add, coef, intercept, shape)[0]
 
     def _gram(self, block: Block, curvature: Array, mean: float | None, frame: Frame) -> Array:
-        """A block's part of a weighted sum of x~ x~ᵀ, (n_dof, n_dof), given curvature (rows,)."""
+        """The sum of s c x~ x~ᵀ over a block, (n_dof, n_dof), with curvature c (rows,)."""
         weights = self.weights[block.rows]
         if self._fused_grams:
             weights = weights * curvature * has_part(curvature, weights, mean)
@@ -151,7 +151,7 @@ class RowCurvature(Subsampled):
     def _essential_rows(
         self, block: Block, proba: Array, mean: float | None, frame: Frame
     ) -> tuple[Array, Array]:
-        """The rows that matter: sqrt(s) x~ (n_dof, rows), and their p (n_outputs, rows)."""
+        """The essential rows of a block: sqrt(s) x~ (n_dof, rows), and p (n_outputs, rows)."""
         kept, weights = essential(curvature_of_softmax(proba), self.weights[block.rows], mean)
         rows = standardized(block.X, kept, frame)
         rows *= np.sqrt(weights)
@@ -201,7 +201,7 @@ class RowCurvature(Subsampled):
         n_features, center = self.n_features, frame.center
         if self.is_sparse:
             counts = np.bincount(self.rows.X.indices, minlength=n_features)
-            is_full = counts == self.n_samples  # columns without a zero that is not stored
+            is_full = counts == self.n_samples  # columns whose numbers are all stored
 
         def run_squares(run: list[Block]) -> tuple[Array]:
             squares = np.zeros((self.n_outputs, frame.n_dof))
@@ -212,7 +212,7 @@ class RowCurvature(Subsampled):
                     stored = block.X.astype(np.float64)
                     stored.data[:] = 1.0
                     of_zeros = np.maximum(sums - curvature @ stored, 0.0)
-                    of_zeros[:, is_full] = 0.0  # and not what rounding leaves
+                    of_zeros[:, is_full] = 0.0  # exactly, in spite of rounding
                     stored.data[:] = (block.X.data - center[stored.indices]) ** 2
                     centered = curvature @ stored + of_zeros * center**2
                 else:
@@ -245,9 +245,10 @@ class RowCurvature(Subsampled):
 
 
 def standardized(X: Array, kept: Array, frame: Frame) -> Array:
-    """Some rows of X in the coordinates of params, x~, as columns: (n_dof, rows), float64.
+    """The kept rows of X in the coordinates x~ of a frame, as columns: (n_dof, rows), float64.
 
-    Then weights multiply along contiguous memory, also where features are few.
+    As columns, rows are multiplied with their weights along contiguous memory, also if features are
+    few.
     """
     if len(kept) < len(X):
         X = X.take(kept, axis=0)

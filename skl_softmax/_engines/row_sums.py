@@ -1,6 +1,6 @@
-"""The sums over rows in one process's reach, in memory or on disk: block by block, in threads.
+"""The sums over rows in memory or on disk: block by block, in threads of this process.
 
-Knows nothing of penalties, steps or estimators; validates nothing.
+This module knows nothing of penalties, steps or estimators, and validates nothing.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from skl_softmax._engines.protocol import LEAD_ROUNDING, Frame, at_equal_distanc
 from skl_softmax._engines.row_curvature import FUSED_FEATURES, RowCurvature
 from skl_softmax._engines.rows import Block, Moments, Rows
 
-# (X, targets, weights, coef, intercept) -> the block's loss, and its gradients as of both
+# (X, targets, weights, coef, intercept) -> a block's loss, and its gradients for coef and intercept
 FusedPass: TypeAlias = Callable[[Array, Array, Array, Array, Array], tuple[float, Array, Array]]
 FUSED_COEF_ENTRIES = 2**14  # entries of coef: with more, a fused pass mostly adds up gradients
 
 
 class RowSums(RowCurvature):
-    """The `Sums` over rows of X, and what is known of them.
+    """The `Sums` over rows of X with their labels and weights.
 
     Parameters
     ----------
     rows : Rows
     y : ndarray, (n_samples,) or (n_samples, n_classes)
-        Codes 0 … n_classes - 1, or each sample's probabilities of the classes: its cross-entropy is
-        then the mean over the classes, with those as weights.
+        Codes 0 … n_classes - 1, or the probabilities of the classes for each sample: the
+        cross-entropy of a sample is then the mean over the classes, weighted by them.
     weights : ndarray of float64, (n_samples,)
         Non-negative, summing to one; may be a broadcast scalar.
     """
@@ -50,7 +50,7 @@ class RowSums(RowCurvature):
         self._to_proba = fastest.sigmoid_block if self.n_outputs == 1 else fastest.softmax_block
 
     def _fused_pass(self, coef: Array) -> FusedPass | None:
-        """What computes a block's pass in one call, if there is such, and it is the faster."""
+        """The function that computes the pass over a block in one call; None: use NumPy."""
         X = self.rows.X
         is_copied = isinstance(X, np.ndarray) and not X.flags.c_contiguous
         if (
@@ -68,12 +68,12 @@ class RowSums(RowCurvature):
 
     @property
     def n_passes(self) -> int:
-        """Passes over all rows so far."""
+        """See `Sums.n_passes`."""
         return self.rows.n_passes + (self._dense_rows.n_passes if self._dense_rows else 0)
 
     @property
     def density(self) -> float:
-        """The share of X's entries that are stored, and take time in a pass."""
+        """See `Sums.density`."""
         X = self.rows.X
         return X.nnz / max(1, X.shape[0] * X.shape[1]) if self.is_sparse else 1.0
 
@@ -92,7 +92,7 @@ class RowSums(RowCurvature):
         return self._over(self.rows.columns(features))
 
     def _over(self, rows: Rows) -> Self:
-        """The sums over some of the rows or columns, by the kernels that suit all of them."""
+        """The sums over some rows or columns, by the same kernels as the sums over all."""
         part = copy(self)
         part.rows, part._few, part._dense_rows = rows, None, None
         part.n_samples, part.n_features = rows.n_samples, rows.n_features
@@ -111,7 +111,7 @@ class RowSums(RowCurvature):
         return np.concatenate(self.rows.map(run_kept)), self.weights
 
     def class_weights(self) -> Array:
-        """See `Sums.class_weights`; not counted as a pass, since X is not read."""
+        """See `Sums.class_weights`. They do not count as a pass: X is not read."""
         n_classes = max(2, self.n_outputs)
         totals = np.zeros((2, n_classes))
         for rows in stretches(self.n_samples, 8 * n_classes):
@@ -136,7 +136,7 @@ class RowSums(RowCurvature):
                 return loss, gradient, sums
             for block, logits in self.rows.linear(run, coef, intercept):
                 targets, weights = self._targets[..., block.rows], self.weights[block.rows]
-                loss += self._block_loss(logits, targets, weights)  # logits: now residuals
+                loss += self._block_loss(logits, targets, weights)  # logits now hold residuals
                 gradient += logits @ block.X
                 sums += logits.sum(axis=1, dtype=np.float64)
             return loss, gradient, sums
@@ -171,7 +171,7 @@ class RowSums(RowCurvature):
         """See `Sums.separates`."""
         if self._y.ndim == 2:
             return False
-        # Two classes have logits z and -z here: the lead is 2 z, its rounding twice the one of z.
+        # Two classes have logits z and -z: the lead is 2 z, so its rounding is twice that of z.
         eps = LEAD_ROUNDING * np.finfo(coef.dtype).eps * (2.0 if self.n_outputs == 1 else 1.0)
         of_features, of_intercept = np.abs(coef).max(axis=0), float(np.abs(intercept).max())
 
@@ -186,9 +186,11 @@ class RowSums(RowCurvature):
         return all(self.rows.map(run_separates))
 
     def _lead(self, block: Block, logits: Array) -> tuple[Array, Array]:
-        """By how much each row's own class leads, (rows,), and which it has, (n_classes, rows).
+        """How far the logit of each row's own class is above all other logits; the own classes.
 
-        Of several classes, the last one leads, and trails the first.
+        Returns the leads (rows,), negative if another class has a larger logit, and the own classes
+        (n_classes, rows) of bool. A row with positive probabilities of several classes has all of
+        them as its own: the lead is then the smallest of their logits less the largest of all.
         """
         y = self._y[block.rows]
         if self.n_outputs == 1:
@@ -204,7 +206,7 @@ class RowSums(RowCurvature):
         return first_few(n_samples, *self.leads(coef, intercept, n_samples))
 
     def leads(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array, Array]:
-        """The least leads of every run, (samples,), and what `least_sure` returns of them."""
+        """The smallest leads of each run, (samples,), with the rows and classes of `least_sure`."""
 
         def run_leads(run: list[Block]) -> tuple[Array, Array, Array]:
             found = []
