@@ -1,14 +1,15 @@
-"""The types of arrays, and the linear algebra of a descent, for arrays of any library.
+"""The types of arrays, and the linear algebra of a descent for arrays of any library.
 
-NumPy's own functions, and its quicker ones, for NumPy's arrays: small fits are full of them.
-Scalars on other devices stay there, as arrays without dimensions, until `numbers` reads them.
+For arrays of NumPy the fastest functions of NumPy are used: small fits spend their time in them.
+A scalar on another device stays there, as an array without dimensions, until `numbers` reads it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from typing import Any, TypeAlias
+from types import ModuleType
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,26 +20,28 @@ from skl_softmax._compat import is_library_array, move_to, namespace_and_device
 Array: TypeAlias = NDArray[Any]
 # NumPy and SciPy share no type for "a matrix"; both multiply with @ on either side.
 Matrix: TypeAlias = Any
-DeviceArray: TypeAlias = Any  # an array of a library that follows the array API standard
-Scalar: TypeAlias = Any  # a float, or an array without dimensions
-KNOWN = float, type(None)
+DeviceArray: TypeAlias = Any  # of any library with the array API standard, which defines no type
+Scalar: TypeAlias = Any  # a float, or a `DeviceArray` without dimensions
+Namespace: TypeAlias = ModuleType  # a library of arrays: NumPy, or one with the standard
+Estimator = TypeVar("Estimator")
+KNOWN = float, type(None)  # types of scalars that are not on a device
 
 
-def library(array: Any) -> Any:
-    """The array's library: NumPy has the functions of the standard too."""
+def library(array: DeviceArray) -> Namespace:
+    """The library of an array; NumPy has the functions of the array API standard too."""
     return np if isinstance(array, np.ndarray) else namespace_and_device(array)[0]
 
 
-def to_numpy(array: Any) -> Any:
-    """An array of another library as NumPy's; anything else as it is."""
+def to_numpy(array: DeviceArray) -> DeviceArray:
+    """Convert an array of another library to NumPy; return anything else as it is."""
     if isinstance(array, np.ndarray) or not is_library_array(array):
         return array
     with config_context(array_api_dispatch=True):  # models outlive the setting
         return move_to(array, xp=np, device="cpu")
 
 
-def on_host(estimator: Any) -> Any:
-    """A fitted estimator with NumPy's arrays alone: itself, if it has no others."""
+def on_host(estimator: Estimator) -> Estimator:
+    """A copy of a fitted estimator with NumPy arrays only; itself if it has no other arrays."""
     arrays = {name: to_numpy(value) for name, value in vars(estimator).items()}
     if all(arrays[name] is value for name, value in vars(estimator).items()):
         return estimator
@@ -47,35 +50,35 @@ def on_host(estimator: Any) -> Any:
     return host
 
 
-def dot(a: Any, b: Any) -> Scalar:
-    """The sum of the products of all entries."""
+def dot(a: DeviceArray, b: DeviceArray) -> Scalar:
+    """The sum of the products of the entries of two arrays of the same shape."""
     if isinstance(a, np.ndarray):
-        return np.vdot(a, b)  # a float of NumPy's: divided by zero, it is infinite
+        return np.vdot(a, b)  # a NumPy float: dividing it by zero gives inf
     return library(a).sum(a * b)
 
 
-def stack(a: Any, b: Any) -> Any:
-    """Both, one after the other along a new first axis."""
+def stack(a: DeviceArray, b: DeviceArray) -> DeviceArray:
+    """Stack two arrays of the same shape along a new first axis."""
     if isinstance(a, np.ndarray):
         return np.array([a, b])  # several times as fast as np.stack
     return library(a).stack([a, b])
 
 
-def centered(step: Any) -> Any:
-    """Steps (…, n_outputs, n_dof) without what is common to more than two classes.
+def centered(step: DeviceArray) -> DeviceArray:
+    """Steps (…, n_outputs, n_dof) less their mean over the classes; two classes have one output.
 
-    Even where that is rounding alone: the next models could blow it up.
+    The mean is removed even if it is a rounding error: the next curvature models could amplify it.
     """
     if step.shape[-2] == 1:
         return step
     if isinstance(step, np.ndarray):
-        # What step.mean does, in a third of its time where arrays are small.
+        # The same as step.mean, in a third of the time if arrays are small.
         return step - np.add.reduce(step, axis=-2, keepdims=True) / step.shape[-2]
     return step - library(step).mean(step, axis=-2, keepdims=True)
 
 
 def numbers(*scalars: Scalar) -> Sequence[Any]:
-    """Scalars of one device as numbers, read in one go; None where there is none."""
+    """Scalars of one device as floats, read in one transfer; None stays None."""
     if isinstance(scalars[0], float):
         return scalars
     there = [scalar for scalar in scalars if not isinstance(scalar, KNOWN)]

@@ -1,18 +1,21 @@
-"""What differs between versions of scikit-learn: the only place that asks.
+"""The differences between versions of scikit-learn. No other module asks for a version.
 
 Before 1.9 there are no callbacks: the estimator then has no `set_callbacks`, and is otherwise the
-same. Nor is there what arrays on other devices need: they are then used as NumPy's, or not at all.
+same. Support for arrays on other devices is missing too: such arrays are then converted to NumPy,
+or refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import ParamSpec, TypeVar
 
 from sklearn import get_config
 
-Method = TypeVar("Method", bound=Callable[..., Any])
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -22,11 +25,11 @@ except ImportError:
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """A base class without callbacks, for versions of scikit-learn that have none."""
 
-    def _with_callbacks(method: Any) -> Any:
-        """Give the method a frame of its own on the stack, as where there are callbacks."""
+    def _with_callbacks(method: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        """Wrap the method in one frame on the stack, as scikit-learn's own decorator does."""
 
         @wraps(method)
-        def managed(*args: Any, **kwargs: Any) -> Any:
+        def managed(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
             return method(*args, **kwargs)
 
         return managed
@@ -60,16 +63,17 @@ __all__ = [
 ]
 
 
-def is_library_array(X: Any) -> bool:
-    """Whether X is an array of a library with the array API standard, NumPy's own included.
+def is_library_array(X: object) -> bool:
+    """Whether X is an array of a library with the array API standard, NumPy included.
 
-    Others have ``__dlpack__`` too (pyarrow's, for instance): they are converted as any sequence is.
+    Other arrays have ``__dlpack__`` too, those of pyarrow for instance: they are converted as any
+    sequence is.
     """
     return HAS_DEVICES and hasattr(X, "__dlpack__") and bool(is_array_api_obj(X))
 
 
-def is_on_device(X: Any) -> bool:
-    """Whether X is an array of another library than NumPy, and those are to be used as they are."""
+def is_on_device(X: object) -> bool:
+    """Whether X is an array of another library than NumPy, and array API dispatch is on."""
     if not (HAS_DEVICES and get_config()["array_api_dispatch"]):
         return False
     if not is_library_array(X):
@@ -78,18 +82,18 @@ def is_on_device(X: Any) -> bool:
     return is_array and not xp.__name__.endswith("numpy")
 
 
-def namespace_and_device(X: Any) -> tuple[Any, Any]:
-    """The array's library, by the array API standard, and where the array is."""
+def namespace_and_device(X: object) -> tuple[ModuleType, object]:
+    """The library of an array, by the array API standard, and the device of the array."""
     xp, _, device = get_namespace_and_device(X)
     return xp, device
 
 
-def with_callbacks(method: Method) -> Method:
-    """Let go of callbacks, whatever happens, after a method that has begun to tell them."""
-    managed: Method = _with_callbacks(method)
+def with_callbacks(method: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Decorate a method that calls callbacks: they are released at its end, even after an error."""
+    managed: Callable[Arguments, Result] = _with_callbacks(method)
     return managed
 
 
-def has_callbacks(estimator: Any) -> bool:
-    """Whether there is anyone to tell how a fit goes."""
+def has_callbacks(estimator: object) -> bool:
+    """Whether an estimator has callbacks."""
     return bool(getattr(estimator, "_skl_callbacks", ()))

@@ -1,4 +1,4 @@
-"""What is summed over the samples, and where: in memory, on disk, on a device, on a cluster.
+"""The engines: sums over the samples in memory, on disk, on another device or on a cluster.
 
-Knows rows, labels and weights; nothing of an objective, a step or an estimator.
+They know rows, labels and weights, but no objective, step or estimator.
 """

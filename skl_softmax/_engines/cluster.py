@@ -1,18 +1,18 @@
-"""Samples on a cluster: the sums over each chunk of rows are made where it lies, and added up.
+"""The sums over samples on a Dask cluster: each worker sums over its chunks of rows.
 
-A chunk is a task's result, kept by the worker that made it; a pass is one graph of a task per chunk
-and a tree that adds up what they return, K x (d + 1) numbers each. The tree's shape depends on the
-number of chunks alone, so no sum's bits depend on who is done first. If a worker is lost, so are
-its chunks, and Dask makes them anew.
+A chunk is the result of a task, kept by the worker that computed it. A pass is one graph: a task
+for each chunk, which returns n_outputs x (n_features + 1) numbers, and a tree of tasks that adds up
+these results. The shape of the tree depends on the number of chunks only, so the bits of a sum do
+not depend on which task ends first. If a worker is lost, Dask computes its chunks again.
 
-Knows nothing of the objective or the steps.
+This module knows nothing of the objective or the steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 import dask
 import numpy as np
@@ -21,31 +21,33 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 
 from skl_softmax._arrays import Array, Matrix
-from skl_softmax._engines.negligible_rows import few_of
-from skl_softmax._engines.protocol import NO_FLOOR, Frame, at_equal_distances, choose
+from skl_softmax._engines.protocol import Frame, Subsampled, at_equal_distances, first_few
 from skl_softmax._engines.row_sums import RowSums
-from skl_softmax._engines.rows import Moments, Rows, add
+from skl_softmax._engines.rows import Moments, Parts, Rows, add
 from skl_softmax._engines.threads import Workers
 
-NO_PASS = "curvature", "class_weights", "ordinary"  # nor are these counted in memory
-ARITY = 8  # sums that are added up by one task
-Lazy = Any  # a `dask.delayed` object
+UNCOUNTED = "curvature", "class_weights", "ordinary"  # methods that do not count as a pass
+MERGED_AT_ONCE = 8  # results that one task merges: few tasks, and results of few chunks in memory
+Lazy: TypeAlias = Any  # a `dask.delayed` object: any attribute, of any type
+Merge: TypeAlias = Callable[[Any, Any], Any]  # of two `Parts`: `add`, `max`, `Moments.merge`
+Result = TypeVar("Result")
 
 
 class Chunk(NamedTuple):
-    """Some rows, on a worker.
+    """Some rows with their labels and weights, on a worker.
 
     Attributes
     ----------
     X : ndarray or CSR (rows, n_features)
     y : ndarray (rows,)
-        Labels as they were given, or their codes.
-    weights : ndarray (rows,), or None: all equal, and not encoded yet
+        Labels, or the codes of their classes once the chunk is encoded.
+    weights : ndarray (rows,) or None
+        None: all weights are equal, and the chunk is not encoded yet.
     """
 
     X: Matrix
     y: Array
-    weights: Any
+    weights: Any  # no type says that it is None before, and never after, encoding
 
 
 def call(
@@ -53,41 +55,47 @@ def call(
     n_outputs: int,
     dtype: DTypeLike,
     origin: Array | None,
+    mean: Array | None,
     method: str,
-    arguments: tuple[Any, ...],
-) -> Any:
-    """What a method of `RowSums` returns for a chunk, in one thread: the workers have their own."""
+    arguments: tuple[object, ...],
+) -> Parts:
+    """The result of a method of `RowSums` over a chunk, as a tuple; in one thread of a worker."""
     with Workers(at_most=1) as workers, np.errstate(all="ignore"):
         rows = Rows(chunk.X, n_outputs, workers, dtype=dtype, origin=origin)
-        found = getattr(RowSums(rows, chunk.y, chunk.weights), method)(*arguments)
+        sums = RowSums(rows, chunk.y, chunk.weights)
+        sums.known_mean = mean
+        found = getattr(sums, method)(*arguments)
         return found if isinstance(found, tuple) else (found,)
 
 
-def concatenate(a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
-    """The arrays of both, one after the other."""
+def concatenate(a: Parts, b: Parts) -> Parts:
+    """Concatenate the arrays of two tuples, entry by entry."""
     return tuple(np.concatenate(both) for both in zip(a, b, strict=True))
 
 
-def reduce_tree(merge: Callable[[Any, Any], Any], tasks: Sequence[Lazy]) -> Lazy:
-    """Merge what tasks return, a few at a time."""
+def reduce_tree(merge: Callable[[Result, Result], Result], tasks: Sequence[Lazy]) -> Lazy:
+    """A task that merges the results of all tasks, `MERGED_AT_ONCE` at a time."""
     merge_few = dask.delayed(lambda few: reduce(merge, few), pure=False)
     while len(tasks) > 1:
-        tasks = [merge_few(tasks[i : i + ARITY]) for i in range(0, len(tasks), ARITY)]
+        tasks = [
+            merge_few(tasks[i : i + MERGED_AT_ONCE]) for i in range(0, len(tasks), MERGED_AT_ONCE)
+        ]
     return tasks[0]
 
 
 class OnCluster:
-    """A matrix in chunks of rows, with codes and weights for each.
+    """A matrix in chunks of rows, each with its codes of classes and its weights.
 
     Parameters
     ----------
     chunks : list of tasks
-        Each of a `Chunk` that is not empty.
+        The result of each is a `Chunk` that is not empty.
     lengths : list of int
+        The number of rows of each chunk.
     n_features : int
     dtype : dtype
     density : float or None
-        The share of entries that are stored; None if chunks are dense.
+        The share of the entries of X that are stored; None if chunks are dense.
     """
 
     def __init__(
@@ -105,20 +113,20 @@ class OnCluster:
 
     def sums(
         self,
-        y: Any,
-        weights: Any,
+        y: None,
+        weights: None,
         n_outputs: int,
         dtype: DTypeLike | None,
         origin: Array | None = None,
     ) -> ClusterSums:
-        """What is summed over these samples less an origin, in that dtype at least."""
-        del y, weights  # every chunk has its own
+        """The sums over the rows less an origin (n_features,), computed in `dtype` at least."""
+        del y, weights  # each chunk has its own labels and weights
         return ClusterSums(self, n_outputs, np.dtype(dtype or self.dtype), origin)
 
-    def assert_finite(self, **names: Any) -> None:
+    def assert_finite(self, **names: str) -> None:
         """Raise a ValueError if a number of X is not finite."""
 
-        def complaint(chunk: Chunk) -> str:  # not raised there: workers log what is
+        def complaint(chunk: Chunk) -> str:  # returned, since workers log what is raised
             try:
                 assert_all_finite(chunk.X, **names)
             except ValueError as error:
@@ -130,8 +138,8 @@ class OnCluster:
             raise ValueError(next(filter(None, found)))
 
 
-class ClusterSums:
-    """The `Sums` over such a matrix: one graph for each."""
+class ClusterSums(Subsampled):
+    """The `Sums` over a matrix on a cluster: each sum is one Dask graph."""
 
     may_copy = True
 
@@ -143,51 +151,50 @@ class ClusterSums:
         self.n_outputs, self.dtype, self.density = n_outputs, dtype, rows.density
         self.is_sparse = rows.is_sparse and origin is None
         self.n_passes = 0
-        self._few: ClusterSums | None = None
 
-    def _call(self, merge: Callable[[Any, Any], Any], method: str, *arguments: Any) -> Any:
-        """Merge what a method of `RowSums` returns for every chunk."""
-        self.n_passes += method not in (
-            "curvature",
-            "class_weights",
-            "ordinary",
-        )  # nor are they in memory
+    def _call(
+        self, merge: Merge, method: str, *arguments: object, mean: Array | None = None
+    ) -> Parts:
+        """Merge the results of a method of `RowSums` over all chunks."""
+        self.n_passes += method not in UNCOUNTED
         shared = dask.delayed(arguments, traverse=False)  # once in the graph
         of_chunk = dask.delayed(call, pure=False)
         parts = [
-            of_chunk(chunk, self.n_outputs, self.dtype, self._origin, method, shared)
+            of_chunk(chunk, self.n_outputs, self.dtype, self._origin, mean, method, shared)
             for chunk in self._rows.chunks
         ]
         (found,) = dask.compute(reduce_tree(merge, parts), optimize_graph=False)
-        return found
+        return tuple(found)
 
-    def _sum(self, method: str, *arguments: Any) -> Any:
-        return self._call(add, method, *arguments)
+    def _sum(self, method: str, *arguments: object, mean: Array | None = None) -> Array:
+        """Add up the results of a method of `RowSums`, one array for each chunk."""
+        return np.asarray(self._call(add, method, *arguments, mean=mean)[0])
 
-    def sample(self, n_samples: int) -> Self:
-        """See `Sums.sample`; itself, if the rows chosen have no weight."""
-        return self.take(choose(self.n_samples, n_samples))
+    def _gram(
+        self, method: str, coef: Array, intercept: Array, frame: Frame, *dofs: Sequence[Array]
+    ) -> Array:
+        """Add up Gram matrices, each without the rows that are negligible beside all samples.
 
-    def take(self, chosen: Array) -> Self:
+        With the mean curvature of each chunk, results would depend on how the data are cut.
+        """
+        mean = self.mean_curvature(coef, intercept, frame)
+        return self._sum(method, coef, intercept, frame, *dofs, mean=mean)
+
+    def take(self, rows: Array) -> Self:
         """See `Sums.take`."""
         ends = np.cumsum(self._rows.lengths)
-        places = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
-        parts = [
-            (dask.delayed(take)(chunk, place - start), len(place))
-            for chunk, place, start in zip(
-                self._rows.chunks, places, ends - self._rows.lengths, strict=True
-            )
-            if len(place)
-        ]
-        # Kept, since it is small: each pass over the sample would otherwise take it from all anew.
-        taken = dask.persist(*(chunk for chunk, _ in parts))
-        parts = [(chunk, length) for chunk, (_, length) in zip(taken, parts, strict=True)]
-        weights = [dask.delayed(lambda chunk: chunk.weights.sum())(chunk) for chunk, _ in parts]
+        places = np.split(rows, np.searchsorted(rows, ends[:-1]))
+        starts = ends - self._rows.lengths
+        parts = zip(self._rows.chunks, places, starts, strict=True)
+        few = [dask.delayed(take)(chunk, at - start) for chunk, at, start in parts if len(at)]
+        # The sample is small, and is kept: else each pass would take it from all chunks again.
+        taken = dask.persist(*few)
+        weights = [dask.delayed(lambda chunk: chunk.weights.sum())(chunk) for chunk in taken]
         total = sum(dask.compute(*weights))
         if total == 0.0:
             return self
-        chunks = [dask.delayed(divide_weights)(chunk, total) for chunk, _ in parts]
-        return self._over(chunks, [length for _, length in parts], self.n_features)
+        chunks = [dask.delayed(divide_weights)(chunk, total) for chunk in taken]
+        return self._over(chunks, [len(place) for place in places if len(place)], self.n_features)
 
     def ordinary(self, frame: Frame, limit: float) -> tuple[Array, Array]:
         """See `Sums.ordinary`."""
@@ -208,30 +215,22 @@ class ClusterSums:
         rows = OnCluster(chunks, lengths, n_features, self._rows.dtype, density)
         return type(self)(rows, self.n_outputs, self.dtype, self._origin)
 
-    def _mean(self, coef: Array, intercept: Array, frame: Frame) -> Array:
-        """The mean curvature of all samples or, of many, of some; (n_outputs,).
-
-        The mean over a chunk would make results depend on how the data are cut.
-        """
-        if frame.has_outliers:
-            return np.full(self.n_outputs, NO_FLOOR)
-        if self._few is None:
-            chosen = few_of(self.n_samples)
-            self._few = self if chosen is None else self.take(chosen)
-        return np.asarray(self._few._sum("curvature", coef, intercept)[0])
+    def curvature(self, coef: Array, intercept: Array) -> Array:
+        """See `Subsampled.curvature`."""
+        return self._sum("curvature", coef, intercept)
 
     def class_weights(self) -> Array:
         """See `Sums.class_weights`."""
-        return np.asarray(self._sum("class_weights")[0])
+        return self._sum("class_weights")
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """See `Sums.loss_and_gradient`."""
-        loss, gradient, sums = self._sum("loss_and_gradient", coef, intercept)
+        loss, gradient, sums = self._call(add, "loss_and_gradient", coef, intercept)
         return float(loss), gradient, sums
 
     def cross_entropy(self, coef: Array, intercept: Array) -> float:
         """See `Sums.cross_entropy`."""
-        return float(self._sum("cross_entropy", coef, intercept)[0])
+        return float(self._sum("cross_entropy", coef, intercept))
 
     def moments(self, together: bool) -> Moments:
         """See `Sums.moments`."""
@@ -248,33 +247,29 @@ class ClusterSums:
 
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """See `Sums.squares`."""
-        return np.asarray(self._sum("squares", coef, intercept, frame)[0])
+        return self._sum("squares", coef, intercept, frame)
 
     def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """See `Sums.shared_gram`."""
-        mean = self._mean(coef, intercept, frame)
-        return np.asarray(self._sum("shared_gram", coef, intercept, frame, mean)[0])
+        return self._gram("shared_gram", coef, intercept, frame)
 
     def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """See `Sums.class_grams`."""
-        mean = self._mean(coef, intercept, frame)
-        return np.asarray(self._sum("class_grams", coef, intercept, frame, mean)[0])
+        return self._gram("class_grams", coef, intercept, frame)
 
     def full_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """See `Sums.full_gram`."""
-        mean = self._mean(coef, intercept, frame)
-        return np.asarray(self._sum("full_gram", coef, intercept, frame, mean)[0])
+        return self._gram("full_gram", coef, intercept, frame)
 
     def free_gram(
         self, coef: Array, intercept: Array, frame: Frame, dofs: Sequence[Array]
     ) -> Array:
         """See `Sums.free_gram`."""
-        mean = self._mean(coef, intercept, frame)
-        return np.asarray(self._sum("free_gram", coef, intercept, frame, dofs, mean)[0])
+        return self._gram("free_gram", coef, intercept, frame, dofs)
 
     def gram_times(self, vector: Array, frame: Frame) -> Array:
         """See `Sums.gram_times`."""
-        return np.asarray(self._sum("gram_times", vector, frame)[0])
+        return self._sum("gram_times", vector, frame)
 
     def separates(self, coef: Array, intercept: Array) -> bool:
         """See `Sums.separates`."""
@@ -282,9 +277,8 @@ class ClusterSums:
 
     def least_sure(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array]:
         """See `Sums.least_sure`."""
-        leads, X, own = self._call(concatenate, "leads", coef, intercept, n_samples)
-        chosen = np.argsort(leads, kind="stable")[:n_samples]
-        return X[chosen], own[chosen]
+        found = self._call(concatenate, "leads", coef, intercept, n_samples)
+        return first_few(n_samples, *found)
 
     def largest_difference(self, coef: Array, intercept: Array) -> float:
         """See `Sums.largest_difference`."""
@@ -292,16 +286,16 @@ class ClusterSums:
 
 
 def take(chunk: Chunk, rows: Array) -> Chunk:
-    """Some rows of a chunk, copied."""
+    """Copy some rows of a chunk, given as indices."""
     X, y, weights = chunk
     return Chunk(X[rows], y[rows], weights[rows])
 
 
 def take_columns(chunk: Chunk, features: Array) -> Chunk:
-    """Some columns of a chunk, (n_features,) of bool, copied."""
+    """Copy some columns of a chunk, (n_features,) of bool."""
     return chunk._replace(X=chunk.X[:, np.flatnonzero(features)])
 
 
 def divide_weights(chunk: Chunk, total: float) -> Chunk:
-    """The chunk with weights that many times smaller."""
+    """The chunk with its weights divided by a total."""
     return chunk._replace(weights=chunk.weights / total)

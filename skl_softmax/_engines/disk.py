@@ -9,6 +9,7 @@ Knows nothing of samples, classes or models.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import EllipsisType
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -109,7 +110,7 @@ class Derived:
     def __len__(self) -> int:
         return len(self._sources[0])
 
-    def __getitem__(self, index: slice | Array | tuple[slice | Array, ...]) -> Array:
+    def __getitem__(self, index: slice | Array | tuple[EllipsisType, slice | Array]) -> Array:
         """Compute ``[rows]``, or ``[..., rows]`` if the rows are along the last axis."""
         rows = index[-1] if isinstance(index, tuple) else index
         return self._function(*(source[rows] for source in self._sources))

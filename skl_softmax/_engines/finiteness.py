@@ -1,11 +1,12 @@
-"""Whether every number of X is finite, without reading X once more to see it.
+"""Checks that every number of X is finite, without one more pass over X.
 
-A number that is not finite shows in every sum that it is part of: in the means of the features, in
-the first loss or gradient, in a block's sum while predicting. So who takes such sums looks at them,
-and only where one is not finite is X itself looked at, to say what is wrong. Whoever takes none of
-these sums has X checked before (`all_finite` of `skl_softmax._data.check`).
+A number that is not finite makes every sum that contains it not finite: the means of the features,
+the first loss or gradient, the sum of a block while predicting. So the code that computes such a
+sum checks the sum, and X itself is searched only after a check has failed, to say what is wrong.
+Code that computes none of these sums asks for a check of X before (`all_finite` of
+`skl_softmax._data.check`).
 
-Knows what is summed, not what it is for.
+This module knows the sums, not what they are used for.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from skl_softmax._arrays import Array, Matrix
 
 
 def check_measured(X: Matrix, scale: Array, estimator_name: str) -> None:
-    """Refuse features for which there is no scale, (n_features,).
+    """Raise a ValueError if the scale (n_features,) of a feature is NaN, and say why it is.
 
-    So the data need not be read once more to see that every number is finite.
+    The scale of a feature is NaN if the feature has a number that is not finite, or whose square
+    is not finite.
     """
     (unusable,) = np.nonzero(np.isnan(scale))
     if len(unusable):
@@ -32,9 +34,9 @@ def check_measured(X: Matrix, scale: Array, estimator_name: str) -> None:
 
 
 def check_started(loss: float, largest: float, X: Matrix, estimator_name: str) -> None:
-    """Refuse X if a descent's first loss or largest derivative is not finite.
+    """Raise a ValueError if X makes the first loss or the largest derivative not finite.
 
-    So X need not be read once more, wherever it is, if its features are not measured.
+    This check is for features that are not standardised, whose scales are not computed.
     """
     if not (np.isfinite(loss) and np.isfinite(largest)):
         check_finite(X, estimator_name)
@@ -43,15 +45,15 @@ def check_started(loss: float, largest: float, X: Matrix, estimator_name: str) -
 def check_finite(X: Matrix, estimator_name: str) -> None:
     """Raise a ValueError if a number of X is not finite."""
     names = {"estimator_name": estimator_name, "input_name": "X"}
-    if hasattr(X, "assert_finite"):  # it is no array of NumPy's
+    if hasattr(X, "assert_finite"):  # X is on disk, on another device or on a cluster
         X.assert_finite(**names)
     else:
         assert_all_finite(X, **names)
 
 
 def check_block(X: Matrix) -> None:
-    """Raise a ValueError if a number of a block X is not finite: while it is in the cache."""
+    """Raise a ValueError if a number of a block X (rows, n_features) is not finite."""
     values = X.data[:, np.newaxis] if sparse.issparse(X) else X
-    sums = np.ones(len(values), values.dtype) @ values  # by BLAS: NumPy's own takes twice as long
-    if not np.isfinite(sums).all():  # or the sums are too large, and they are
+    sums = np.ones(len(values), values.dtype) @ values  # BLAS takes half the time of `sum`
+    if not np.isfinite(sums).all():  # a number is not finite, or finite numbers overflow
         assert_all_finite(values, estimator_name="SoftmaxGDClassifier", input_name="X")

@@ -1,13 +1,14 @@
-"""The softmax, and the loss it leads to, on a block of logits in place.
+"""Kernels: the softmax and the cross-entropy of a block of logits, computed in place by NumPy.
 
-Logits are (n_outputs, rows), one row of them for two classes: NumPy adds up along the first axis
-with SIMD; sums along short rows of a (rows, n_outputs) array take two to three times as long.
+Logits are (n_outputs, rows); two classes have one output. NumPy adds up along the first axis with
+SIMD instructions: sums along the short rows of a (rows, n_outputs) array take two to three times as
+long.
 
-There are two modules of kernels, this one and `_compiled`, which has those that time is spent on,
-for who has Numba; `kernels` tells which to use. They agree as far as rounding goes. The other has
-whole passes over a block besides, for which here is no like (`fused_kernels`).
+The module `kernels_numba` has the same kernels compiled by Numba, if Numba is installed; `kernels`
+returns the module to use. Both agree up to rounding. `kernels_numba` also computes whole passes
+over a block in one call (`fused_kernels`), which this module does not.
 
-Knows nothing of X, of coefficients or of what a block is part of.
+This module knows nothing of X, of coefficients or of the data that a block is a part of.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from typing import Any, TypeAlias
+from types import ModuleType
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -25,25 +27,27 @@ from numpy.typing import DTypeLike
 from skl_softmax._arrays import Array
 from skl_softmax._engines.disk import Derived
 
-MANY_ROWS = 2**22  # of which no float each is to be kept
-WORTH_COMPILING = 2**12  # logits; loading Numba takes longer than hundreds of smaller fits
+MANY_ROWS = 2**22  # samples: above so many, do not keep one float for each (32 MiB)
+WORTH_COMPILING = 2**12  # logits: to load Numba takes as long as hundreds of fits with fewer
 
-# (logits, targets, weights) -> the block's loss; logits are residuals, s (p - y), afterwards.
+# (logits, targets, weights) -> the loss of a block; afterwards logits hold residuals s (p - y).
 BlockLoss: TypeAlias = Callable[[Array, Array, Array], float]
+Targets: TypeAlias = Array | Derived  # samples are along the last axis
 
 
-def kernels(n_logits: int) -> Any:
-    """The module of kernels for data with so many logits.
+def kernels(n_logits: int) -> ModuleType:
+    """The module of kernels for data that have so many logits: this one or `kernels_numba`.
 
-    Theirs, not a block's: neither the number of threads nor what came before may decide.
+    The logits of all data count, not of a block: the choice, and so the bits of a result, must not
+    depend on the number of threads or on earlier fits.
     """
     return fused_kernels(n_logits) or sys.modules[__name__]
 
 
 @cache
-def _compiled() -> Any:
-    """The module `_compiled`, or None without Numba, or with its compiler switched off."""
-    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):  # seen without loading Numba
+def _compiled() -> ModuleType | None:
+    """The module `kernels_numba`; None without Numba, or if its compiler is switched off."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):  # known without loading Numba
         return None
     try:
         from numba import config
@@ -52,8 +56,8 @@ def _compiled() -> Any:
     return None if config.DISABLE_JIT else import_module("skl_softmax._engines.kernels_numba")
 
 
-def fused_kernels(n_logits: int) -> Any:
-    """The module of what is computed of a block of dense rows in one call, if it is to be used."""
+def fused_kernels(n_logits: int) -> ModuleType | None:
+    """The module that computes a pass over a block of dense rows in one call; None: use NumPy."""
     return _compiled() if n_logits >= WORTH_COMPILING else None
 
 
@@ -78,8 +82,8 @@ def sigmoid_block(logits: Array) -> None:
     logits += 0.5
 
 
-def block_loss(y: Array, n_outputs: int, dtype: DTypeLike) -> tuple[BlockLoss, Any]:
-    """Return what computes a block's loss, and the targets (…, n_samples) in the form it takes.
+def block_loss(y: Array, n_outputs: int, dtype: DTypeLike) -> tuple[BlockLoss, Targets]:
+    """Return the function for the loss of a block, and its targets (…, n_samples).
 
     y : codes of the classes (n_samples,), or their probabilities (n_samples, n_classes)
     """
@@ -101,7 +105,7 @@ def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
     n = len(y)
     flat = logits.reshape(-1)
     labelled = np.multiply(y, n, dtype=np.intp)
-    labelled += np.arange(n)  # where each row's own class stands
+    labelled += np.arange(n)  # the position in `flat` of the class of each row
     logits -= logits.max(axis=0)
     own = flat.take(labelled)
     np.exp(logits, out=logits)
@@ -114,7 +118,7 @@ def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
 def two_class_loss(logits: Array, signs: Array, weights: Array) -> float:
     """The loss of rows of two classes; logits (1, rows) become residuals.
 
-    A sample loses log(1 + exp(m)), m its logit times its sign.
+    The loss of a sample is log(1 + exp(m)), where m is the logit times the sign.
 
     signs : (rows,), 1 for the first class and -1 for the second
     """
@@ -130,7 +134,7 @@ def two_class_loss(logits: Array, signs: Array, weights: Array) -> float:
 
 
 def _soft_softmax_loss(logits: Array, proba: Array, weights: Array) -> float:
-    """The loss of rows with probabilities of the classes; logits become residuals.
+    """The loss of rows with a probability for each class; logits become residuals.
 
     logits, proba : (n_classes, rows)
     """
@@ -144,9 +148,11 @@ def _soft_softmax_loss(logits: Array, proba: Array, weights: Array) -> float:
 
 
 def _soft_two_class_loss(logits: Array, proba: Array, weights: Array) -> float:
-    """The loss of rows with the second class's probability (rows,); logits become residuals.
+    """The loss of rows with a probability of the second class; logits (1, rows) become residuals.
 
-    A sample loses log(1 + exp(z)) - p z, z its logit and p that probability.
+    The loss of a sample is log(1 + exp(z)) - p z, where z is the logit and p the probability.
+
+    proba : (rows,)
     """
     z = logits[0]
     tail = np.exp(-np.abs(z))

@@ -1,73 +1,79 @@
-"""What time is spent on, compiled by Numba at the first call, and kept on disk.
+"""Kernels compiled by Numba: the functions that fits spend their time in.
 
-The kernels of `_kernels` once more: NumPy takes exponentials of float64 one by one on processors
-without AVX-512, and logarithms too; here they are written out, so that the compiler takes as many
-at once as the processor can, in one sweep over a block for a dozen.
+Numba compiles a function at its first call, and keeps it on disk. This module has two parts.
 
-And what is computed of a block of dense rows, in one call for a dozen: the interpreter's lock is
-not held meanwhile, so threads need not wait for it between small calls of NumPy; and rows are still
-in the cache when they are multiplied for the second time.
+The first part has the kernels of the module `kernels`. On processors without AVX-512, NumPy
+computes exponentials and logarithms of float64 one by one. Here both are written out, so that the
+compiled code computes as many at once as the processor can, in one sweep over a block in place of a
+dozen.
 
-All in one file: Numba does not see when what a function calls has changed in another. No compiled
-function that Python calls returns an array, but fills given ones: to make one Numba runs some
-Python, and Ctrl-C at that moment would be a SystemError.
+The second part has whole passes over a block of dense rows, in one call in place of a dozen. The
+call does not hold the lock of the interpreter, so threads do not wait for the lock between small
+calls of NumPy. The rows are still in the cache when they are multiplied for the second time.
 
-Knows a block: its rows, labels, weights and coordinates; not what it is part of. Needs Numba, so
-nothing but `_kernels` may import it.
+All compiled functions are in one file: Numba does not notice a change of a called function in
+another file. A compiled function that Python calls fills given arrays and returns none: to make an
+array, Numba runs Python code, and Ctrl-C at that moment would be a SystemError.
+
+This module knows a block: its rows, labels, weights and coordinates, but not the data it is a part
+of. It needs Numba, so only the module `kernels` may import it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numba import njit
 
 from skl_softmax._arrays import Array
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 # The bits of a float64: a sign, an exponent e, and a fraction, for 2**(e - BIAS) (1 + fraction).
 FRACTION_BITS, BIAS = 52, 1023
-SQRT_HALF = int(np.float64(math.sqrt(0.5)).view(np.int64))
+SQRT_HALF = int(np.float64(math.sqrt(0.5)).view(np.int64))  # the bits of the square root of 1/2
 TO_INTEGER = 1.5 * 2.0**52  # a number added to it is rounded to an integer, in its last bits
-ZERO = int(np.float64(TO_INTEGER).view(np.int64))  # how that looks for the number zero
+ZERO = int(np.float64(TO_INTEGER).view(np.int64))  # the bits of TO_INTEGER + 0
 LOG2_E = 1.0 / math.log(2.0)
-LN2_HIGH = float.fromhex("0x1.62e42feep-1")  # log(2) in two parts; few bits: k times it is exact
+# log(2) in two parts: the first has so few bits that an integer times it is exact.
+LN2_HIGH = float.fromhex("0x1.62e42feep-1")
 LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
-LEAST = -708.0  # below it, exp(x) has fewer digits, and slows down what it is multiplied with
-EXP_TERMS = tuple(1.0 / math.factorial(k) for k in range(12, -1, -1))
-ATANH_TERMS = tuple(1.0 / (2 * k + 1) for k in range(9, -1, -1))
+LEAST = -708.0  # a smaller x has an exp(x) below the normal float64: inexact, and slow to multiply
+EXP_TERMS = tuple(1.0 / math.factorial(k) for k in range(12, -1, -1))  # of Taylor, last one first
+ATANH_TERMS = tuple(1.0 / (2 * k + 1) for k in range(9, -1, -1))  # of Taylor, last one first
 
-# Rows to multiply at a time: beyond a hundred OpenBLAS is slower for few classes, with AVX-512, and
-# below sixteen for any; of a size to be in the cache still for the second product. By the one
-# column of two classes it multiplies any number as fast, and fewer calls are better.
-FEW_ROWS, FEW_BYTES = (16, 96), 2**19
-FEW_ROWS_OF_TWO = 1024
+# How many rows are multiplied at a time, as measured. Below 16 rows OpenBLAS is slow for any number
+# of classes; above a hundred it is slower for few classes, with AVX-512. The rows must still be in
+# the cache, of PRODUCT_BYTES bytes, for the second product.
+PRODUCT_ROWS, PRODUCT_BYTES = (16, 96), 2**19
+TWO_CLASS_ROWS = 1024  # by a vector OpenBLAS multiplies any number as fast: fewer calls are better
 
 
-def compiled(function: Function) -> Function:
-    """Compile a function when it is first called; a product and a sum may be rounded as one."""
-    options: dict[str, Any] = {
+def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Compile a function at its first call; a product and a sum may be rounded as one."""
+    options: dict[str, object] = {
         "nogil": True,
         "fastmath": {"contract"},
-        "error_model": "numpy",  # Python's, for a division by zero, keeps to one number at a time
+        "error_model": "numpy",  # "python" checks each division for zero, one number at a time
     }
     try:
-        return cast(Function, njit(cache=True, **options)(function))
-    except RuntimeError:  # no folder may be written to
-        return cast(Function, njit(**options)(function))
+        made: Callable[Arguments, Result] = njit(cache=True, **options)(function)
+    except RuntimeError:  # Numba may write to no folder
+        made = njit(**options)(function)
+    return made
 
 
 @compiled
 def _exp(x: float) -> float:
-    """exp(x) of x <= 0, to a unit or two in the last place; below 1e-307, zero.
+    """exp(x) for x <= 0, accurate to two units in the last place; zero below 1e-307.
 
-    exp(x) = 2**k exp(r), where k is an integer and abs(r) <= log(2) / 2, by Taylor's series.
+    exp(x) = 2**k exp(r), where k is an integer and abs(r) <= log(2) / 2; exp(r) by Taylor's series.
     """
-    is_zero = x < LEAST  # false if x is not a number: nor is the result
+    is_zero = x < LEAST  # false if x is NaN: then the result is NaN
     x = LEAST if is_zero else x
     rounded = np.float64(x * LOG2_E + TO_INTEGER)
     k = rounded - TO_INTEGER
@@ -81,10 +87,10 @@ def _exp(x: float) -> float:
 
 @compiled
 def _log1p(x: float) -> float:
-    """log(1 + x) of x >= 0, to a few units in the last place.
+    """log(1 + x) for x >= 0, accurate to a few units in the last place.
 
-    u = 1 + x = 2**k m, where k is an integer and m**2 from 1/2 to 2; log(m) = 2 atanh(ratio). What
-    rounding takes from u is made up for.
+    u = 1 + x = 2**k m, where k is an integer and 1/2 <= m**2 <= 2; log(m) = 2 atanh(ratio).
+    The last term of the result corrects the rounding error of u.
     """
     u = np.float64(1.0 + x)
     k = (u.view(np.int64) - SQRT_HALF) >> FRACTION_BITS
@@ -100,14 +106,14 @@ def _log1p(x: float) -> float:
 
 @compiled
 def _sigmoid(z: float) -> float:
-    """1 / (1 + exp(-z)), of any number."""
+    """1 / (1 + exp(-z)), for any z, without overflow."""
     tail = _exp(-abs(z))
     return (1.0 if z > 0.0 else tail) / (1.0 + tail)
 
 
 @compiled
 def _exponentials(logits: Array) -> tuple[Array, Array]:
-    """Turn logits (n_classes, rows) into exp(logits - largest); return `largest` and the sums."""
+    """Turn logits (n_classes, rows) into exp(logits - largest); return largest and sums (rows,)."""
     n_classes, n = logits.shape
     largest, total = logits[0].astype(np.float64), np.zeros(n)
     for k in range(1, n_classes):
@@ -123,7 +129,7 @@ def _exponentials(logits: Array) -> tuple[Array, Array]:
 
 @compiled
 def _scale(logits: Array, factors: Array) -> None:
-    """Multiply logits (n_classes, rows) by a factor for each row, in place."""
+    """Multiply logits (n_classes, rows) by factors (rows,), in place."""
     n_classes, n = logits.shape
     for k in range(n_classes):
         for i in range(n):
@@ -166,7 +172,7 @@ def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
 
 @compiled
 def _softmax_losses(logits: Array, y: Array, weights: Array, losses: Array) -> None:
-    """Write the loss of each row with labels y to `losses`; logits become residuals."""
+    """Write the losses (rows,) for labels y (rows,); logits (n_classes, rows) become residuals."""
     n = len(y)
     for i in range(n):
         losses[i] = -logits[y[i], i]
@@ -188,7 +194,7 @@ def two_class_loss(logits: Array, signs: Array, weights: Array) -> float:
 
 @compiled
 def _two_class_losses(logits: Array, signs: Array, weights: Array, losses: Array) -> None:
-    """Write the loss of each row of two classes to `losses`; logits become residuals."""
+    """Write the losses (rows,) for signs (rows,); logits (1, rows) become residuals."""
     z = logits[0]
     for i in range(len(signs)):
         m = np.float64(z[i] * signs[i])
@@ -199,7 +205,9 @@ def _two_class_losses(logits: Array, signs: Array, weights: Array, losses: Array
 def softmax_pass(
     X: Array, y: Array, weights: Array, coef: Array, intercept: Array
 ) -> tuple[float, Array, Array]:
-    """Return the rows' loss, and their residuals s (p - y) times X, and summed.
+    """The loss of rows, its gradient for coef and its gradient for intercept, in one call.
+
+    With the residuals R = s (p - y), the gradients are R X and the sums of R over the rows.
 
     X : ndarray (rows, n_features), in any order, of the dtype of coef and intercept
     y : ndarray of int (rows,)
@@ -216,28 +224,22 @@ def softmax_pass(
 
 @compiled
 def _softmax_pass(
-    X: Array,
-    y: Array,
-    weights: Array,
-    coef: Array,
-    intercept: Array,
-    gradient: Array,
-    sums: Array,
+    X: Array, y: Array, weights: Array, coef: Array, intercept: Array, gradient: Array, sums: Array
 ) -> float:
-    """See `softmax_pass`; y and weights are contiguous, and gradient and sums are added to."""
+    """See `softmax_pass`. y and weights are contiguous; adds to gradient and sums."""
     n_classes, n_features = coef.shape
-    step = max(FEW_ROWS[0], min(FEW_BYTES // (n_features * X.itemsize), FEW_ROWS[1]))
+    step = max(PRODUCT_ROWS[0], min(PRODUCT_BYTES // (n_features * X.itemsize), PRODUCT_ROWS[1]))
     part, buffer = np.empty(coef.shape, X.dtype), np.empty(n_classes * step, X.dtype)
     loss, losses = 0.0, np.empty(step)
     for start in range(0, len(X), step):
         few = slice(start, start + step)
-        rows = np.ascontiguousarray(X[few])  # a copy only of what is in another order
+        rows = np.ascontiguousarray(X[few])  # copies only rows in another order
         n = len(rows)
         logits = buffer[: n_classes * n].reshape(n_classes, n)
         np.dot(coef, rows.T, logits)
         for k in range(n_classes):
             logits[k] += intercept[k]
-        _softmax_losses(logits, y[few], weights[few], losses)  # logits: now residuals
+        _softmax_losses(logits, y[few], weights[few], losses)  # logits now hold residuals
         loss += losses[:n].sum()
         np.dot(logits, rows, part)
         gradient += part
@@ -250,7 +252,7 @@ def _softmax_pass(
 def two_class_pass(
     X: Array, signs: Array, weights: Array, coef: Array, intercept: Array
 ) -> tuple[float, Array, Array]:
-    """The loss of rows of two classes, and its gradients, in one call.
+    """The loss of rows of two classes and its two gradients, in one call. See `softmax_pass`.
 
     signs : (rows,), 1 for the first class and -1 for the second
     coef : (1, n_features)
@@ -271,11 +273,11 @@ def _two_class_pass(
     gradient: Array,
     sums: Array,
 ) -> float:
-    """See `two_class_pass`; weights and coef are contiguous, and gradient and sums added to."""
-    part, buffer = np.empty(coef.shape[1], X.dtype), np.empty(FEW_ROWS_OF_TWO, X.dtype)
-    loss, losses = 0.0, np.empty(FEW_ROWS_OF_TWO)
-    for start in range(0, len(X), FEW_ROWS_OF_TWO):
-        few = slice(start, start + FEW_ROWS_OF_TWO)
+    """See `two_class_pass`. weights and coef are contiguous; adds to gradient and sums."""
+    part, buffer = np.empty(coef.shape[1], X.dtype), np.empty(TWO_CLASS_ROWS, X.dtype)
+    loss, losses = 0.0, np.empty(TWO_CLASS_ROWS)
+    for start in range(0, len(X), TWO_CLASS_ROWS):
+        few = slice(start, start + TWO_CLASS_ROWS)
         rows = np.ascontiguousarray(X[few])
         n = len(rows)
         z = buffer[:n]
@@ -291,7 +293,7 @@ def _two_class_pass(
 
 
 def moments(X: Array, weights: Array, origin: Array) -> tuple[float, Array, Array]:
-    """Return the rows' weight, their mean less an origin, and their scatter about the mean.
+    """The total weight of rows, their mean less an origin, and their scatter about the mean.
 
     X : ndarray (rows, n_features), in any order
     weights : ndarray of float64 (rows,)
@@ -307,13 +309,13 @@ def moments(X: Array, weights: Array, origin: Array) -> tuple[float, Array, Arra
 
 
 def gram(X: Array, weights: Array, center: Array, inverse_scale: Array, n_dof: int) -> Array:
-    """Return the weighted sum of x~ x~ᵀ over rows, (n_dof, n_dof).
+    """The weighted sum of x~ x~ᵀ over rows, (n_dof, n_dof).
 
     X : ndarray (rows, n_features), in any order
     weights : ndarray of float64 (rows,)
-        Non-negative: what has none costs nothing.
+        Non-negative. Rows with weight zero cost nothing.
     center, inverse_scale : ndarray of float64 (n_features,)
-        x~ is what they make of a row, and a one if n_dof is larger than n_features.
+        x~ = (x - center) * inverse_scale; a 1 is appended if n_dof is larger than n_features.
     """
     total = np.zeros((n_dof, n_dof))
     _add_to_gram(X, np.sqrt(weights), center, np.zeros_like(center), inverse_scale, total)
@@ -322,7 +324,7 @@ def gram(X: Array, weights: Array, center: Array, inverse_scale: Array, n_dof: i
 
 @compiled
 def _add_to_mean(X: Array, weights: Array, origin: Array, mean: Array) -> None:
-    """Add the rows' weighted sum, less an origin, to their mean (n_features,)."""
+    """Add the weighted sum of the rows less an origin (n_features,) to mean (n_features,)."""
     n_rows, n_features = X.shape
     for i in range(n_rows):
         for j in range(n_features):
@@ -333,15 +335,16 @@ def _add_to_mean(X: Array, weights: Array, origin: Array, mean: Array) -> None:
 def _add_to_gram(
     X: Array, roots: Array, origin: Array, mean: Array, inverse_scale: Array, total: Array
 ) -> None:
-    """Add what `gram` returns to a total (n_dof, n_dof).
+    """Add the Gram matrix of `gram` to a total (n_dof, n_dof).
 
-    roots : ndarray (rows,), of the weights
+    roots : ndarray (rows,), the square roots of the weights
     origin, mean : ndarray (n_features,)
-        The center's parts: subtracted one by one, a constant column is exactly zero.
+        The two parts of the center. They are subtracted one after the other: then a constant
+        column is exactly zero.
     """
     n_rows, n_features = X.shape
     n_dof = len(total)
-    part, buffer, n = np.empty((n_dof, n_dof)), np.empty((FEW_ROWS[1], n_dof)), 0
+    part, buffer, n = np.empty((n_dof, n_dof)), np.empty((PRODUCT_ROWS[1], n_dof)), 0
     for i in range(n_rows):
         if roots[i] != 0.0:
             for j in range(n_features):

@@ -1,25 +1,26 @@
-"""The curvature sums over rows in one process's reach: Gram matrices, weighted by probabilities.
+"""The curvature sums over rows in memory or on disk: Gram matrices, weighted by probabilities.
 
-Knows nothing of penalties, steps or estimators; validates nothing.
+This module knows nothing of penalties, steps or estimators, and validates nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Sequence
+from math import prod
+from types import ModuleType
 
 import numpy as np
 
 from skl_softmax._arrays import Array
-from skl_softmax._engines.negligible_rows import curvature_of_softmax, essential, few_of, has_part
-from skl_softmax._engines.protocol import NO_FLOOR, Frame
+from skl_softmax._engines.negligible_rows import curvature_of_softmax, essential, has_part
+from skl_softmax._engines.protocol import Frame, Subsampled
 from skl_softmax._engines.rows import Block, Rows
 
-FEW_FEATURES = 64  # whose rows cost little to copy, and to multiply without BLAS's symmetry
+FUSED_FEATURES = 64  # features: such short rows are quick to copy, and quick to multiply twice
 
 
-class RowCurvature:
-    """The part of `RowSums` that curvature models are made of.
+class RowCurvature(Subsampled):
+    """The part of `RowSums` that computes the sums of curvature models.
 
     Attributes
     ----------
@@ -27,48 +28,55 @@ class RowCurvature:
     weights : ndarray (n_samples,)
     n_samples, n_features, n_outputs : int
     is_sparse : bool
+    known_mean : ndarray (n_outputs,) or None
+        The mean curvature of all samples, where the rows are one chunk of them on a cluster.
     """
 
     rows: Rows
     weights: Array
-    n_samples: int
     n_features: int
-    n_outputs: int
     is_sparse: bool
-    _few: RowCurvature | None  # some samples, which tell the mean curvature
-    _fused: Any
-    _to_proba: Any
-    _dense_rows: Rows | None
-
-    def take(self, chosen: Array) -> Self:
-        """The sums over some rows, given as sorted indices."""
-        raise NotImplementedError
+    known_mean: Array | None = None
+    _dense_rows: Rows | None = None  # the rows of CSR in dense blocks, made at first use
+    _fused: ModuleType | None
+    _to_proba: Callable[[Array], None]
 
     @property
-    def _fused_grams(self) -> Any:
-        """What is fused, where that is the faster for Gram matrices; of one feature it is not."""
-        return self._fused if 1 < self.n_features <= FEW_FEATURES else None
-
-    def _for_grams(self) -> Rows:
-        """The rows in dense blocks, as products of features need them."""
-        if self._dense_rows is None:
-            self._dense_rows = self.rows.made_dense()
-        return self._dense_rows
+    def _fused_grams(self) -> ModuleType | None:
+        """The module that computes the Gram matrix of a block in one call; None: use NumPy."""
+        return self._fused if 1 < self.n_features <= FUSED_FEATURES else None
 
     def _proba(
         self, rows: Rows, run: list[Block], coef: Array, intercept: Array
     ) -> Iterator[tuple[Block, Array]]:
-        """Yield each block and its probabilities (n_outputs, rows); of two, the second's.
+        """Yield each block with its probabilities (n_outputs, rows); one: of the second class.
 
-        In float64: sums of float32 miss one by what a Hessian's smallest eigenvalues are.
+        The probabilities are float64: where they are computed in float32, their sums differ from
+        one by more than the smallest eigenvalues of a Hessian.
         """
         for block, logits in rows.linear(run, coef, intercept):
             proba = logits.astype(np.float64, copy=False)
             self._to_proba(proba)
             yield block, proba
 
+    def _sum_dense(
+        self, add: Callable[..., None], coef: Array, intercept: Array, *shapes: tuple[int, ...]
+    ) -> list[Array]:
+        """Sum over dense blocks: ``add(block, proba, *totals)`` adds to totals of these shapes."""
+        if self.is_sparse and self._dense_rows is None:
+            self._dense_rows = self.rows.made_dense()
+        rows = self._dense_rows or self.rows
+
+        def run_totals(run: list[Block]) -> tuple[Array, ...]:
+            totals = tuple(map(np.zeros, shapes))
+            for block, proba in self._proba(rows, run, coef, intercept):
+                add(block, proba, *totals)
+            return totals
+
+        return list(map(np.asarray, rows.sum(run_totals, size=prod(shapes[-1]))))
+
     def curvature(self, coef: Array, intercept: Array) -> Array:
-        """The sums of s p (1 - p), (n_outputs,); not counted as a pass."""
+        """See `Subsampled.curvature`."""
         total = np.zeros(self.n_outputs)
         for run in self.rows.runs:
             for block, proba in self._proba(self.rows, run, coef, intercept):
@@ -77,167 +85,127 @@ class RowCurvature:
         return total
 
     def _mean(self, coef: Array, intercept: Array, frame: Frame) -> Array | None:
-        """The mean curvature of all samples or, of many, of some; (n_outputs,).
-
-        None where there is a single block: its own mean is the mean of all.
-        """
-        if frame.has_outliers:
-            return np.full(self.n_outputs, NO_FLOOR)
-        if len(self.rows.runs) == len(self.rows.runs[0]) == 1:
+        """The mean curvature (n_outputs,); None if there is one block: it computes its own mean."""
+        if self.known_mean is not None:
+            return self.known_mean
+        if len(self.rows.runs) == len(self.rows.runs[0]) == 1 and not frame.has_outliers:
             return None
-        if self._few is None:
-            chosen = few_of(self.n_samples)
-            self._few = self if chosen is None else self.take(chosen)
-        return self._few.curvature(coef, intercept)
+        return self.mean_curvature(coef, intercept, frame)
 
-    def shared_gram(
-        self, coef: Array, intercept: Array, frame: Frame, mean: Array | None = None
-    ) -> Array:
-        """See `Sums.shared_gram`; `mean` is that of `curvature`, if it is known."""
-        n_dof = frame.n_dof
-        of_samples = self._for_grams()
-        mean = self._mean(coef, intercept, frame) if mean is None else mean
-        floor = None if mean is None else mean.sum() / max(1, self.n_outputs - 1)
+    def _mean_trace(self, coef: Array, intercept: Array, frame: Frame) -> float | None:
+        """The mean trace of diag(p) - p pᵀ; None if there is one block, see `_mean`."""
+        mean = self._mean(coef, intercept, frame)
+        return None if mean is None else mean.sum()
 
-        def run_gram(run: list[Block]) -> tuple[Array]:
-            gram = np.zeros((n_dof, n_dof))
-            for block, proba in self._proba(of_samples, run, coef, intercept):
-                if self.n_outputs == 1:
-                    curvature = (proba * (1.0 - proba))[0]
+    def shared_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """See `Sums.shared_gram`."""
+        n_others = max(1, self.n_outputs - 1)
+        mean = self._mean_trace(coef, intercept, frame)
+        mean = None if mean is None else mean / n_others
+
+        def add(block: Block, proba: Array, gram: Array) -> None:
+            if self.n_outputs == 1:
+                curvature = (proba * (1.0 - proba))[0]
+            else:
+                curvature = curvature_of_softmax(proba) / n_others
+            gram += self._gram(block, curvature, mean, frame)
+
+        return self._sum_dense(add, coef, intercept, (frame.n_dof, frame.n_dof))[0]
+
+    def class_grams(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """See `Sums.class_grams`."""
+        mean = self._mean(coef, intercept, frame)
+        means = [None] * self.n_outputs if mean is None else list(mean)
+
+        def add(block: Block, proba: Array, grams: Array) -> None:
+            proba *= 1.0 - proba
+            if self._fused_grams:
+                for gram, curvature, mean in zip(grams, proba, means, strict=True):
+                    gram += self._gram(block, curvature, mean, frame)
+                return
+            rows = standardized(block.X, np.arange(len(block.X)), frame)
+            weights, buffer = self.weights[block.rows], np.empty(rows.size)
+            for gram, curvature, mean in zip(grams, proba, means, strict=True):
+                kept, kept_weights = essential(curvature, weights, mean)
+                weighted = buffer[: len(rows) * len(kept)].reshape(len(rows), -1)
+                if len(kept) == len(weights):
+                    np.multiply(rows, np.sqrt(curvature * kept_weights), out=weighted)
                 else:
-                    curvature = curvature_of_softmax(proba) / (self.n_outputs - 1)
-                gram += self._gram(block, curvature, floor, frame)
-            return (gram,)
+                    rows.take(kept, axis=1, out=weighted, mode="clip")
+                    weighted *= np.sqrt(curvature.take(kept) * kept_weights)
+                gram += weighted @ weighted.T
 
-        (gram,) = of_samples.sum(run_gram, size=n_dof**2)
-        return np.asarray(gram)
+        shape = self.n_outputs, frame.n_dof, frame.n_dof
+        return self._sum_dense(add, coef, intercept, shape)[0]
 
-    def class_grams(
-        self, coef: Array, intercept: Array, frame: Frame, mean: Array | None = None
-    ) -> Array:
-        """See `Sums.class_grams`; `mean` as of `shared_gram`."""
-        n_dof = frame.n_dof
-        of_samples = self._for_grams()
-        mean = self._mean(coef, intercept, frame) if mean is None else mean
-        floors = [None] * self.n_outputs if mean is None else list(mean)
-
-        def run_grams(run: list[Block]) -> tuple[Array]:
-            grams = np.zeros((self.n_outputs, n_dof, n_dof))
-            for block, proba in self._proba(of_samples, run, coef, intercept):
-                proba *= 1.0 - proba
-                if self._fused_grams:
-                    for gram, curvature, floor in zip(grams, proba, floors, strict=True):
-                        gram += self._gram(block, curvature, floor, frame)
-                else:
-                    self._add_class_grams(grams, block, proba, floors, frame)
-            return (grams,)
-
-        (grams,) = of_samples.sum(run_grams, size=self.n_outputs * n_dof**2)
-        return np.asarray(grams)
-
-    def _gram(self, block: Block, curvature: Array, floor: float | None, frame: Frame) -> Array:
-        """A block's part of a weighted sum of x~ x~ᵀ, (n_dof, n_dof), given curvature (rows,)."""
+    def _gram(self, block: Block, curvature: Array, mean: float | None, frame: Frame) -> Array:
+        """The sum of s c x~ x~ᵀ over a block, (n_dof, n_dof), with curvature c (rows,)."""
         weights = self.weights[block.rows]
         if self._fused_grams:
-            weights = weights * curvature * has_part(curvature, weights, floor)
+            weights = weights * curvature * has_part(curvature, weights, mean)
             gram = self._fused_grams.gram(
                 block.X, weights, frame.center, frame.inverse_scale, frame.n_dof
             )
             return np.asarray(gram)
-        kept, weights = essential(curvature, weights, floor)
+        kept, weights = essential(curvature, weights, mean)
         rows = standardized(block.X, kept, frame)
         rows *= np.sqrt(curvature.take(kept) * weights)
         return np.asarray(rows @ rows.T)
 
-    def _add_class_grams(
-        self,
-        grams: Array,
-        block: Block,
-        curvatures: Array,
-        floors: Sequence[float | None],
-        frame: Frame,
-    ) -> None:
-        """Add such a sum for each class to grams (n_outputs, n_dof, n_dof)."""
-        rows = standardized(block.X, np.arange(len(block.X)), frame)
-        weights, buffer = self.weights[block.rows], np.empty(rows.size)
-        for gram, curvature, floor in zip(grams, curvatures, floors, strict=True):
-            kept, kept_weights = essential(curvature, weights, floor)
-            weighted = buffer[: len(rows) * len(kept)].reshape(len(rows), -1)
-            if len(kept) == len(weights):
-                np.multiply(rows, np.sqrt(curvature * kept_weights), out=weighted)
-            else:
-                rows.take(kept, axis=1, out=weighted, mode="clip")
-                weighted *= np.sqrt(curvature.take(kept) * kept_weights)
-            gram += weighted @ weighted.T
+    def _essential_rows(
+        self, block: Block, proba: Array, mean: float | None, frame: Frame
+    ) -> tuple[Array, Array]:
+        """The essential rows of a block: sqrt(s) x~ (n_dof, rows), and p (n_outputs, rows)."""
+        kept, weights = essential(curvature_of_softmax(proba), self.weights[block.rows], mean)
+        rows = standardized(block.X, kept, frame)
+        rows *= np.sqrt(weights)
+        return rows, proba.take(kept, axis=1)
 
-    def full_gram(
-        self, coef: Array, intercept: Array, frame: Frame, mean: Array | None = None
-    ) -> Array:
-        """See `Sums.full_gram`; `mean` as of `shared_gram`."""
-        n_dof = frame.n_dof
-        of_samples = self._for_grams()
-        mean = self._mean(coef, intercept, frame) if mean is None else mean
-        floor = None if mean is None else mean.sum()
+    def full_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """See `Sums.full_gram`."""
+        mean, n_dof = self._mean_trace(coef, intercept, frame), frame.n_dof
         n_free = (self.n_outputs - 1) * n_dof
 
-        def run_hessian(run: list[Block]) -> tuple[Array, Array]:
-            diagonal, products = np.zeros((n_free, n_dof)), np.zeros((n_free, n_free))
-            for block, proba in self._proba(of_samples, run, coef, intercept):
-                weights = self.weights[block.rows]
-                kept, weights = essential(curvature_of_softmax(proba), weights, floor)
-                rows = standardized(block.X, kept, frame)
-                rows *= np.sqrt(weights)
-                mixed = proba[:-1].take(kept, axis=1)[:, np.newaxis] * rows
-                mixed = mixed.reshape(n_free, -1)
-                diagonal += mixed @ rows.T
-                products += mixed @ mixed.T
-            return diagonal, products
+        def add(block: Block, proba: Array, diagonal: Array, products: Array) -> None:
+            rows, proba = self._essential_rows(block, proba, mean, frame)
+            mixed = (proba[:-1, np.newaxis] * rows).reshape(n_free, -1)
+            diagonal += mixed @ rows.T
+            products += mixed @ mixed.T
 
-        diagonal, products = of_samples.sum(run_hessian, size=n_free**2)
+        shapes = (n_free, n_dof), (n_free, n_free)
+        diagonal, products = self._sum_dense(add, coef, intercept, *shapes)
         np.negative(products, out=products)
         for k, gram in enumerate(diagonal.reshape(-1, n_dof, n_dof)):
             of_class = slice(k * n_dof, (k + 1) * n_dof)
             products[of_class, of_class] += gram
-        return np.asarray(products)
+        return products
 
     def free_gram(
-        self,
-        coef: Array,
-        intercept: Array,
-        frame: Frame,
-        dofs: Sequence[Array],
-        mean: Array | None = None,
+        self, coef: Array, intercept: Array, frame: Frame, dofs: Sequence[Array]
     ) -> Array:
-        """See `Sums.free_gram`; `mean` as of `shared_gram`."""
-        of_samples = self._for_grams()
-        mean = self._mean(coef, intercept, frame) if mean is None else mean
-        floor = None if mean is None else mean.sum()
+        """See `Sums.free_gram`."""
+        mean = self._mean_trace(coef, intercept, frame)
         ends = np.cumsum([len(of_class) for of_class in dofs])
         places = [slice(end - len(of_class), end) for end, of_class in zip(ends, dofs, strict=True)]
         n_free = int(ends[-1])
 
-        def run_hessian(run: list[Block]) -> tuple[Array]:
-            hessian = np.zeros((n_free, n_free))
-            for block, proba in self._proba(of_samples, run, coef, intercept):
-                weights = self.weights[block.rows]
-                kept, weights = essential(curvature_of_softmax(proba), weights, floor)
-                rows = standardized(block.X, kept, frame)
-                rows *= np.sqrt(weights)
-                mixed = np.empty((n_free, len(kept)))
-                for place, of_class, p in zip(places, dofs, proba.take(kept, axis=1), strict=True):
-                    of_rows = rows.take(of_class, axis=0)
-                    np.multiply(of_rows, p, out=mixed[place])
-                    hessian[place, place] += mixed[place] @ of_rows.T
-                hessian -= mixed @ mixed.T
-            return (hessian,)
+        def add(block: Block, proba: Array, hessian: Array) -> None:
+            rows, proba = self._essential_rows(block, proba, mean, frame)
+            mixed = np.empty((n_free, rows.shape[1]))
+            for place, of_class, p in zip(places, dofs, proba, strict=True):
+                of_rows = rows.take(of_class, axis=0)
+                np.multiply(of_rows, p, out=mixed[place])
+                hessian[place, place] += mixed[place] @ of_rows.T
+            hessian -= mixed @ mixed.T
 
-        (hessian,) = of_samples.sum(run_hessian, size=n_free**2)
-        return np.asarray(hessian)
+        return self._sum_dense(add, coef, intercept, (n_free, n_free))[0]
 
     def squares(self, coef: Array, intercept: Array, frame: Frame) -> Array:
         """See `Sums.squares`."""
         n_features, center = self.n_features, frame.center
-        is_full = self._is_full() if self.is_sparse else None
+        if self.is_sparse:
+            counts = np.bincount(self.rows.X.indices, minlength=n_features)
+            is_full = counts == self.n_samples  # columns whose numbers are all stored
 
         def run_squares(run: list[Block]) -> tuple[Array]:
             squares = np.zeros((self.n_outputs, frame.n_dof))
@@ -248,7 +216,7 @@ class RowCurvature:
                     stored = block.X.astype(np.float64)
                     stored.data[:] = 1.0
                     of_zeros = np.maximum(sums - curvature @ stored, 0.0)
-                    of_zeros[:, is_full] = 0.0  # and not what rounding leaves
+                    of_zeros[:, is_full] = 0.0  # exactly, in spite of rounding
                     stored.data[:] = (block.X.data - center[stored.indices]) ** 2
                     centered = curvature @ stored + of_zeros * center**2
                 else:
@@ -260,11 +228,6 @@ class RowCurvature:
         (squares,) = self.rows.sum(run_squares)
         squares[:, :n_features] *= frame.inverse_scale**2
         return np.asarray(squares)
-
-    def _is_full(self) -> Array:
-        """Which columns (n_features,) of CSR have no zero that is not stored."""
-        counts = np.bincount(self.rows.X.indices, minlength=self.n_features)
-        return np.asarray(counts == self.n_samples)
 
     def gram_times(self, vector: Array, frame: Frame) -> Array:
         """See `Sums.gram_times`."""
@@ -286,9 +249,10 @@ class RowCurvature:
 
 
 def standardized(X: Array, kept: Array, frame: Frame) -> Array:
-    """Some rows of X in the coordinates of params, x~, as columns: (n_dof, rows), float64.
+    """The kept rows of X in the coordinates x~ of a frame, as columns: (n_dof, rows), float64.
 
-    Then weights multiply along contiguous memory, also where features are few.
+    As columns, rows are multiplied with their weights along contiguous memory, also if features are
+    few.
     """
     if len(kept) < len(X):
         X = X.take(kept, axis=0)

@@ -1,34 +1,37 @@
-"""The sums over rows in one process's reach, in memory or on disk: block by block, in threads.
+"""The sums over rows in memory or on disk: block by block, in threads of this process.
 
-Knows nothing of penalties, steps or estimators; validates nothing.
+This module knows nothing of penalties, steps or estimators, and validates nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
-from typing import Any, Self
+from typing import Self, TypeAlias
 
 import numpy as np
 
 from skl_softmax._arrays import Array
 from skl_softmax._engines.disk import stretches
 from skl_softmax._engines.kernels import block_loss, fused_kernels, kernels
-from skl_softmax._engines.protocol import Frame, at_equal_distances, choose
-from skl_softmax._engines.row_curvature import FEW_FEATURES, RowCurvature
+from skl_softmax._engines.protocol import LEAD_ROUNDING, Frame, at_equal_distances, first_few
+from skl_softmax._engines.row_curvature import FUSED_FEATURES, RowCurvature
 from skl_softmax._engines.rows import Block, Moments, Rows
 
-FUSED_ENTRIES = 2**14  # of coef, beyond which adding up gradients is too much of a fused pass
+# (X, targets, weights, coef, intercept) -> a block's loss, and its gradients for coef and intercept
+FusedPass: TypeAlias = Callable[[Array, Array, Array, Array, Array], tuple[float, Array, Array]]
+FUSED_COEF_ENTRIES = 2**14  # entries of coef: with more, a fused pass mostly adds up gradients
 
 
 class RowSums(RowCurvature):
-    """The `Sums` over rows of X, and what is known of them.
+    """The `Sums` over rows of X with their labels and weights.
 
     Parameters
     ----------
     rows : Rows
     y : ndarray, (n_samples,) or (n_samples, n_classes)
-        Codes 0 … n_classes - 1, or each sample's probabilities of the classes: its cross-entropy is
-        then the mean over the classes, with those as weights.
+        Codes 0 … n_classes - 1, or the probabilities of the classes for each sample: the
+        cross-entropy of a sample is then the mean over the classes, weighted by them.
     weights : ndarray of float64, (n_samples,)
         Non-negative, summing to one; may be a broadcast scalar.
     """
@@ -38,80 +41,77 @@ class RowSums(RowCurvature):
         self.n_samples, self.n_features = rows.n_samples, rows.n_features
         self.n_outputs, self.dtype = rows.n_outputs, rows.dtype
         self.is_sparse, self.may_copy = rows.is_sparse, not rows.is_on_disk
-        self._has_labels = y.ndim == 1
-        self._few = None
         self._block_loss, self._targets = block_loss(y, rows.n_outputs, rows.dtype)
         n_logits = rows.n_samples * rows.n_outputs
-        self._fused: Any = None if rows.is_sparse else fused_kernels(n_logits)
-        self._dense_rows: Rows | None = None if rows.is_sparse else rows
-        fastest = kernels(n_logits)
+        fastest, self._fused = (
+            kernels(n_logits),
+            None if rows.is_sparse else fused_kernels(n_logits),
+        )
         self._to_proba = fastest.sigmoid_block if self.n_outputs == 1 else fastest.softmax_block
 
-    def _fuses_passes(self, coef: Array) -> bool:
-        """Whether a block's pass is one call: it can be, and is the faster."""
+    def _fused_pass(self, coef: Array) -> FusedPass | None:
+        """The function that computes the pass over a block in one call; None: use NumPy."""
         X = self.rows.X
         is_copied = isinstance(X, np.ndarray) and not X.flags.c_contiguous
-        return bool(
-            self._fused
-            and self._has_labels
-            and coef.dtype == X.dtype
-            and coef.size <= FUSED_ENTRIES
-            and not (is_copied and self.n_features > FEW_FEATURES)
+        if (
+            self._fused is None
+            or self._y.ndim == 2
+            or coef.dtype != X.dtype
+            or coef.size > FUSED_COEF_ENTRIES
+            or (is_copied and self.n_features > FUSED_FEATURES)
+        ):
+            return None
+        fused: FusedPass = (
+            self._fused.two_class_pass if len(coef) == 1 else self._fused.softmax_pass
         )
+        return fused
 
     @property
     def n_passes(self) -> int:
-        """Passes over all rows so far."""
-        of_dense = self._dense_rows.n_passes if self.is_sparse and self._dense_rows else 0
-        return self.rows.n_passes + of_dense
+        """See `Sums.n_passes`."""
+        return self.rows.n_passes + (self._dense_rows.n_passes if self._dense_rows else 0)
 
     @property
     def density(self) -> float:
-        """The share of X's entries that are stored, and take time in a pass."""
+        """See `Sums.density`."""
         X = self.rows.X
         return X.nnz / max(1, X.shape[0] * X.shape[1]) if self.is_sparse else 1.0
 
-    def sample(self, n_samples: int) -> Self:
-        """See `Sums.sample`; itself, if the rows chosen have no weight."""
-        return self.take(choose(self.n_samples, n_samples))
-
-    def take(self, chosen: Array) -> Self:
+    def take(self, rows: Array) -> Self:
         """See `Sums.take`."""
-        weights = self.weights[chosen]
+        weights = self.weights[rows]
         if not weights.any():
             return self
-        sample = copy(self)
-        sample._few = None
-        sample.rows, sample.n_samples = self.rows.take(chosen), len(chosen)
-        sample._dense_rows = None if sample.is_sparse else sample.rows
-        sample._y = self._y[chosen]
-        sample.weights, sample._targets = weights / weights.sum(), self._targets[..., chosen]
-        return sample
+        part = self._over(self.rows.take(rows))
+        part.weights, part._y = weights / weights.sum(), self._y[rows]
+        part._targets = self._targets[..., rows]
+        return part
+
+    def columns(self, features: Array) -> Self:
+        """See `Sums.columns`."""
+        return self._over(self.rows.columns(features))
+
+    def _over(self, rows: Rows) -> Self:
+        """The sums over some rows or columns, by the same kernels as the sums over all."""
+        part = copy(self)
+        part.rows, part._few, part._dense_rows = rows, None, None
+        part.n_samples, part.n_features = rows.n_samples, rows.n_features
+        part.is_sparse = rows.is_sparse
+        return part
 
     def ordinary(self, frame: Frame, limit: float) -> tuple[Array, Array]:
         """See `Sums.ordinary`."""
 
-        def run_kept(run: list[Block]) -> list[Array]:
-            blocks = (block.X for block in self.rows.read(run))
-            return [
-                (np.abs(X - frame.center) * frame.inverse_scale <= limit).all(axis=1)
-                for X in blocks
-            ]
+        def run_kept(run: list[Block]) -> Array:
+            scaled = (
+                np.abs(X - frame.center) * frame.inverse_scale for _, X in self.rows.read(run)
+            )
+            return np.concatenate([(rows <= limit).all(axis=1) for rows in scaled])
 
-        kept = [mask for of_run in self.rows.map(run_kept) for mask in of_run]
-        return np.concatenate(kept), self.weights
-
-    def columns(self, features: Array) -> Self:
-        """See `Sums.columns`."""
-        part = copy(self)
-        part._few = None
-        part.rows = self.rows.columns(features)
-        part.n_features, part.is_sparse = part.rows.n_features, part.rows.is_sparse
-        part._dense_rows = None if part.is_sparse else part.rows
-        return part
+        return np.concatenate(self.rows.map(run_kept)), self.weights
 
     def class_weights(self) -> Array:
-        """See `Sums.class_weights`; not counted as a pass, since X is not read."""
+        """See `Sums.class_weights`. They do not count as a pass: X is not read."""
         n_classes = max(2, self.n_outputs)
         totals = np.zeros((2, n_classes))
         for rows in stretches(self.n_samples, 8 * n_classes):
@@ -122,13 +122,11 @@ class RowSums(RowCurvature):
 
     def loss_and_gradient(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """See `Sums.loss_and_gradient`."""
-        is_fused = self._fuses_passes(coef)
-        if is_fused:
-            fused = self._fused.two_class_pass if len(coef) == 1 else self._fused.softmax_pass
+        fused = self._fused_pass(coef)
 
         def run_pass(run: list[Block]) -> tuple[float, Array, Array]:
             loss, gradient, sums = 0.0, np.zeros(coef.shape), np.zeros(len(coef))
-            if is_fused:
+            if fused is not None:
                 for block in self.rows.read(run):
                     targets, weights = self._targets[block.rows], self.weights[block.rows]
                     part = fused(block.X, targets, weights, coef, intercept)
@@ -138,7 +136,7 @@ class RowSums(RowCurvature):
                 return loss, gradient, sums
             for block, logits in self.rows.linear(run, coef, intercept):
                 targets, weights = self._targets[..., block.rows], self.weights[block.rows]
-                loss += self._block_loss(logits, targets, weights)  # logits: now residuals
+                loss += self._block_loss(logits, targets, weights)  # logits now hold residuals
                 gradient += logits @ block.X
                 sums += logits.sum(axis=1, dtype=np.float64)
             return loss, gradient, sums
@@ -171,58 +169,59 @@ class RowSums(RowCurvature):
 
     def separates(self, coef: Array, intercept: Array) -> bool:
         """See `Sums.separates`."""
-        if not self._has_labels:
+        if self._y.ndim == 2:
             return False
-        sizes = np.abs(coef).max(axis=0), float(np.abs(intercept).max())
-        eps = 8.0 * np.finfo(coef.dtype).eps
+        # Two classes have logits z and -z: the lead is 2 z, so its rounding is twice that of z.
+        eps = LEAD_ROUNDING * np.finfo(coef.dtype).eps * (2.0 if self.n_outputs == 1 else 1.0)
+        of_features, of_intercept = np.abs(coef).max(axis=0), float(np.abs(intercept).max())
 
         def run_separates(run: list[Block]) -> bool:
             for block, logits in self.rows.linear(run, coef, intercept):
-                labels = self._targets[block.rows]
-                rounding = eps * (abs(block.X) @ sizes[0] + sizes[1])
-                if self.n_outputs == 1:
-                    lead = -labels * logits[0]
-                else:
-                    own = np.arange(self.n_outputs)[:, np.newaxis] == labels
-                    lead = np.where(own, logits, np.inf).min(axis=0)
-                    lead -= np.where(own, -np.inf, logits).max(axis=0)
+                rounding = eps * (abs(block.X) @ of_features + of_intercept)
+                lead, _ = self._lead(block, logits)
                 if np.any((lead <= rounding) & (self.weights[block.rows] > 0.0)):
                     return False
             return True
 
         return all(self.rows.map(run_separates))
 
+    def _lead(self, block: Block, logits: Array) -> tuple[Array, Array]:
+        """How far the logit of each row's own class is above all other logits; the own classes.
+
+        Returns the leads (rows,), negative if another class has a larger logit, and the own classes
+        (n_classes, rows) of bool. A row with positive probabilities of several classes has all of
+        them as its own: the lead is then the smallest of their logits less the largest of all.
+        """
+        y = self._y[block.rows]
+        if self.n_outputs == 1:
+            logits = np.vstack([-logits, logits])
+        own = np.arange(len(logits))[:, np.newaxis] == y if y.ndim == 1 else y.T > 0.0
+        others = np.where(own, -np.inf, logits).max(axis=0)
+        if y.ndim == 2:
+            others = np.where(own.sum(axis=0) > 1, logits.max(axis=0), others)
+        return np.where(own, logits, np.inf).min(axis=0) - others, own
+
     def least_sure(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array]:
         """See `Sums.least_sure`."""
-        leads, X, own = self.leads(coef, intercept, n_samples)
-        chosen = np.argsort(leads, kind="stable")[:n_samples]
-        return X[chosen], own[chosen]
+        return first_few(n_samples, *self.leads(coef, intercept, n_samples))
 
     def leads(self, coef: Array, intercept: Array, n_samples: int) -> tuple[Array, Array, Array]:
-        """The least leads of every run, (samples,), and what `least_sure` returns of them."""
-        every = np.arange(max(2, self.n_outputs))[:, np.newaxis]
+        """The smallest leads of each run, (samples,), with the rows and classes of `least_sure`."""
 
         def run_leads(run: list[Block]) -> tuple[Array, Array, Array]:
-            leads, places, owns = [], [], []
+            found = []
             for block, logits in self.rows.linear(run, coef, intercept):
-                y, counts = self._y[block.rows], self.weights[block.rows] > 0.0
-                own = every == y if y.ndim == 1 else y.T > 0.0
-                logits = np.vstack([-logits, logits]) if self.n_outputs == 1 else logits
-                lead = np.where(own, logits, np.inf).min(axis=0)
-                others = np.where(own, -np.inf, logits).max(axis=0)
-                others = np.where(own.sum(axis=0) > 1, logits.max(axis=0), others)
-                lead = np.where(counts, lead - others, np.inf)
+                lead, own = self._lead(block, logits)
+                lead = np.where(self.weights[block.rows] > 0.0, lead, np.inf)
                 few = np.argsort(lead, kind="stable")[:n_samples]
                 few = few[lead[few] < np.inf]
-                leads.append(lead[few])
-                places.append(few + block.rows.start)
-                owns.append(own.T[few])
-            found = np.concatenate(leads), np.concatenate(places), np.concatenate(owns)
-            few = np.argsort(found[0], kind="stable")[:n_samples]
-            return found[0][few], self.rows.dense(found[1][few]), found[2][few]
+                found.append((lead[few], few + block.rows.start, own.T[few]))
+            leads, *places_and_own = map(np.concatenate, zip(*found, strict=True))
+            few = np.argsort(leads, kind="stable")[:n_samples]
+            places, own = (each[few] for each in places_and_own)
+            return leads[few], self.rows.dense(places), own
 
-        parts = zip(*self.rows.map(run_leads), strict=True)
-        leads, X, own = (np.concatenate(part) for part in parts)
+        leads, X, own = map(np.concatenate, zip(*self.rows.map(run_leads), strict=True))
         return leads, X, own
 
     def largest_difference(self, coef: Array, intercept: Array) -> float:

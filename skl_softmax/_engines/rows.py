@@ -1,8 +1,8 @@
-"""The samples: rows of a dense or CSR matrix, cut into blocks that stay in cache.
+"""The rows of a dense or CSR matrix, in memory or on disk, cut into blocks that stay in cache.
 
-The one place that knows how X is stored. What is summed over rows is summed here, run by run and
-always in the same order, so the sum's bits depend on the data's shape and not on the threads.
-Knows nothing of labels, classes or losses.
+This module is the only one that knows how X is stored. It adds up the results of runs of blocks in
+a fixed order, so the bits of a sum depend on the shape of the data and not on the threads. It knows
+nothing of labels, classes or losses.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import groupby
 from math import isqrt
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -21,40 +21,46 @@ from skl_softmax._arrays import Array, Matrix
 from skl_softmax._engines.disk import OnDisk
 from skl_softmax._engines.threads import Workers
 
-BLOCK_BYTES = 2**21  # a block of X and its logits: two L2 caches, for fewer of NumPy's calls
-BLOCK_ROWS = 512, 16384  # fewer rows leave BLAS idle, more fall out of the cache
-FEW_BYTES = 2**25  # that a copy may take, or the results of all runs
-MANY_ROWS = 2**20  # to look at together
-SHORT_ROW = 16  # features: along fewer, NumPy is slower than along columns of a copy
+# The numbers that name no other source come from timings of passes.
+BLOCK_BYTES = 2**21  # bytes of a block of X with its logits: two L2 caches, for fewer NumPy calls
+BLOCK_ROWS = 512, 16384  # rows of a block: with fewer BLAS idles, more do not fit in the cache
+FEW_BYTES = 2**25  # bytes that a dense copy of columns, or the results of all runs, may take
+MANY_ROWS = 2**20  # rows to search for a positive weight at a time: 8 MiB of weights
+SHORT_ROW_FEATURES = 16  # features: NumPy is slower along shorter rows than along a copy's columns
 RUN_OPERATIONS = 2**21  # multiply-adds in a run: enough to pay for handing it to a thread
-RUN_PRODUCTS = 2**25  # the same in a product of matrices, where they are faster
-LONG = 4  # times as many operations: to hand over such a run takes hardly any of its time
-FEW_RUNS, MANY_RUNS = 8, 32  # at most: the many only if they are long
-RUN_ROWS = 1024  # in a run for a matrix: enough to pay for merging it
+RUN_GRAM_OPERATIONS = 2**25  # multiply-adds in a run of matrix products, which are faster ones
+RUN_ENTRIES_PER_COLUMN = 8  # entries of X in a run for each entry of its gradient, at least
+LONG_RUN = 4  # times `RUN_OPERATIONS`: handing over such a run takes hardly any of its time
+FEW_RUNS, MANY_RUNS = 8, 32  # runs, at most: enough for so many threads; more if they are long
+RUN_ROWS = 1024  # rows in a run whose result is a matrix: enough to pay for merging the matrix
+DENSE_GROWTH = 4  # times the bytes of CSR's entries that a dense copy of some columns may take
+
+Parts: TypeAlias = tuple[Any, ...]  # arrays of NumPy or of a device, and floats, to be added up
+Result = TypeVar("Result")
 
 
 class Block(NamedTuple):
-    """Some consecutive rows."""
+    """Some consecutive rows of X."""
 
     rows: slice
-    X: Matrix  # (rows, n_features), a view; None of rows that are made when they are read
+    X: Matrix  # (rows, n_features), a view; None if the rows are made when they are read
 
 
 class Rows:
-    """Consecutive blocks of X, gathered into runs: what one thread takes at a time.
+    """The rows of X as consecutive blocks, gathered into runs. A thread takes a run at a time.
 
     Parameters
     ----------
     X : ndarray (C- or F-ordered), `OnDisk` or CSR of shape (n_samples, n_features)
     n_outputs : int
-        Logits per row: with `X` they decide how many rows make a block.
+        The number of logits of a row. It decides, with X, how many rows a block has.
     workers : Workers
     dtype : dtype, default=None
-        What is computed in, at least; None: X's.
+        The type to compute in, at least. None: the type of X.
     origin : ndarray of shape (n_features,), default=None
-        What is subtracted from every row: blocks are dense then. None: nothing.
+        It is subtracted from every row; blocks are dense then. None: subtract nothing.
     dense : bool, default=False
-        Whether blocks of CSR are made dense, one at a time.
+        Whether blocks of CSR are made dense when they are read.
     """
 
     def __init__(
@@ -72,14 +78,19 @@ class Rows:
         self.is_on_disk = isinstance(X, OnDisk)
         self.is_sparse = sparse.issparse(X) and not dense and origin is None
         self._is_made = dense or origin is not None
+        self._is_read = (
+            self.is_on_disk or self._is_made
+        )  # a block has its rows only while it is read
         self.dtype = np.dtype(dtype or X.dtype)
         self.n_passes = 0  # over all rows
         self._workers = workers
         n_entries = X.nnz if self.is_sparse else self.n_samples * self.n_features
-        # A run's sums have n_outputs * n_features entries of their own: on sparse data, short
-        # runs would spend their time adding those up.
-        n_runs = n_entries // max(RUN_OPERATIONS // n_outputs, 8 * self.n_features)
-        n_runs = max(min(n_runs, FEW_RUNS), min(n_runs // LONG, MANY_RUNS))
+        # The sums of a run have n_outputs * n_features entries: on sparse data, short runs would
+        # spend their time adding up these entries.
+        n_runs = n_entries // max(
+            RUN_OPERATIONS // n_outputs, RUN_ENTRIES_PER_COLUMN * self.n_features
+        )
+        n_runs = max(min(n_runs, FEW_RUNS), min(n_runs // LONG_RUN, MANY_RUNS))
         n_runs = int(np.clip(n_runs, 1, self.n_samples))
         if self.is_sparse:
             block_rows = -(-self.n_samples // n_runs)
@@ -94,37 +105,38 @@ class Rows:
 
     def take(self, chosen: Array) -> Rows:
         """Return a copy of the chosen rows."""
-        return self._over(self.X[chosen], self._origin)
+        return self._over(self.X[chosen])
 
-    def dense(self, chosen: Array) -> Array:
-        """Return a copy of the chosen rows in float64, whatever X is."""
+    def dense(self, chosen: Array | slice) -> Array:
+        """Return the chosen rows (rows, n_features) as a dense array of float64, whatever X is."""
         X = self.X[chosen]
         X = np.asarray(X.toarray() if sparse.issparse(X) else X, np.float64)
         return X if self._origin is None else X - self._origin
 
-    def _over(self, X: Matrix, origin: Array | None) -> Rows:
-        """Rows of another matrix, with the outputs, workers and dtype of these rows."""
+    def made_dense(self) -> Rows:
+        """Return these rows in blocks that are made dense when they are read."""
+        return Rows(self.X, self.n_outputs, self._workers, dtype=self.dtype, dense=True)
+
+    def _over(self, X: Matrix, columns: Array | slice = slice(None)) -> Rows:
+        """Return `Rows` of X, some rows or columns of this X, made as these rows are."""
+        origin = None if self._origin is None else self._origin[columns]
         dense = self._is_made
         return Rows(X, self.n_outputs, self._workers, dtype=self.dtype, origin=origin, dense=dense)
 
-    def made_dense(self) -> Rows:
-        """These rows, with every block of CSR made dense when it is read."""
-        return Rows(self.X, self.n_outputs, self._workers, dtype=self.dtype, dense=True)
-
     def columns(self, chosen: Array) -> Rows:
-        """Return a copy of the chosen columns, (n_features,) of bool; dense, if it is small."""
+        """Return a copy of the chosen columns, (n_features,) of bool; a small copy is dense."""
         chosen = np.flatnonzero(chosen)
         if sparse.issparse(self.X):
             X = self.X[:, chosen]
             n_bytes = self.n_samples * len(chosen) * X.dtype.itemsize
-            if n_bytes <= max(FEW_BYTES, 4 * X.data.nbytes):
+            if n_bytes <= max(FEW_BYTES, DENSE_GROWTH * X.data.nbytes):
                 X = X.toarray()
         else:
-            X = self.X.take(chosen, axis=1)  # an index would leave the copy in F order
-        return self._over(X, None if self._origin is None else self._origin[chosen])
+            X = self.X.take(chosen, axis=1)  # X[:, chosen] would be in F order
+        return self._over(X, chosen)
 
     def _cut(self, block_rows: int, run_rows: int) -> list[list[Block]]:
-        """Cut the rows into runs of blocks: on disk, also where a chunk of what is stored ends."""
+        """Cut the rows into runs of blocks; on disk, blocks also end where a stored chunk ends."""
         chunk_rows = run_rows
         if self.is_on_disk and self.X.chunk_rows > 1:
             chunk_rows = self.X.chunk_rows * max(1, block_rows // self.X.chunk_rows)
@@ -140,11 +152,6 @@ class Rows:
             for stop in [min(start + run_rows, self.n_samples)]
         ]
 
-    @property
-    def _is_read(self) -> bool:
-        """Whether a block's rows are made anew whenever they are read."""
-        return self.is_on_disk or self._is_made
-
     def read(self, run: list[Block]) -> Iterator[Block]:
         """Yield the blocks of a run, with their rows."""
         if not self._is_read:
@@ -158,7 +165,7 @@ class Rows:
             yield block._replace(X=X)
 
     def _read_from_disk(self, run: list[Block]) -> Iterator[Block]:
-        """Yield the blocks of one chunk of what is stored after another."""
+        """Yield the blocks of a run; the blocks of a stored chunk are read at once."""
         for _, group in groupby(run, lambda block: block.rows.start // self.X.chunk_rows):
             blocks = list(group)
             first = blocks[0].rows.start
@@ -167,9 +174,11 @@ class Rows:
                 yield block._replace(X=X[block.rows.start - first : block.rows.stop - first])
 
     def _runs(self, size: int) -> list[list[Block]]:
-        """The runs for results of `size` entries: all results together small, or the runs long.
+        """The runs for results with `size` entries each; 0: a result is small.
 
-        For a matrix they may be shorter than for a pass: it is the dearer, the larger it is.
+        Either the results of all runs together are small, or the runs are so long that the results
+        are smaller than the rows. Runs for a matrix may be shorter than for a pass over X, since
+        computing the matrix takes longer.
         """
         if size == 0:
             return self.runs
@@ -177,7 +186,7 @@ class Rows:
         enough = max(RUN_ROWS, self.n_samples // n_at_once)
         run_rows = self.run_rows
         if size > self.n_features:
-            n_runs = min(FEW_RUNS, self.n_samples * size // RUN_PRODUCTS)
+            n_runs = min(FEW_RUNS, self.n_samples * size // RUN_GRAM_OPERATIONS)
             run_rows = min(run_rows, -(-self.n_samples // max(1, n_runs)))
         run_rows = max(run_rows, min(size // self.n_features, enough))
         block_rows = max(self.block_rows, isqrt(size) // 2)
@@ -186,39 +195,37 @@ class Rows:
         return self._cut(block_rows, run_rows)
 
     def _view(self, start: int, stop: int) -> Matrix:
-        """Rows start to stop; SciPy's own slicing of CSR would copy them."""
+        """The rows from start to stop, without a copy; SciPy's own slicing of CSR would copy."""
         if not sparse.issparse(self.X):
             return self.X[start:stop]
         first, last = self.X.indptr[start], self.X.indptr[stop]
         view = type(self.X)((stop - start, self.n_features), dtype=self.X.dtype)
         view.data, view.indices = self.X.data[first:last], self.X.indices[first:last]
-        # Of one integer type: SciPy allows two, scikit-learn does not.
+        # Of one integer type: SciPy allows two types, scikit-learn does not.
         view.indptr = (self.X.indptr[start : stop + 1] - first).astype(view.indices.dtype)
         return view
 
-    def map(self, function: Callable[[list[Block]], Any]) -> list[Any]:
+    def map(self, function: Callable[[list[Block]], Result]) -> list[Result]:
         """Return ``function(run)`` for every run, in order."""
         self.n_passes += 1
         return list(self._workers.map(function, self.runs))
 
     def reduce(
         self,
-        merge: Callable[[Any, Any], Any],
-        function: Callable[[list[Block]], Any],
+        merge: Callable[[Result, Result], Result],
+        function: Callable[[list[Block]], Result],
         *,
         size: int = 0,
-    ) -> Any:
+    ) -> Result:
         """Merge the results ``function(run)`` of every run into one, in order.
 
-        `size` is how many entries a result has: for large ones, merging must cost little beside
-        computing.
+        `size` is the number of entries of a result: large results need long runs, so that merging
+        takes little time beside computing.
         """
         self.n_passes += 1
         return reduce(merge, self._workers.map(function, self._runs(size)))
 
-    def sum(
-        self, function: Callable[[list[Block]], tuple[Any, ...]], *, size: int = 0
-    ) -> tuple[Any, ...]:
+    def sum(self, function: Callable[[list[Block]], Parts], *, size: int = 0) -> Parts:
         """Add up the tuples ``function(run)``, in order; `size` as in `reduce`."""
         self.n_passes += 1
         return reduce(add, self._workers.map(function, self._runs(size)))
@@ -228,12 +235,12 @@ class Rows:
     ) -> Iterator[tuple[Block, Array]]:
         """Yield each block with ``coef @ block.X.T + intercept``, (n_outputs, rows).
 
-        All in one buffer, the caller's until the next block.
+        All logits are in one buffer: a caller may change them, until the next block is read.
         """
         n_outputs = len(coef)
         dtype = max(self.dtype, coef.dtype)
         if not self.is_sparse:
-            coef = np.asfortranarray(coef)  # for few outputs, BLAS is up to twice as fast with it
+            coef = np.asfortranarray(coef)  # for few outputs BLAS is up to twice as fast
         longest = max(block.rows.stop - block.rows.start for block in run)
         buffer = np.empty(n_outputs * longest, dtype=dtype)
         for block in self.read(run):
@@ -253,11 +260,11 @@ class Rows:
         together: bool = False,
         of_block: Callable[..., tuple[float, Array, Array]] | None = None,
     ) -> Moments:
-        """Weighted means of the columns, (n_features,), and their variances or covariances.
+        """The weighted means of the columns, (n_features,), and their variances or covariances.
 
-        Blocks are merged by Chan's rule, and made from values that have a row of the data
-        subtracted: offsets of any size cancel exactly, so a constant column's variance is zero
-        and not a rounding error.
+        The moments of blocks are merged by Chan's rule. A row of the data is subtracted from all
+        rows first: offsets of any size then cancel exactly, so the variance of a constant column is
+        zero and not a rounding error.
 
         Parameters
         ----------
@@ -267,7 +274,8 @@ class Rows:
             Whether to return covariances (n_features, n_features), of dense rows only, in place
             of variances (n_features,).
         of_block : callable, default=None
-            What computes a dense block's, together, of X, weights and an origin of it; None: NumPy.
+            Returns the total, mean and scatter (if together) of a dense block, from its X, its
+            weights and an origin (n_features,). None: NumPy computes them.
 
         References
         ----------
@@ -275,21 +283,19 @@ class Rows:
         The American Statistician 37, 1983. https://doi.org/10.1080/00031305.1983.10483115
         """
         n_features = self.n_features
-        first = self.X[(start := _first_positive(weights)) : start + 1]
-        origin = np.array(first.toarray() if sparse.issparse(first) else first, np.float64)[0]
-        if self._origin is not None:
-            origin -= self._origin
+        first = _first_positive(weights)
+        origin = self.dense(slice(first, first + 1))[0]
 
         def block_moments(block: Block) -> Moments:
             weight = weights[block.rows]
             total = float(weight.sum())
-            if total == 0.0:  # nothing, unless it is not finite
+            if total == 0.0:  # 0 times a number that is not finite is NaN
                 return nothing._replace(mean=0.0 * np.asarray(block.X.sum(axis=0)).ravel())
             if self.is_sparse:
                 return _sparse_moments(block.X, np.ascontiguousarray(weight), origin)
             if of_block is not None:
                 return Moments(*of_block(block.X, weight, origin))
-            order: Literal["C", "K"] = "C" if n_features < SHORT_ROW else "K"
+            order: Literal["C", "K"] = "C" if n_features < SHORT_ROW_FEATURES else "K"
             shifted = np.subtract(block.X.T, origin[:, np.newaxis], order=order)
             mean = shifted @ (weight / total)
             shifted -= mean[:, np.newaxis]
@@ -311,8 +317,8 @@ class Rows:
 def _sparse_moments(X: Matrix, weights: Array, origin: Array) -> Moments:
     """The moments of CSR rows (rows, n_features), their means less an origin (n_features,).
 
-    Zeros that are not stored weigh what the stored numbers of their column leave: exactly nothing
-    where a column is full, so that a full column's offset cancels as it does in dense rows.
+    The zeros of a column that are not stored have the weight that its stored numbers leave. For a
+    full column this weight is exactly 0, so the column's offset cancels as it does in dense rows.
     """
     n_features = X.shape[1]
     total = float(weights.sum())
@@ -332,7 +338,7 @@ def _sparse_moments(X: Matrix, weights: Array, origin: Array) -> Moments:
 
 
 def _first_positive(weights: Array) -> int:
-    """The first row with a positive weight, or the first of all."""
+    """The index of the first row with a positive weight; 0 if there is none."""
     for start in range(0, len(weights), MANY_ROWS):
         positive = weights[start : start + MANY_ROWS] > 0.0
         if positive.any():
@@ -340,13 +346,13 @@ def _first_positive(weights: Array) -> int:
     return 0
 
 
-def add(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The sums of what two tuples hold."""
+def add(a: Parts, b: Parts) -> Parts:
+    """Add up two tuples, entry by entry."""
     return tuple(x + y for x, y in zip(a, b, strict=True))
 
 
 class Moments(NamedTuple):
-    """The moments of the columns of some rows.
+    """The weight, the means and the scatter of the columns of some rows.
 
     Attributes
     ----------
@@ -354,7 +360,7 @@ class Moments(NamedTuple):
         The weight of the rows.
     mean : ndarray (n_features,)
     scatter : ndarray (n_features, n_features) or (n_features,)
-        The summed products of deviations from the means, or their squares alone.
+        The weighted sums of products of deviations from the means, or of squared deviations only.
     """
 
     total: float

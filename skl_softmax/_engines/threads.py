@@ -1,26 +1,25 @@
-"""Who computes: BLAS keeps to one thread, and runs of rows are shared out among this and our own.
+"""The threads that compute: BLAS has one thread, and runs of rows are shared among our threads.
 
-NumPy and SciPy each bring a BLAS with a thread pool of its own; on few cores the pools spin
-against each other, and what they return can depend on how many threads they had. Inside a
-`Workers` block every BLAS runs single-threaded, so a run of rows gives the same bits on any
-thread; results come back in the order of the tasks, so their sum does too.
+NumPy and SciPy each bring a BLAS with its own thread pool. On few cores these pools compete, and
+their results can depend on the number of threads. Inside a `Workers` block every BLAS runs in a
+single thread, so a run of rows gives the same bits on any thread. Results come in the order of the
+tasks, so their sum has the same bits too.
 
-Tasks and results go through queues that are written in C. Ctrl-C may come anywhere in what is
-written in Python, and there leave a lock closed for good: of a `Future` or of an executor, whose
-threads then never end.
+Tasks and results go through `SimpleQueue`, which is written in C. Ctrl-C may interrupt Python code
+anywhere: it could leave a lock of a `Future` or of an executor closed for good, and the threads of
+the executor would never end.
 
-Knows nothing of rows, losses or estimators.
+This module knows nothing of rows, losses or estimators.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import copy_context
-from functools import partial
+from functools import cached_property, partial
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 # Both BLAS libraries must be loaded before the first look for them.
 import numpy as np  # noqa: F401
@@ -30,53 +29,68 @@ from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+TASKS_AHEAD = 2  # tasks handed out for each thread: one to compute, and one to go on with
+
+Task: TypeAlias = Callable[[], None]
+# The number of a task, its result of any type, and its exception.
+Outcome: TypeAlias = tuple[int, Any, BaseException | None]
+
+
+class Limiter(Protocol):
+    """A limit on the threads of BLAS that threadpoolctl has set."""
+
+    def restore_original_limits(self) -> None: ...
 
 
 class _SingleThreadedBlas:
     """One process-wide limit, shared by all fits that run at the same time.
 
-    The limit is the process's, not the thread's: if each fit restored what it had found, a fit
-    that began inside another would put the other's limit back for good. So the first one in
-    lowers the limit, and the last one out restores it, whichever thread that is in.
+    The limit holds for the process, not for a thread. If each fit restored the limit that it found,
+    a fit that begins during another one and ends after it would restore the lowered limit for good.
+    So the first fit lowers the limit, and the last fit restores it, in whichever thread it runs.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._n_users = 0
         self._n_threads = 1
-        self._controller: ThreadpoolController | None = None
-        self._limiter: Any = None
+        self._limiter: Limiter | None = None
 
-    def acquire(self) -> tuple[int, Any]:
-        """Lower the limit; return the number of threads that BLAS was allowed, and a limiter."""
+    @cached_property
+    def _controller(self) -> ThreadpoolController:
+        """The object that sets limits; made once, since it searches every loaded library."""
+        return ThreadpoolController().select(user_api="blas")
+
+    def acquire(self) -> tuple[int, Limiter | None]:
+        """Lower the limit; return the number of threads BLAS was allowed, and a limiter or None."""
         with self._lock:
             if self._n_users == 0:
-                if self._controller is None:  # looks through every loaded library: once
-                    self._controller = ThreadpoolController().select(user_api="blas")
-                self._n_threads, limiter = self._available(), None
+                self._n_threads, self._limiter = self._available(), None
                 if self._n_threads > 1:  # else there is nothing to lower, and that takes time
                     _release_openblas()
-                    limiter = self.limit()
-                self._limiter = limiter
+                    self._limiter = self.limit()
+                limiter = self._limiter
             else:
-                limiter = self.limit()  # of this thread, which computes too
+                limiter = self.limit()  # for this thread, which computes too
             self._n_users += 1
             return self._n_threads, limiter
 
-    def limit(self) -> Any:
-        """Set the limit; of a BLAS that keeps one for each thread, this thread's."""
-        assert self._controller is not None
-        return self._controller.limit(limits=1)
+    def limit(self) -> Limiter:
+        """Set the limit to one thread; where BLAS has a limit for each thread, for this one."""
+        limiter: Limiter = self._controller.limit(limits=1)
+        return limiter
 
     def _available(self) -> int:
-        assert self._controller is not None
         return max((lib.num_threads for lib in self._controller.lib_controllers), default=1)
 
-    def release(self, limiter: Any) -> None:
-        """Restore the limit, if no other fit needs it lowered; given what `acquire` returned."""
+    def release(self, limiter: Limiter | None) -> None:
+        """Restore the limit if no other fit needs it lowered.
+
+        limiter : the second result of `acquire`
+        """
         with self._lock:
             self._n_users -= 1
-            if limiter is not self._limiter:
+            if limiter is not None and limiter is not self._limiter:
                 limiter.restore_original_limits()
             if self._n_users == 0 and self._limiter is not None:
                 _release_openblas()
@@ -87,12 +101,13 @@ class _SingleThreadedBlas:
 def _release_openblas() -> None:
     """Let any thread set OpenBLAS's limit.
 
-    From version 3.8 on, threadpoolctl heeds none but the first thread that sets it, until that
-    one leaves its ``with`` block or ends; what others set is silently ignored.
+    From version 3.8 on, threadpoolctl silently ignores all threads but the first one that sets the
+    limit, until this thread leaves its ``with`` block or ends.
     """
-    openblas: Any = getattr(threadpoolctl, "OpenBLASController", None)
-    if hasattr(openblas, "clear_controlling_thread"):
-        openblas.clear_controlling_thread(force=True)
+    openblas = getattr(threadpoolctl, "OpenBLASController", None)
+    clear = getattr(openblas, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
 
 
 _single_threaded_blas = _SingleThreadedBlas()
@@ -102,12 +117,13 @@ class Workers:
     """A context in which BLAS has one thread and `map` has as many as BLAS was allowed.
 
     So ``OMP_NUM_THREADS``, `threadpoolctl.threadpool_limits` and joblib's limits on nested
-    parallelism hold here too. The pool starts with the first call that can use it.
+    parallelism hold here too. Threads start at the first call of `map` that can use them.
 
     Parameters
     ----------
     at_most : int, default=None
-        A limit on the number of threads, for who has others at work.
+        A limit on the number of threads, for callers that have other threads at work. None: no
+        limit.
     """
 
     def __init__(self, *, at_most: int | None = None) -> None:
@@ -115,21 +131,18 @@ class Workers:
 
     def __enter__(self) -> Workers:
         self._threads: list[Thread] = []
-        self._n_begun = 0  # of threads: one more than are known, if starting one was interrupted
-        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._n_begun = (
+            0  # threads begun: one more than in the list, if starting a thread was interrupted
+        )
+        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         n_allowed, self._limiter = _single_threaded_blas.acquire()
         self.n_threads = n_allowed if self._at_most is None else min(n_allowed, self._at_most)
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         try:
             while _next(self._tasks) is not None:
-                pass  # of what failed, or was interrupted
+                pass  # tasks that are left after an error or an interruption
             for _ in range(self._n_begun):
                 self._tasks.put(None)
             for thread in self._threads:
@@ -152,47 +165,47 @@ class Workers:
     def _in_order(
         self, function: Callable[[Item], Result], tasks: Sequence[Item]
     ) -> Iterator[Result]:
-        # Few at a time: were all handed out, one slow task would keep all later results in memory.
-        ahead, n_given = 2 * self.n_threads, 0
-        outcomes: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
-        known: dict[int, tuple[Any, BaseException | None]] = {}
+        # Hand out few tasks at a time: else a slow task would keep all later results in memory.
+        ahead, n_given = TASKS_AHEAD * self.n_threads, 0
+        outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        known: dict[int, Outcome] = {}
         for i in range(len(tasks)):
             for k in range(n_given, min(i + ahead, len(tasks))):
                 call = partial(copy_context().run, function, tasks[k])  # for NumPy's errstate
                 self._tasks.put(partial(_report, outcomes, k, call))
                 n_given = k + 1
             while i not in known:
-                # To wake a thread takes as long as a small task: this one does not sleep if it can
-                # compute.
+                # This thread does not sleep if it can compute: to wake a thread takes as long as a
+                # small task.
                 if outcomes.empty() and (task := _next(self._tasks)) is not None:
                     task()
-                k, result, error = outcomes.get()
+                outcome = k, _, error = outcomes.get()
                 if error is not None and not isinstance(error, Exception):
                     raise error  # Ctrl-C does not wait for its turn
-                known[k] = result, error
-            result, error = known.pop(i)
+                known[k] = outcome
+            _, result, error = known.pop(i)
             if error is not None:
                 raise error
             yield result
 
 
-def _report(outcomes: SimpleQueue[Any], k: int, call: Callable[[], Any]) -> None:
-    """Put what became of the k-th call into a queue: its number, its result, its exception."""
+def _report(outcomes: SimpleQueue[Outcome], k: int, call: Callable[[], object]) -> None:
+    """Run the k-th call and put its outcome into a queue."""
     try:
         outcomes.put((k, call(), None))
     except BaseException as error:
         outcomes.put((k, None, error))
 
 
-def _work(tasks: SimpleQueue[Callable[[], None] | None]) -> None:
-    """Compute tasks until there is a None."""
+def _work(tasks: SimpleQueue[Task | None]) -> None:
+    """Run the tasks of a queue until a None comes."""
     _single_threaded_blas.limit()
     while (task := tasks.get()) is not None:
         task()
 
 
-def _next(tasks: SimpleQueue[Callable[[], None] | None]) -> Callable[[], None] | None:
-    """The next task, or None if there is none."""
+def _next(tasks: SimpleQueue[Task | None]) -> Task | None:
+    """The next task of a queue; None if the queue is empty."""
     try:
         return tasks.get_nowait()
     except Empty:
