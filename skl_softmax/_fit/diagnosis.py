@@ -16,7 +16,7 @@ from skl_softmax._fit.task import Task, largest_stable_learning_rate
 from skl_softmax._parameters import Parameters
 
 MOST_NAMES = 10  # of features, in a warning
-TELLING = 0.9  # share of the loss, below which it tells something how far that can fall
+TELLING = 0.9  # share of the loss, above which a bound on what the loss can fall by tells nothing
 
 
 class SeparationWarning(ConvergenceWarning):  # type: ignore[misc]
@@ -68,9 +68,10 @@ def _not_converged(parameters: Parameters, run: Run, *, is_single: bool) -> str:
         )
     name = "tol" if run.gap is None else "gap_tol"
     allowed = f", more than {name}={getattr(parameters, name):g}"
-    # No loss is below zero: a bound or an estimate that is near the loss itself says nothing.
-    bound = run.gap if run.gap is not None else run.left
-    if not bound < TELLING * run.kept.loss:
+    # No loss is below zero: a bound that is near the loss itself says nothing.
+    is_bound = run.gap is not None or parameters.l1_ratio > 0.0
+    at_most = run.gap if run.gap is not None else run.left
+    if not at_most < (TELLING if is_bound else 1.0) * run.kept.loss:
         left, allowed = "it is not known how far the loss is above its minimum", ""
     elif run.gap is not None:
         left = f"the loss may be {run.gap:.2g} above its minimum"
