@@ -6,8 +6,7 @@ know neither. Knows objectives; not their data, nor when to stop.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,11 @@ from skl_softmax._descent.head_start import with_head_start
 from skl_softmax._descent.l1_curvature import l1_curvature_kinds
 from skl_softmax._descent.l1_steps import OrthantSteps, l1_descent
 from skl_softmax._descent.steps import (
+    Near,
     Newtonian,
     State,
     believed,
-    left_of_ordinary,
+    estimated,
     looked_at,
     matrix_descent,
 )
@@ -34,7 +34,7 @@ def auto_descent(
     state: State,
     *,
     target: float = 0.0,
-    is_near: Callable[[State], bool] | None = None,
+    is_near: Near | None = None,
     is_warm: bool = False,
     may_start_ahead: bool = False,
 ) -> Iterator[State]:
@@ -67,34 +67,24 @@ def decrement(objective: SoftmaxObjective | L1Objective, state: State) -> float:
     """
     params, gradient = to_numpy(state.params), to_numpy(state.gradient)
     state = state._replace(params=params, gradient=gradient)
+    smooth = objective.smooth
     if isinstance(objective, L1Objective):
-        return _decrement_in_orthant(objective, state)
-    kind = curvature_kinds(objective)[-1]
-    state = state._replace(model=kind.measure(params))
-    direction, left = Newtonian().direction(objective, state, deque())
-    left = max(left, left_of_ordinary(kind, state))
-    return _if_believed(objective, state, direction, left)
-
-
-def _decrement_in_orthant(objective: L1Objective, state: State) -> float:
-    """See `decrement`: with an L1 penalty."""
-
-    def found(measured: L1Objective) -> tuple[Array, float]:
-        kind = l1_curvature_kinds(measured)[-1]
-        if not kind.is_coupled:
-            return np.zeros_like(state.params), np.inf
-        there = state._replace(model=kind.measure(state.params))
-        (direction, *_), left = OrthantSteps().direction(objective, there, deque())
-        return direction, left
-
-    direction, left = found(objective)
-    if objective.smooth.has_outliers:
-        rest, share = objective.smooth.ordinary()
-        left = max(left, found(L1Objective(rest, objective.l1))[1] / share)
-    return _if_believed(objective.smooth, state, direction, left)
-
-
-def _if_believed(objective: SoftmaxObjective, state: State, step: Array, left: float) -> float:
-    """What the loss can fall by, if a step (n_outputs, n_dof) promises so much."""
+        direction, left = _in_orthant(objective, state)
+        if smooth.has_outliers:
+            rest, share = smooth.ordinary()
+            left = max(left, _in_orthant(L1Objective(rest, objective.l1), state)[1] / share)
+    else:
+        kind = curvature_kinds(objective)[-1]
+        state = state._replace(model=kind.measure(params))
+        direction, left = estimated(objective, state, kind, Newtonian(), ())
     is_rounding = left <= 10.0 * objective.precision * abs(state.loss)
-    return left if is_rounding else believed(objective, step, left)
+    return left if is_rounding else believed(smooth, direction, left)
+
+
+def _in_orthant(objective: L1Objective, state: State) -> tuple[Array, float]:
+    """See `decrement`: a direction (n_outputs, n_dof), and what the loss can fall by along it."""
+    kind = l1_curvature_kinds(objective)[-1]
+    if not kind.is_coupled:
+        return np.zeros_like(state.params), np.inf
+    state = state._replace(model=kind.measure(state.params))
+    return OrthantSteps().direction(objective, state, ())

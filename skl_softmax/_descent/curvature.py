@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from math import ceil
 from typing import Any, TypeAlias
 
@@ -19,14 +19,18 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
-from skl_softmax._arrays import Array, centered, library
+from skl_softmax._arrays import Array, centered, library, to_numpy
 from skl_softmax._engines.protocol import Sums, rarest
+from skl_softmax._objective.device import DeviceObjective
+from skl_softmax._objective.smooth import SoftmaxObjective
 
 Solve: TypeAlias = Callable[[Any], Any]  # of arrays of one library, on one device
 # What brings a matrix to where gradients are; None: nothing need be brought.
 Place: TypeAlias = Callable[[Array], Any] | None
-Objective: TypeAlias = Any  # a SoftmaxObjective, or a DeviceObjective
+Hessian: TypeAlias = Callable[[Array], Array]
 Model: TypeAlias = Any  # a Solve, or what one is made from for the coordinates that are free
+
+Measure: TypeAlias = Callable[[Array], Model]
 
 LARGEST = 2**22  # entries of a matrix: 32 MB
 DEAREST_FIRST = 10.0  # steps that a model may cost before there is any
@@ -60,7 +64,7 @@ class Curvature:
         their share of weight.
     """
 
-    measure: Callable[[Array], Model]
+    measure: Measure
     whole_cost: float
     is_hessian: bool = False
     share: Callable[[Array], float] = lambda _: 1.0
@@ -87,7 +91,7 @@ class GrowingSubsample:
     them: then all rows are taken. Only the model is sampled: the gradients are those of all rows.
     """
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: SoftmaxObjective) -> None:
         self._objective = objective
         self._n_samples = FIRST_SAMPLE * objective.shape[1]
         if self.share() < 1.0:
@@ -103,7 +107,7 @@ class GrowingSubsample:
             return 1.0
         return float(self._n_samples / n_samples)
 
-    def draw(self) -> Objective:
+    def draw(self) -> SoftmaxObjective:
         """Return the objective over the next sample."""
         if self.share() == 1.0:
             return self._objective
@@ -116,16 +120,12 @@ def starts_from_gram_matrix(sums: Sums) -> bool:
     """Whether the features' Gram matrix is worth having before the first step."""
     return (
         not sums.is_sparse
-        and _has_gram_matrix(sums)
+        and sums.n_features**2 <= LARGEST
         and costs(sums.n_outputs, sums.n_features)["shared"] <= DEAREST_FIRST
     )
 
 
-def _has_gram_matrix(sums: Sums) -> bool:
-    return sums.n_features**2 <= LARGEST
-
-
-def curvature_kinds(objective: Objective) -> list[Curvature]:
+def curvature_kinds(objective: SoftmaxObjective | DeviceObjective) -> list[Curvature]:
     """The kinds of model worth having for an objective, each better than the one before.
 
     The diagonal, unless there is a Gram matrix to start from. For dense rows then one matrix for
@@ -133,52 +133,45 @@ def curvature_kinds(objective: Objective) -> list[Curvature]:
     have one row of parameters, for which the first of these is the last.
     """
     n_outputs, n_dof = objective.shape
-    cost = costs(n_outputs, n_dof, density=objective.sums.density)
-    sample, place = GrowingSubsample(objective), objective.place
+    cost = costs(n_outputs, n_dof, density=objective.smooth.sums.density)
+    smooth, sample = objective.smooth, GrowingSubsample(objective.smooth)
 
-    def diagonal(params: Array) -> Solve:
-        return _diagonal_model(objective.hessian_diagonal(params), place)
-
-    def shared(params: Array) -> Solve:
-        return _shared_model(objective.shared_hessian(params), place)
-
-    def per_class(params: Array) -> Solve:
-        return _per_class_model(sample.draw().class_hessians(params), place)
-
-    def full(params: Array) -> Solve:
-        return _full_model(sample.draw().full_hessian(params), place)
+    def measuring(model: Callable[[Array, Place], Solve], hessian: Hessian) -> Measure:
+        return lambda params: model(hessian(to_numpy(params)), objective.place)
 
     kinds = []
-    if _has_gram_matrix(objective.sums):
+    if smooth.sums.n_features**2 <= LARGEST:
+        shared = measuring(_shared_model, smooth.shared_hessian)
         kinds.append(Curvature(shared, cost["shared"], is_hessian=n_outputs == 1))
         if n_outputs > 1 and n_outputs * n_dof**2 <= 2 * LARGEST:
+            per_class = measuring(_per_class_model, lambda at: sample.draw().class_hessians(at))
             kinds.append(Curvature(per_class, cost["per class"], share=sample.share))
         if n_outputs > 1 and 4 * ((n_outputs - 1) * n_dof) ** 2 <= LARGEST:  # measured in several
+            full = measuring(_full_model, lambda at: sample.draw().full_hessian(at))
             kinds.append(Curvature(full, cost["full"], is_hessian=True, share=sample.share))
-        if not objective.penalty.any():
+        if not smooth.penalty.any():
             kinds = _outside_null_space(kinds, objective)
-    if objective.gram is None or objective.gram.ndim == 1:
+    if smooth.gram is None or smooth.gram.ndim == 1:
+        diagonal = measuring(_diagonal_model, smooth.hessian_diagonal)
         kinds.insert(0, Curvature(diagonal, cost["diagonal"], is_coupled=False))
-    return _beside_outliers(kinds, objective) if objective.has_outliers else kinds
+    return _beside_outliers(kinds, smooth) if smooth.has_outliers else kinds
 
 
-def _beside_outliers(kinds: list[Curvature], objective: Objective) -> list[Curvature]:
+def _beside_outliers(kinds: list[Curvature], smooth: SoftmaxObjective) -> list[Curvature]:
     """The kinds, each with the model of the ordinary rows as a witness."""
-    found: list[Any] = []  # the kinds of those rows and their share, once they are asked for
 
-    def ordinary(place: int) -> Callable[[Array], tuple[Model, float]]:
-        def measure(params: Array) -> tuple[Model, float]:
-            if not found:
-                rest, share = objective.ordinary()
-                found.extend([curvature_kinds(rest), share])
-            params = params if isinstance(params, np.ndarray) else objective.fetch(params)
-            return found[0][place].measure(params), found[1]
+    @cache
+    def of_ordinary_rows() -> tuple[list[Curvature], float]:
+        rest, share = smooth.ordinary()
+        return curvature_kinds(rest), share
 
-        return measure
+    def ordinary(rank: int, params: Array) -> tuple[Model, float]:
+        kinds, share = of_ordinary_rows()
+        return kinds[rank].measure(params), share
 
     return [
-        replace(kind, is_short_lived=True, ordinary=ordinary(place))
-        for place, kind in enumerate(kinds)
+        replace(kind, is_short_lived=True, ordinary=partial(ordinary, rank))
+        for rank, kind in enumerate(kinds)
     ]
 
 
@@ -208,7 +201,9 @@ def costs(
     return {kind: (softmax + time) / step for kind, time in times.items()}
 
 
-def _outside_null_space(kinds: list[Curvature], objective: Objective) -> list[Curvature]:
+def _outside_null_space(
+    kinds: list[Curvature], objective: SoftmaxObjective | DeviceObjective
+) -> list[Curvature]:
     """Keep steps out of the directions in which no sample's logits change.
 
     Without a penalty nothing else does: no gradient has a part there but rounding, and a singular
@@ -216,30 +211,26 @@ def _outside_null_space(kinds: list[Curvature], objective: Objective) -> list[Cu
     """
 
     @cache
-    def null_space() -> Array:
-        gram = objective.shared_hessian(np.zeros(objective.shape))
+    def null_space() -> Any:
+        gram = objective.smooth.shared_hessian(np.zeros(objective.shape))
         values, vectors = eigh(gram, check_finite=False)
-        return np.asarray(vectors[:, values <= 10 * len(gram) * np.finfo(float).eps * values[-1]])
+        null = vectors[:, values <= 10 * len(gram) * np.finfo(float).eps * values[-1]]
+        return null if objective.place is None else objective.place(null)
 
-    def outside(measure: Callable[[Array], Solve]) -> Callable[[Array], Solve]:
-        def measure_outside(params: Array) -> Solve:
-            solve, null = measure(params), null_space()
-            null = null if objective.place is None else objective.place(null)
+    def outside(measure: Measure, params: Array) -> Solve:
+        solve, null = measure(params), null_space()
 
-            def project(gradient: Any) -> Any:
-                return gradient - (gradient @ null) @ null.T
+        def project(gradient: Any) -> Any:
+            return gradient - (gradient @ null) @ null.T
 
-            has_any = null.shape[1] > 0
-            return (lambda gradient: project(solve(project(gradient)))) if has_any else solve
+        return (lambda gradient: project(solve(project(gradient)))) if null.shape[1] else solve
 
-        return measure_outside
-
-    return [replace(kind, measure=outside(kind.measure)) for kind in kinds]
+    return [replace(kind, measure=partial(outside, kind.measure)) for kind in kinds]
 
 
 def _shared_model(hessian: Array, place: Place = None) -> Solve:
     """One matrix (n_dof, n_dof) for every row of the gradient."""
-    solve = _solver(hessian, place)
+    solve = inverse(hessian, place)
     return lambda gradient: centered(solve(gradient))
 
 
@@ -268,7 +259,7 @@ def _full_model(hessian: Array, place: Place = None) -> Solve:
     The last class follows from the others: gradients and steps sum to zero.
     """
     n_free = len(hessian)
-    solve_free = _solver(hessian, place)
+    solve_free = inverse(hessian, place)
 
     def solve(gradient: Any) -> Any:
         xp = library(gradient)
@@ -310,17 +301,6 @@ def _cholesky(matrix: Array) -> Array:
             return np.asarray(factor)
         matrix[...] = np.tril(matrix) + np.tril(matrix, -1).T
     return np.eye(len(matrix))  # no curvature to be had: plain descent
-
-
-def _solver(matrix: Array, place: Place) -> Solve:
-    """Return what solves for every row of gradients (…, n), given a matrix (n, n), overwritten.
-
-    Other devices multiply sooner than they solve.
-    """
-    if place is None:
-        return inverse(matrix)
-    inverted = _inverses_there(matrix, place)
-    return lambda gradient: gradient @ inverted
 
 
 def _inverses_there(matrices: Array, place: Callable[[Array], Any]) -> Any:
@@ -372,8 +352,14 @@ def inverse_there(matrices: Any) -> Any:
     return eye
 
 
-def inverse(matrix: Array) -> Solve:
-    """Return what solves for every row of gradients (…, n), given a matrix (n, n), overwritten."""
+def inverse(matrix: Array, place: Place = None) -> Solve:
+    """Return what solves for every row of gradients (…, n), given a matrix (n, n), overwritten.
+
+    Other devices multiply sooner than they solve.
+    """
+    if place is not None:
+        inverted = _inverses_there(matrix, place)
+        return lambda gradient: gradient @ inverted
     factor = _cholesky(matrix)
 
     def solve(gradient: Any) -> Any:

@@ -39,10 +39,9 @@ def with_head_start(objective: Any, state: State) -> Iterator[State]:
     yield state
     ahead = head_start(objective, state.params)
     if ahead is not None:
-        there = start(objective, ahead.params)
-        n_passes = state.n_passes + there.n_passes
+        there = start(objective, ahead.params, after=state)
         if there.loss < state.loss:
-            yield there._replace(iteration=1, n_passes=n_passes, model=ahead.model)
+            yield there._replace(model=ahead.model)
 
 
 def head_start(objective: Any, params: Any) -> State | None:
@@ -55,16 +54,17 @@ def head_start(objective: Any, params: Any) -> State | None:
 
     params : array (n_outputs, n_dof), where the objective's are
     """
-    sums, n_params, n_dof = objective.sums, prod(objective.shape), objective.shape[1]
+    sums, n_params, n_dof = objective.smooth.sums, prod(objective.shape), objective.shape[1]
     n_few = min(sums.n_samples // SHARE, LARGEST // n_dof)
-    if n_few < ENOUGH * n_params or sums.n_samples * n_dof < WORTHWHILE:
-        return None
-    if not (sums.may_copy and objective.penalty.any()):
-        return None
-    if rarest(sums) * n_few / sums.n_samples < ENOUGH_OF_CLASS * n_dof:
+    if (
+        n_few < ENOUGH * n_params
+        or sums.n_samples * n_dof < WORTHWHILE
+        or not (sums.may_copy and objective.smooth.penalty.any())
+        or rarest(sums) * n_few / sums.n_samples < ENOUGH_OF_CLASS * n_dof
+    ):
         return None
     few = objective.sample(n_few)
-    if few.sums is sums:  # the few have no weight
+    if few.smooth.sums is sums:  # the few have no weight
         return None
     least_fall = SETTLED * n_params / (2 * n_few)
     state = None

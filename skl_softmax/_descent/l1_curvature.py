@@ -44,10 +44,6 @@ class FreeModel:
     measured: Array
     hessian: Array
 
-    def alone(self, gradient: Array, damping: Array) -> Array:
-        """A step (n_outputs, n_dof) that the diagonal alone makes of a gradient."""
-        return np.asarray(gradient / (self.diagonal + damping + TINY))
-
     def times(self, step: Array, damping: Array) -> Array:
         """The model times a step, (n_outputs, n_dof): how it changes the gradient."""
         flat = step.ravel()
@@ -67,7 +63,7 @@ class FreeModel:
         coupled = self.measured[kept]
         alone = free.ravel().copy()
         alone[coupled] = False
-        uncoupled = self.alone(alone.reshape(free.shape), damping).ravel()
+        uncoupled = alone / (self.diagonal + damping + TINY).ravel()
         solve_coupled = None
         if len(coupled):
             hessian = self.hessian[np.ix_(kept, kept)]
@@ -115,17 +111,16 @@ def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
     def coupled(params: Array) -> FreeModel:
         measured = which(params)
         hessian = sample.draw().free_hessian(params, measured)
-        if measured.all():
-            diagonal = hessian.diagonal().reshape(measured.shape)
-        else:
-            diagonal = smooth.hessian_diagonal(params)
-        return FreeModel(diagonal, np.flatnonzero(measured), hessian)
+        has_all = measured.all()
+        diagonal = hessian.diagonal() if has_all else smooth.hessian_diagonal(params)
+        return FreeModel(diagonal.reshape(params.shape), np.flatnonzero(measured), hessian)
 
     def which(params: Array) -> Array:
-        return np.ones_like(params, dtype=bool) if is_small else _in_use(objective, params)
+        """The coordinates to measure the Hessian of: those in use, and the intercept."""
+        return np.asarray(is_small | (params != 0.0) | (objective.l1 == 0.0))
 
     def share(params: Array) -> float:
-        n_free = params.size if is_small else int(np.count_nonzero(_in_use(objective, params)))
+        n_free = int(np.count_nonzero(which(params)))
         if n_free**2 > LARGEST:
             return np.inf
         return sample.share() * costs(n_outputs, n_dof, n_free)["full"] / whole_cost
@@ -135,11 +130,4 @@ def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
     kinds = [] if is_small else [Curvature(diagonal, 1.0, is_coupled=False)]
     if not smooth.sums.is_sparse:
         kinds.append(Curvature(coupled, whole_cost, is_hessian=True, share=share))
-    if smooth.has_outliers:
-        kinds = [replace(kind, is_short_lived=True) for kind in kinds]
-    return kinds
-
-
-def _in_use(objective: L1Objective, params: Array) -> Array:
-    """Which coordinates to measure the Hessian of: those in use, and the intercept."""
-    return np.asarray((params != 0.0) | (objective.l1 == 0.0))
+    return [replace(kind, is_short_lived=smooth.has_outliers) for kind in kinds]

@@ -15,10 +15,8 @@ sub-gradient steps).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
 
@@ -32,6 +30,7 @@ from skl_softmax._descent.steps import (
     make_pairs,
     matrix_descent,
     quasi_newton_step,
+    start,
 )
 from skl_softmax._objective.l1 import L1Objective
 
@@ -55,8 +54,7 @@ def proximal_descent(objective: L1Objective, state: State, learning_rate: float)
     while True:
         yield state
         params = objective.shrunk(state.params - learning_rate * state.gradient, learning_rate)
-        loss, gradient = objective.value_and_gradient(params)
-        state = State(state.iteration + 1, params, loss, gradient, state.n_passes + 1)
+        state = start(objective, params, after=state)
 
 
 def l1_descent(
@@ -97,12 +95,8 @@ def l1_descent(
 
 def _of_part(state: State, dofs: Array) -> State:
     """The state of some degrees of freedom, (n_dof,) of bool."""
-    return state._replace(
-        params=state.params[:, dofs],
-        gradient=state.gradient[:, dofs],
-        n_passes=1,
-        model=None,
-    )
+    params, gradient = state.params[:, dofs], state.gradient[:, dofs]
+    return state._replace(params=params, gradient=gradient, n_passes=1, model=None)
 
 
 def _of_all(state: State, dofs: Array) -> State:
@@ -113,37 +107,23 @@ def _of_all(state: State, dofs: Array) -> State:
     return state._replace(params=params, gradient=gradient, model=None)
 
 
-class _Direction(NamedTuple):
-    """A direction in an orthant, and what it takes to find another one there."""
-
-    direction: Array
-    slopes: Array  # the pseudo-gradient
-    orthant: Array
-    free: Array
-    damping: Array
-
-
 class OrthantSteps:
     """Steps in the orthant that a state's params are in, or are about to enter."""
 
     def direction(
-        self, objective: L1Objective, state: State, pairs: deque[Pair]
-    ) -> tuple[_Direction, float]:
+        self, objective: L1Objective, state: State, pairs: Sequence[Pair]
+    ) -> tuple[Array, float]:
         """See `Steps.direction`."""
-        params, slopes = state.params, objective.pseudo_gradient(state.params, state.gradient)
-        orthant = np.sign(np.where(params != 0.0, params, -slopes)) * objective.is_penalized
-        damping = _damping(state.model.diagonal, np.abs(slopes))
-        free = (orthant != 0.0) | ~objective.is_penalized
+        slopes, _, free, damping = _orthant_of(objective, state)
         gradient = np.where(free, slopes, 0.0)
         solve = state.model.on(free, damping)
         direction = -quasi_newton_step(gradient, _restricted(pairs, free), solve)
-        left = -0.5 * float(np.vdot(gradient, direction))
-        return _Direction(direction, slopes, orthant, free, damping), left
+        return direction, -0.5 * float(np.vdot(gradient, direction))
 
-    def search(self, objective: L1Objective, state: State, direction: _Direction) -> State:
+    def search(self, objective: L1Objective, state: State, direction: Array) -> State:
         """See `Steps.search`."""
-        step, slopes, orthant, free, damping = direction
-        after = _search(objective, state, step, orthant, FIRST)
+        slopes, orthant, free, damping = _orthant_of(objective, state)
+        after = _search(objective, state, direction, orthant, FIRST)
         if after.iteration == state.iteration:
             # A coordinate that is cut off may be in the way of all that are coupled to it.
             step = _to_minimum(state.model, state.params, slopes, orthant, free, damping)
@@ -151,15 +131,19 @@ class OrthantSteps:
         return after
 
 
-def _damping(curvature: Array, slopes: Array) -> Array:
-    """What is added to a model's diagonal, (n_outputs, n_dof), given its absolute slopes.
+def _orthant_of(objective: L1Objective, state: State) -> tuple[Array, Array, Array, Array]:
+    """The slopes at a state, the signs of its orthant, which are free there, and the damping.
 
-    In units in which no coordinate has a curvature above one: so a feature with a giant cell, steep
-    and strongly curved, does not shorten the steps along others. That of a standardised feature is
-    below one anyway.
+    Each (n_outputs, n_dof). The slopes are the pseudo-gradient. The damping is what is added to the
+    model's diagonal, in units in which no coordinate has a curvature above one: so a feature with a
+    giant cell, steep and strongly curved, does not shorten the steps along others. That of a
+    standardised feature is below one anyway.
     """
-    units = np.sqrt(np.maximum(curvature, 1.0))
-    return np.asarray(DAMPING * (slopes / units).max() * units)
+    params, slopes = state.params, objective.pseudo_gradient(state.params, state.gradient)
+    orthant = np.sign(np.where(params != 0.0, params, -slopes)) * objective.is_penalized
+    units = np.sqrt(np.maximum(state.model.diagonal, 1.0))
+    damping = DAMPING * (np.abs(slopes) / units).max() * units
+    return slopes, orthant, (orthant != 0.0) | ~objective.is_penalized, damping
 
 
 def _to_minimum(
@@ -187,7 +171,7 @@ def _to_minimum(
     return np.asarray(at - params)
 
 
-def _restricted(pairs: deque[Pair], free: Array) -> list[Pair]:
+def _restricted(pairs: Sequence[Pair], free: Array) -> list[Pair]:
     """What the pairs say of the coordinates that are free."""
     return [
         pair

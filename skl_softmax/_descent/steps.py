@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import log1p
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -82,6 +82,9 @@ class State(NamedTuple):
     left: float = np.inf
 
 
+Near: TypeAlias = Callable[[State], bool]  # whether a certificate says that a state is near
+
+
 class Pair(NamedTuple):
     """What a step changed, and the product of both: the curvature along it, positive."""
 
@@ -90,28 +93,27 @@ class Pair(NamedTuple):
     curvature: Scalar
 
 
-def start(objective: Objective, params: Array) -> State:
-    """The state before any step."""
+def start(objective: Objective, params: Array, after: State | None = None) -> State:
+    """The state at params: before any step, or one step after another state."""
     loss, gradient = objective.value_and_gradient(params)
     loss, largest = numbers(loss, objective.gradient_max and objective.gradient_max(gradient))
-    return State(0, params, loss, gradient, 1, gradient_max=largest)
+    iteration, n_passes = (after.iteration + 1, after.n_passes + 1) if after else (0, 1)
+    return State(iteration, params, loss, gradient, n_passes, gradient_max=largest)
 
 
 def constant_descent(objective: Objective, state: State, learning_rate: float) -> Iterator[State]:
     """The textbook's loop, ``params -= learning_rate * gradient``, from a state, without end."""
     while True:
         yield state
-        params = state.params - learning_rate * state.gradient
-        loss, gradient = objective.value_and_gradient(params)
-        loss, largest = numbers(loss, objective.gradient_max and objective.gradient_max(gradient))
-        step, n_passes = state.iteration + 1, state.n_passes + 1
-        state = State(step, params, loss, gradient, n_passes, gradient_max=largest)
+        state = start(objective, state.params - learning_rate * state.gradient, after=state)
 
 
 class Steps(Protocol):
     """The two halves of a step: where it leads, and how far."""
 
-    def direction(self, objective: Any, state: State, pairs: deque[Pair], /) -> tuple[Any, float]:
+    def direction(
+        self, objective: Any, state: State, pairs: Sequence[Pair], /
+    ) -> tuple[Any, float]:
         """A direction from a state, by its model, and what the loss can fall by along it."""
 
     def search(self, objective: Any, state: State, direction: Any) -> State:
@@ -121,7 +123,7 @@ class Steps(Protocol):
 class Newtonian:
     """Steps of a smooth function: the direction of L-BFGS, and a line search."""
 
-    def direction(self, _: Any, state: State, pairs: deque[Pair]) -> tuple[Any, float]:
+    def direction(self, _: Any, state: State, pairs: Sequence[Pair]) -> tuple[Any, float]:
         """See `Steps.direction`; a quadratic model falls by half of what its slope promises."""
         direction = -quasi_newton_step(state.gradient, pairs, state.model)
         (slope,) = numbers(dot(state.gradient, direction))
@@ -134,9 +136,11 @@ class Newtonian:
         point, which comes with its gradient, shows where the minimum along the line lies.
         """
         slope = dot(state.gradient, direction)
+        if isinstance(slope, float) and not slope < 0.0:  # known to lead nowhere
+            return state
         rounding = objective.precision * abs(state.loss)
         n_passes, t = state.n_passes, 1.0
-        while not _is_upwards(slope) and n_passes < state.n_passes + 30:
+        while n_passes < state.n_passes + 30:
             params = state.params + t * direction
             loss, gradient = objective.value_and_gradient(params)
             n_passes += 1
@@ -145,12 +149,11 @@ class Newtonian:
             trial_slope = dot(gradient, direction)
             loss, slope, trial_slope, largest = numbers(loss, slope, trial_slope, largest)
             promised = -slope * t
-            if _is_upwards(slope):
-                break
-            if falls_enough(state.loss - loss, promised, rounding, state.gradient, gradient):
+            fall = state.loss - loss
+            if slope < 0.0 and falls_enough(fall, promised, rounding, state.gradient, gradient):
                 loss, step = min(loss, state.loss), state.iteration + 1
                 return State(step, params, loss, gradient, n_passes, t, state.model, largest)
-            if promised <= rounding:
+            if not promised > rounding:
                 break
             t *= _cubic_minimizer(state.loss, slope * t, loss, trial_slope * t)
         return state._replace(n_passes=n_passes)
@@ -163,7 +166,7 @@ def matrix_descent(
     steps: Steps,
     *,
     target: float = 0.0,
-    is_near: Callable[[State], bool] | None = None,
+    is_near: Near | None = None,
 ) -> Iterator[State]:
     """Descend by a curvature model, corrected by L-BFGS and renewed when that pays.
 
@@ -183,74 +186,91 @@ def matrix_descent(
     """
     for state in beginning:
         yield state
-    pairs: deque[Pair] = deque(maxlen=N_PAIRS)
-    losses = deque([state.loss], maxlen=N_LOSSES)
-    age = 1  # steps since the model was measured: one at least, if it came with the state
+    model, losses = _ModelInUse(kinds), deque([state.loss], maxlen=N_LOSSES)
     look_at = target  # what may be left for a closer look to be worth it
-
-    def renewed(state: State, kind: Curvature | None = None) -> State:
-        """The state with a model measured there: the best that is affordable, if none is named."""
-        nonlocal age
-        kind = kind or (_affordable(kinds, state) if state.iteration else kinds[0])
-        age = 0
-        if kind.is_hessian:
-            pairs.clear()
-        model = kind.measure(state.params)
-        return state._replace(n_passes=state.n_passes + 1, model=model)
-
-    def confirmed(state: State, witness: Curvature) -> tuple[State, Any, float]:
-        """The state, a direction and what is left, by a model measured there; or infinite."""
-        state = renewed(state, witness)
-        direction, left = steps.direction(objective, state, pairs)
-        left = max(left, left_of_ordinary(witness, state))
-        left = left if left > target else believed(objective, direction, left)
-        return state, direction, left
-
     if state.model is None:
-        state = renewed(state)
-    direction, _ = steps.direction(objective, state, pairs)
+        state = model.renewed(state)
+    direction, _ = steps.direction(objective, state, model.pairs)
     while True:
         before, state = state, steps.search(objective, state, direction)
-        if state.iteration == before.iteration:
-            if age == 0 and not pairs:
-                return
-            pairs.clear()  # once more, from a fresh model alone
-            state = renewed(state)
-            direction, _ = steps.direction(objective, state, pairs)
-            continue
-        age += 1
-        losses.append(state.loss)
-        pairs.extend(make_pairs(state.params - before.params, state.gradient - before.gradient))
-        direction, left = steps.direction(objective, state, pairs)
-        # What is due anyway can wait until somebody asks for the next step.
-        patience = _affordable(kinds, state).patience(state.params)
-        is_due = age >= patience or (state.step_length < 1.0 and 2 * age >= patience)
-        if target > 0.0 and 0.0 <= left <= look_at:
-            # An old model's word tells no more than that it is time to look.
-            witness = _witness(kinds, state, is_near, CAUTION * extrapolated(losses), target)
-            look_at, left = left / FASTER if witness else look_at, np.inf
+        if state.iteration > before.iteration:
+            model.learn_from_step(before, state)
+            losses.append(state.loss)
+            direction, left = steps.direction(objective, state, model.pairs)
+            witness = None
+            if target > 0.0 and 0.0 <= left <= look_at:
+                falls_agree = CAUTION * extrapolated(losses) <= target
+                witness = _witness(kinds, state, is_near, falls_agree)
             if witness is not None:
-                state, direction, left = confirmed(state, witness)
-                is_due = False
-        elif left < 0.0 or 0.0 < left <= target:
-            left = np.inf
-        state = state._replace(left=left)
-        yield state
-        if is_due:
-            state = renewed(state)
-            direction, _ = steps.direction(objective, state, pairs)
+                look_at = left / FASTER
+                state = model.renewed(state, witness)
+                direction, left = estimated(objective, state, witness, steps, model.pairs)
+                left = left if left > target else believed(objective, direction, left)
+            elif left < 0.0 or (left <= target and target > 0.0):
+                left = np.inf  # an old model's word tells no more than that it is time to look
+            state = state._replace(left=left)
+            yield state
+            if not model.is_due(state):
+                continue
+        elif model.age == 0 and not model.pairs:
+            return
+        else:
+            model.pairs.clear()  # once more, from a fresh model alone
+        state = model.renewed(state)
+        direction, _ = steps.direction(objective, state, model.pairs)
 
 
-def left_of_ordinary(kind: Curvature, state: State) -> float:
-    """What the loss can fall by, as far as the rows without outliers tell; zero if all are.
+class _ModelInUse:
+    """The curvature model of a descent: its age, and the L-BFGS pairs that correct it.
 
-    They have less curvature than all rows together, and so say more: a bound, but for sampling.
+    Parameters
+    ----------
+    kinds : sequence of Curvature
+        As in `matrix_descent`.
     """
-    if kind.ordinary is None:
-        return 0.0
-    model, share = kind.ordinary(state.params)
-    gradient = to_numpy(state.gradient)
-    return 0.5 * float(np.vdot(gradient, model(gradient))) / share
+
+    def __init__(self, kinds: Sequence[Curvature]) -> None:
+        self._kinds = kinds
+        self.age = 1  # steps since the model was measured: one at least, if a state brought it
+        self.pairs: deque[Pair] = deque(maxlen=N_PAIRS)
+
+    def renewed(self, state: State, kind: Curvature | None = None) -> State:
+        """The state with a model measured there: the best that is affordable, if none is named."""
+        kind = kind or (_affordable(self._kinds, state) if state.iteration else self._kinds[0])
+        self.age = 0
+        if kind.is_hessian:
+            self.pairs.clear()
+        return state._replace(n_passes=state.n_passes + 1, model=kind.measure(state.params))
+
+    def learn_from_step(self, before: State, after: State) -> None:
+        """Keep what a step with this model shows of the curvature."""
+        self.age += 1
+        coef_diff, gradient_diff = after.params - before.params, after.gradient - before.gradient
+        self.pairs.extend(make_pairs(coef_diff, gradient_diff))
+
+    def is_due(self, state: State) -> bool:
+        """Whether enough was spent on steps with this model to pay for the next one."""
+        patience = _affordable(self._kinds, state).patience(state.params)
+        return self.age >= patience or (state.step_length < 1.0 and 2 * self.age >= patience)
+
+
+def estimated(
+    objective: Any, state: State, kind: Curvature, steps: Steps, pairs: Sequence[Pair]
+) -> tuple[Any, float]:
+    """A direction by the model of a state, measured there, and what the loss can fall by at all.
+
+    Where some rows are outliers, the other rows have less curvature than all rows together, and so
+    say that more is left: a bound, but for sampling.
+
+    kind : what the model is of
+    """
+    direction, left = steps.direction(objective, state, pairs)
+    of_ordinary = 0.0
+    if kind.ordinary is not None:
+        model, share = kind.ordinary(state.params)
+        gradient = to_numpy(state.gradient)
+        of_ordinary = 0.5 * float(np.vdot(gradient, model(gradient))) / share
+    return direction, max(left, of_ordinary)
 
 
 def looked_at(objective: Any, state: State, kinds: Sequence[Curvature], target: float) -> State:
@@ -262,17 +282,12 @@ def looked_at(objective: Any, state: State, kinds: Sequence[Curvature], target: 
     if not best.is_hessian or best.cost(state.params) > DEAREST_LOOK:
         return state
     state = state._replace(n_passes=state.n_passes + 1, model=best.measure(state.params))
-    direction, left = Newtonian().direction(objective, state, deque())
-    left = max(left, left_of_ordinary(best, state))
+    direction, left = estimated(objective, state, best, Newtonian(), ())
     return state._replace(left=believed(objective, direction, left) if left <= target else np.inf)
 
 
 def _witness(
-    kinds: Sequence[Curvature],
-    state: State,
-    is_near: Callable[[State], bool] | None,
-    left_by_falls: float,
-    target: float,
+    kinds: Sequence[Curvature], state: State, is_near: Near | None, falls_agree: bool
 ) -> Curvature | None:
     """The kind of model whose word is taken that little is left, if any.
 
@@ -284,7 +299,7 @@ def _witness(
     kind = _affordable(kinds, state)
     if kind.is_hessian:
         return kind
-    if left_by_falls > target:
+    if not falls_agree:
         return None
     coupled = next((kind for kind in kinds if kind.is_coupled), None)
     if kind.is_coupled or (coupled is None and is_near is None):
@@ -346,7 +361,7 @@ def make_pairs(coef_diff: Array, gradient_diff: Array) -> list[Pair]:
     return [pair] if pair.curvature > 1e-14 * squares**0.5 else []
 
 
-def quasi_newton_step(gradient: Any, pairs: Sequence[Pair] | deque[Pair], solve: Solve) -> Any:
+def quasi_newton_step(gradient: Any, pairs: Sequence[Pair], solve: Solve) -> Any:
     """Apply the inverse Hessian approximation of L-BFGS to the gradient.
 
     Parameters
@@ -378,11 +393,6 @@ def quasi_newton_step(gradient: Any, pairs: Sequence[Pair] | deque[Pair], solve:
         projection = projection - dot(pair.gradient_diff, step) / pair.curvature
         step = step + projection * pair.coef_diff
     return step
-
-
-def _is_upwards(slope: Scalar) -> bool:
-    """Whether it is known that a slope leads nowhere."""
-    return isinstance(slope, float) and not slope < 0.0
 
 
 def falls_enough(

@@ -27,6 +27,7 @@ models, PhD thesis, University of Oxford, 2007.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +38,7 @@ from skl_softmax._arrays import Array
 from skl_softmax._engines.protocol import Sums
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.row_space import RowSpace, column_space
-from skl_softmax._fit.standardization import hidden_deviation, standardization
+from skl_softmax._fit.standardization import Standardization, hidden_deviation, standardization
 from skl_softmax._fit.task import Task
 
 MOST_UNKNOWNS = 2**11  # coefficients, beyond which the program takes minutes
@@ -65,13 +66,7 @@ class Recession(NamedTuple):
 
 
 def direction_of_recession(
-    sums: Sums,
-    scale: Array,
-    coef: Array,
-    intercept: Array,
-    *,
-    fit_intercept: bool,
-    slack: float = 0.0,
+    sums: Sums, scale: Array, weights: tuple[Array, Array], fit_intercept: bool, slack: float
 ) -> tuple[bool, Array | None]:
     """Look for a direction of recession; return whether that was decided, and what was found.
 
@@ -84,9 +79,11 @@ def direction_of_recession(
         Over features less their means, in float64.
     scale : ndarray (n_features,)
         Their deviations; infinite for those that do not count.
-    coef, intercept : ndarray (n_outputs, n_features), (n_outputs,)
-        Weights of features less their means: the samples that they get most wrong come first.
-    slack : float, default=0
+    weights : tuple of ndarray
+        coef (n_outputs, n_features) and intercept (n_outputs,) for features less their means: the
+        samples that they get most wrong come first.
+    fit_intercept : bool
+    slack : float
         What a margin may be below zero, where the features are known to that only.
     """
     n_outputs, n_features = sums.n_outputs, sums.n_features
@@ -106,7 +103,7 @@ def direction_of_recession(
         rows = np.column_stack([X / scale, np.ones(len(X))])[:, :n_dof]
         return _margins(rows, own, n_free)
 
-    constraints = margins(coef, intercept)
+    constraints = margins(*weights)
     while constraints.shape[0] <= MOST_ROWS * n_free:
         direction = _solve(constraints, slopes.ravel(), slack)
         if direction is None:
@@ -128,23 +125,15 @@ def _margins(rows: Array, own: Array, n_free: int) -> sparse.csr_array:
         The classes that a sample has: one, or several of soft targets.
     """
     rows = rows / np.maximum(np.abs(rows).max(axis=1, keepdims=True), np.finfo(float).tiny)
-    n_classes, n_dof = own.shape[1], rows.shape[1]
-    parts = []
-    for a in range(n_classes):
-        for b in range(n_classes):
-            chosen = rows[own[:, a]]
-            if a == b or not len(chosen):
-                continue
-            if n_free == 1 and n_classes == 2:
-                parts.append(chosen if a == 1 else -chosen)
-                continue
-            margins = np.zeros((len(chosen), n_free, n_dof))
-            if a < n_free:
-                margins[:, a] += chosen
-            if b < n_free:
-                margins[:, b] -= chosen
-            parts.append(margins.reshape(len(chosen), -1))
-    return sparse.csr_array(np.vstack(parts))
+    n_classes = own.shape[1]
+    first = int(
+        n_classes == 2
+    )  # the class of the first coefficients: two classes have the second's
+    units = np.eye(n_classes)[:, first : first + n_free]
+    margins = [
+        np.kron(units[a] - units[b], rows[own[:, a]]) for a, b in permutations(range(n_classes), 2)
+    ]
+    return sparse.csr_array(np.vstack(margins))
 
 
 def _solve(constraints: sparse.csr_array, slopes: Array, slack: float) -> Array | None:
@@ -166,6 +155,21 @@ def _solve(constraints: sparse.csr_array, slopes: Array, slack: float) -> Array 
     return direction if np.abs(direction).max() <= FAR else None
 
 
+def _differences(task: Task, sums: Sums, found: Standardization) -> tuple[RowSpace | None, float]:
+    """The differences of columns that are nearly collinear, and what margins of them are known to.
+
+    None, and zero, where there are none, or where rounding hides too much of them.
+    """
+    if hidden_deviation(found, sums, task.X) > 0.0:
+        space = column_space(task.X, task.weights, found.center, found.scale)
+        if space is not None:  # a difference has the rounding of its terms
+            rounding = np.finfo(task.X.dtype).eps * np.abs(task.X).max()
+            slack = ROUNDINGS * float(rounding / space.scale.min())
+            if slack <= MOST_SLACK:
+                return space, slack
+    return None, 0.0
+
+
 def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) -> Recession:
     """Whether the loss without a penalty falls without end, given weights that were fitted.
 
@@ -175,24 +179,17 @@ def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) ->
     coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
     sums = task.sums(workers, dtype=np.float64)
     found = standardization(sums, task.fit_intercept, with_gram=not sums.is_sparse)
-    center, scale, slack = found.center, found.scale, 0.0
-    space: RowSpace | None = None
-    if hidden_deviation(found, sums, task.X) > 0.0:
-        space = column_space(task.X, task.weights, center, scale)
-    if space is not None:  # a difference has the rounding of its terms
-        rounding = np.finfo(task.X.dtype).eps * np.abs(task.X).max()
-        slack = ROUNDINGS * float(rounding / space.scale.min())
-    if space is not None and slack <= MOST_SLACK:
+    center, scale = found.center, found.scale
+    space, slack = _differences(task, sums, found)
+    if space is not None:
         center, scale = space.center, space.scale
         sums = replace(task, X=space.coordinates).sums(workers)
         intercept, coef = intercept + coef @ center, space.basis.reduce(coef)
-    else:
-        space, slack = None, 0.0
-    if space is None and np.max(np.abs(center) / scale, initial=0.0) > 1.0:
+    elif np.max(np.abs(center) / scale, initial=0.0) > 1.0:
         sums = task.sums(workers, dtype=np.float64, origin=center)
         intercept = intercept + coef @ center
     is_decided, direction = direction_of_recession(
-        sums, scale, coef, intercept, fit_intercept=task.fit_intercept, slack=slack
+        sums, scale, (coef, intercept), task.fit_intercept, slack
     )
     if direction is None:
         return Recession(is_decided)

@@ -10,6 +10,7 @@ Knows nothing of labels or losses.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -172,20 +173,17 @@ def row_space(
 
     def measure(columns: slice) -> tuple[Array, Array, Array]:
         """Centers (columns,), variances (columns,) and the rows' Gram matrix."""
-        center = X[first, columns].astype(np.float64) if fit_intercept else np.zeros(1)
+        center = X[first, columns].astype(np.float64) * fit_intercept
         rows = X[:, columns] - center  # exactly zero in a constant column, and so is their mean
-        if fit_intercept:
-            mean = weights @ rows
-            rows -= mean
-            center += mean
-        gram = rows @ rows.T
-        variances = np.einsum("i,ij,ij->j", weights, rows, rows)
-        return np.broadcast_to(center, rows.shape[1]), variances, gram
+        mean = weights @ rows * fit_intercept
+        rows -= mean
+        return center + mean, np.einsum("i,ij,ij->j", weights, rows, rows), rows @ rows.T
 
-    if isinstance(X, OnDevice):
-        parts = iter([X.row_products(weights, fit_intercept=fit_intercept)])
-    else:
-        parts = iter(workers.map(measure, _slices(X)))
+    parts: Iterable[tuple[Array, Array, Array]] = (
+        [X.row_products(weights, fit_intercept=fit_intercept)]
+        if isinstance(X, OnDevice)
+        else workers.map(measure, _slices(X))
+    )
     centers, squares, gram = [], [], np.zeros((n_samples, n_samples))
     for center, variances, part in parts:
         centers.append(center)
@@ -199,13 +197,12 @@ def row_space(
     if not (len(varying) and varying.min() > LEAST_COLUMN * varying.sum()):  # or not finite
         return None
     center = np.concatenate(centers)
-    basis: Basis
     variances, vectors = eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
     kept = variances > NOTHING * variances[-1]
     scale, vectors = np.sqrt(variances[kept]), vectors[:, kept]
     has_all = variances[kept][0] > EXACT * variances[-1]
     if has_all and varying.min() > SQUARED_COLUMN * varying.sum():
-        basis = Combined(vectors / scale * root, center, X, workers)
+        basis: Basis = Combined(vectors / scale * root, center, X, workers)
     elif isinstance(X, np.ndarray) and X.size <= FEW_ENTRIES:
         Q, triangle = qr((root * (X - center)).T, mode="economic", check_finite=False)
         left, scale, right = svd(triangle, check_finite=False)
@@ -215,10 +212,5 @@ def row_space(
     else:
         return None
     inverse_root = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0.0)
-    return RowSpace(
-        center=center,
-        coordinates=vectors * scale * inverse_root,
-        scale=scale,
-        deviations=np.where(feature_variances > 0.0, np.sqrt(feature_variances), np.inf),
-        basis=basis,
-    )
+    deviations = np.where(feature_variances > 0.0, np.sqrt(feature_variances), np.inf)
+    return RowSpace(center, vectors * scale * inverse_root, scale, deviations, basis)

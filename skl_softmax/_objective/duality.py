@@ -63,7 +63,7 @@ class Certificate:
         self, objective: SoftmaxObjective | L1Objective, at_zero: Array, mean: Array
     ) -> None:
         self._objective, self._mean = objective, mean
-        smooth = objective.smooth if isinstance(objective, L1Objective) else objective
+        smooth = objective.smooth
         n_features = smooth.sums.n_features
         self._n_features, self._fit_intercept = n_features, smooth.fit_intercept
         # sum_i s_i t_i x_iᵀ; at zero weights every probability is the same.
@@ -72,9 +72,8 @@ class Certificate:
         self._shares = np.maximum(shares, 0.0)
         self._varies = np.isfinite(smooth.scale)  # a constant has no penalty, and no gradient
         self._l2 = smooth.penalty[:n_features]
-        self._l1 = np.zeros(n_features)
-        if isinstance(objective, L1Objective):
-            self._l1 = objective.l1[:n_features]
+        l1 = objective.l1 if isinstance(objective, L1Objective) else np.zeros_like(smooth.penalty)
+        self._l1 = l1[:n_features]
         with np.errstate(divide="ignore"):
             self._inverse = np.where(self._varies & (self._l2 > 0.0), 1.0 / self._l2, 0.0)
 

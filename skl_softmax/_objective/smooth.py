@@ -78,6 +78,11 @@ class SoftmaxObjective:
         # Relative, of a computed loss: a logit loses what it is smaller than its terms.
         self.precision = float(np.finfo(sums.dtype).eps * (1.0 + np.max(np.abs(center) / scale)))
 
+    @property
+    def smooth(self) -> SoftmaxObjective:
+        """F itself: with an L1 penalty, and on another device, it is a part of the objective."""
+        return self
+
     def _penalty(self, alpha: float) -> Array:
         penalty = np.zeros(self.shape[1])
         # Finite: an infinite penalty on a coefficient of zero would not be a number.
@@ -100,9 +105,13 @@ class SoftmaxObjective:
 
     def sample(self, n_samples: int) -> SoftmaxObjective:
         """Return F over a random sample of the rows, copied: the same rows at every call."""
-        sample = copy(self)
-        sample.sums = self.sums.sample(n_samples)
-        return sample
+        return self._over(self.sums.sample(n_samples))
+
+    def _over(self, sums: Sums) -> SoftmaxObjective:
+        """F over other samples, in these coordinates."""
+        other = copy(self)
+        other.sums = sums
+        return other
 
     def ordinary(self) -> tuple[SoftmaxObjective, float]:
         """The function of rows without outliers, of not too many, and these rows' share of weight.
@@ -114,8 +123,7 @@ class SoftmaxObjective:
         share, chosen = float(weights[kept].sum() / weights.sum()), np.flatnonzero(kept)
         if share == 0.0:
             return self, 1.0
-        rest = copy(self)
-        rest.sums = self.sums.take(chosen[:: -(-len(chosen) // MANY_ROWS)])
+        rest = self._over(self.sums.take(chosen[:: -(-len(chosen) // MANY_ROWS)]))
         rest.has_outliers, rest.frame = False, self.frame._replace(has_outliers=False)
         return rest, share
 
@@ -124,9 +132,8 @@ class SoftmaxObjective:
         part = copy(self)
         part.sums, part.gram = self.sums.columns(features), None
         part.center, part.scale = self.center[features], self.scale[features]
-        part.frame = self.frame._replace(
-            center=part.center, inverse_scale=self.frame.inverse_scale[features]
-        )
+        inverse_scale = self.frame.inverse_scale[features]
+        part.frame = self.frame._replace(center=part.center, inverse_scale=inverse_scale)
         part.penalty = self.penalty[self.dof_of(features)]
         part.shape = self.n_outputs, len(part.penalty)
         return part
@@ -162,8 +169,7 @@ class SoftmaxObjective:
         """Return F and its gradient (n_outputs, n_dof), both with respect to `params`."""
         loss, of_coef, of_intercept = self.sums.loss_and_gradient(*self.coef(params))
         gradient = np.empty(self.shape)
-        if self.fit_intercept:
-            gradient[:, -1] = of_intercept
+        gradient[:, -1] = of_intercept  # without an intercept, the next line writes over it
         gradient[:, : self.sums.n_features] = of_coef
         standardize_gradient(gradient, of_intercept, self.center, self.scale)
         penalized = self.penalty * params
