@@ -7,12 +7,11 @@ know neither. Knows objectives; not their data, nor when to stop.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from skl_softmax._arrays import Array, to_numpy
-from skl_softmax._descent.curvature import curvature_kinds
+from skl_softmax._descent.curvature import Smooth, curvature_kinds
 from skl_softmax._descent.head_start import with_head_start
 from skl_softmax._descent.l1_curvature import l1_curvature_kinds
 from skl_softmax._descent.l1_steps import OrthantSteps, l1_descent
@@ -30,7 +29,7 @@ from skl_softmax._objective.smooth import SoftmaxObjective
 
 
 def auto_descent(
-    objective: Any,
+    objective: Smooth | L1Objective,
     state: State,
     *,
     target: float = 0.0,

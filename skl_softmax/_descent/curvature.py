@@ -19,16 +19,21 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
-from skl_softmax._arrays import Array, centered, library, to_numpy
+from skl_softmax._arrays import Array, DeviceArray, centered, library, to_numpy
 from skl_softmax._engines.protocol import Sums, rarest
 from skl_softmax._objective.device import DeviceObjective
 from skl_softmax._objective.smooth import SoftmaxObjective
 
-Solve: TypeAlias = Callable[[Any], Any]  # of arrays of one library, on one device
+# Gradients and steps: arrays of NumPy, or of the library that the data are of, on its device.
+Vectors: TypeAlias = Array | DeviceArray
+Solve: TypeAlias = Callable[[Vectors], Vectors]
 # What brings a matrix to where gradients are; None: nothing need be brought.
-Place: TypeAlias = Callable[[Array], Any] | None
+Place: TypeAlias = Callable[[Array], DeviceArray] | None
+Smooth: TypeAlias = SoftmaxObjective | DeviceObjective  # F without an L1 penalty
 Hessian: TypeAlias = Callable[[Array], Array]
-Model: TypeAlias = Any  # a Solve, or what one is made from for the coordinates that are free
+# A Solve; with an L1 penalty a FreeModel, which makes a Solve for the coordinates that are free.
+# Steps know which of the two their models are.
+Model: TypeAlias = Any
 
 Measure: TypeAlias = Callable[[Array], Model]
 
@@ -125,7 +130,7 @@ def starts_from_gram_matrix(sums: Sums) -> bool:
     )
 
 
-def curvature_kinds(objective: SoftmaxObjective | DeviceObjective) -> list[Curvature]:
+def curvature_kinds(objective: Smooth) -> list[Curvature]:
     """The kinds of model worth having for an objective, each better than the one before.
 
     The diagonal, unless there is a Gram matrix to start from. For dense rows then one matrix for
@@ -201,9 +206,7 @@ def costs(
     return {kind: (softmax + time) / step for kind, time in times.items()}
 
 
-def _outside_null_space(
-    kinds: list[Curvature], objective: SoftmaxObjective | DeviceObjective
-) -> list[Curvature]:
+def _outside_null_space(kinds: list[Curvature], objective: Smooth) -> list[Curvature]:
     """Keep steps out of the directions in which no sample's logits change.
 
     Without a penalty nothing else does: no gradient has a part there but rounding, and a singular
@@ -211,7 +214,7 @@ def _outside_null_space(
     """
 
     @cache
-    def null_space() -> Any:
+    def null_space() -> Vectors:
         gram = objective.smooth.shared_hessian(np.zeros(objective.shape))
         values, vectors = eigh(gram, check_finite=False)
         null = vectors[:, values <= 10 * len(gram) * np.finfo(float).eps * values[-1]]
@@ -220,7 +223,7 @@ def _outside_null_space(
     def outside(measure: Measure, params: Array) -> Solve:
         solve, null = measure(params), null_space()
 
-        def project(gradient: Any) -> Any:
+        def project(gradient: Vectors) -> Vectors:
             return gradient - (gradient @ null) @ null.T
 
         return (lambda gradient: project(solve(project(gradient)))) if null.shape[1] else solve
@@ -261,7 +264,7 @@ def _full_model(hessian: Array, place: Place = None) -> Solve:
     n_free = len(hessian)
     solve_free = inverse(hessian, place)
 
-    def solve(gradient: Any) -> Any:
+    def solve(gradient: Vectors) -> Vectors:
         xp = library(gradient)
         step, free = xp.zeros_like(gradient), gradient[..., :-1, :]
         solved = solve_free(xp.reshape(free, (-1, n_free)))
@@ -303,7 +306,7 @@ def _cholesky(matrix: Array) -> Array:
     return np.eye(len(matrix))  # no curvature to be had: plain descent
 
 
-def _inverses_there(matrices: Array, place: Callable[[Array], Any]) -> Any:
+def _inverses_there(matrices: Array, place: Callable[[Array], DeviceArray]) -> DeviceArray:
     """The inverses (…, n, n) of matrices (…, n, n), overwritten, brought to another device.
 
     Made there, unless it has no float64.
@@ -321,7 +324,7 @@ def explicit_inverse(matrix: Array) -> Array:
     return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
 
 
-def inverse_there(matrices: Any) -> Any:
+def inverse_there(matrices: DeviceArray) -> DeviceArray:
     """The inverses (…, n, n) of positive semi-definite matrices of another library, (…, n, n).
 
     Of float64. With ridges as in `_cholesky`, for each of a stack its own.
@@ -362,7 +365,7 @@ def inverse(matrix: Array, place: Place = None) -> Solve:
         return lambda gradient: gradient @ inverted
     factor = _cholesky(matrix)
 
-    def solve(gradient: Any) -> Any:
+    def solve(gradient: Vectors) -> Vectors:
         step, _ = dpotrs(factor, gradient.reshape(-1, len(factor)).T, lower=1)
         return np.asarray(step.T.reshape(gradient.shape))
 

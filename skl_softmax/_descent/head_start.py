@@ -17,9 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 from math import prod
-from typing import Any
 
-from skl_softmax._descent.curvature import curvature_kinds
+from skl_softmax._descent.curvature import Smooth, Vectors, curvature_kinds
 from skl_softmax._descent.steps import Newtonian, State, matrix_descent, start
 from skl_softmax._engines.protocol import rarest
 
@@ -31,7 +30,7 @@ WORTHWHILE = 2**17  # entries of X: a pass over fewer takes no longer than its c
 SETTLED = 0.03  # a fall, in terms of p / (2 m), that tells nothing about all samples
 
 
-def with_head_start(objective: Any, state: State) -> Iterator[State]:
+def with_head_start(objective: Smooth, state: State) -> Iterator[State]:
     """Yield the state before any step, and one a head start further, if the loss is lower there.
 
     That step brings its model along.
@@ -44,7 +43,7 @@ def with_head_start(objective: Any, state: State) -> Iterator[State]:
             yield there._replace(model=ahead.model)
 
 
-def head_start(objective: Any, params: Any) -> State | None:
+def head_start(objective: Smooth, params: Vectors) -> State | None:
     """Return where a descent over a few of the samples ends, with its model there.
 
     None, if there are too few samples, or too few of some class, for that to be worth it; if they

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import log1p
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from skl_softmax._arrays import Array, Scalar, dot, numbers, stack, to_numpy
-from skl_softmax._descent.curvature import Curvature, Solve
+from skl_softmax._descent.curvature import Curvature, Model, Solve, Vectors
 
 N_PAIRS = 8  # that L-BFGS remembers
 CAUTION = 2.0  # times what the last falls say is left, since falls are irregular
@@ -50,6 +50,12 @@ class Objective(Protocol):
 
     def value_and_gradient(self, params: Array) -> tuple[Scalar, Array]: ...
 
+    def largest_difference(self, params: Array) -> float: ...
+
+
+# What kind of objective some steps are for.
+Stepped = TypeVar("Stepped", bound=Objective, contravariant=True)
+
 
 class State(NamedTuple):
     """Where the descent stands after `iteration` steps.
@@ -77,7 +83,7 @@ class State(NamedTuple):
     gradient: Array
     n_passes: int
     step_length: float = 1.0
-    model: Any = None
+    model: Model = None
     gradient_max: float | None = None
     left: float = np.inf
 
@@ -108,28 +114,30 @@ def constant_descent(objective: Objective, state: State, learning_rate: float) -
         state = start(objective, state.params - learning_rate * state.gradient, after=state)
 
 
-class Steps(Protocol):
+class Steps(Protocol[Stepped]):
     """The two halves of a step: where it leads, and how far."""
 
     def direction(
-        self, objective: Any, state: State, pairs: Sequence[Pair], /
-    ) -> tuple[Any, float]:
+        self, objective: Stepped, state: State, pairs: Sequence[Pair], /
+    ) -> tuple[Vectors, float]:
         """A direction from a state, by its model, and what the loss can fall by along it."""
 
-    def search(self, objective: Any, state: State, direction: Any) -> State:
+    def search(self, objective: Stepped, state: State, direction: Vectors) -> State:
         """The state after a step along it, or one of the same iteration if none will do."""
 
 
 class Newtonian:
     """Steps of a smooth function: the direction of L-BFGS, and a line search."""
 
-    def direction(self, _: Any, state: State, pairs: Sequence[Pair]) -> tuple[Any, float]:
+    def direction(
+        self, _: Objective, state: State, pairs: Sequence[Pair], /
+    ) -> tuple[Vectors, float]:
         """See `Steps.direction`; a quadratic model falls by half of what its slope promises."""
         direction = -quasi_newton_step(state.gradient, pairs, state.model)
         (slope,) = numbers(dot(state.gradient, direction))
         return direction, -0.5 * float(slope)
 
-    def search(self, objective: Any, state: State, direction: Any) -> State:
+    def search(self, objective: Objective, state: State, direction: Vectors) -> State:
         """See `Steps.search`: a line search.
 
         The full step is taken when the loss falls enough (Armijo). Otherwise the slope at the trial
@@ -160,10 +168,10 @@ class Newtonian:
 
 
 def matrix_descent(
-    objective: Any,
+    objective: Stepped,
     beginning: Iterable[State],
     kinds: Sequence[Curvature],
-    steps: Steps,
+    steps: Steps[Stepped],
     *,
     target: float = 0.0,
     is_near: Near | None = None,
@@ -255,8 +263,8 @@ class _ModelInUse:
 
 
 def estimated(
-    objective: Any, state: State, kind: Curvature, steps: Steps, pairs: Sequence[Pair]
-) -> tuple[Any, float]:
+    objective: Stepped, state: State, kind: Curvature, steps: Steps[Stepped], pairs: Sequence[Pair]
+) -> tuple[Vectors, float]:
     """A direction by the model of a state, measured there, and what the loss can fall by at all.
 
     Where some rows are outliers, the other rows have less curvature than all rows together, and so
@@ -273,7 +281,9 @@ def estimated(
     return direction, max(left, of_ordinary)
 
 
-def looked_at(objective: Any, state: State, kinds: Sequence[Curvature], target: float) -> State:
+def looked_at(
+    objective: Objective, state: State, kinds: Sequence[Curvature], target: float
+) -> State:
     """A first state with the best model, and with what is left by it if that is little and certain.
 
     The state itself, if no model is the Hessian, or if the Hessian is dear.
@@ -333,7 +343,7 @@ def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:
     return next(affordable, kinds[0])
 
 
-def believed(objective: Any, step: Any, promised: float) -> float:
+def believed(objective: Objective, step: Vectors, promised: float) -> float:
     r"""What the loss can fall by where a step of Newton's method promises so much; or infinite.
 
     The curvature falls on the way, and the more, the more a logit changes. For a sample that is
@@ -361,7 +371,7 @@ def make_pairs(coef_diff: Array, gradient_diff: Array) -> list[Pair]:
     return [pair] if pair.curvature > 1e-14 * squares**0.5 else []
 
 
-def quasi_newton_step(gradient: Any, pairs: Sequence[Pair], solve: Solve) -> Any:
+def quasi_newton_step(gradient: Vectors, pairs: Sequence[Pair], solve: Solve) -> Vectors:
     """Apply the inverse Hessian approximation of L-BFGS to the gradient.
 
     Parameters

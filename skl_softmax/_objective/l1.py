@@ -12,8 +12,6 @@ Knows nothing of steps or estimators; validates nothing.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from skl_softmax._arrays import Array
@@ -45,7 +43,7 @@ class L1Objective:
         l2 = np.maximum(smooth.penalty, np.finfo(float).tiny)
         self._to_places = (n_classes - 2.0 * below) * (l1 / (n_classes * l2))
         # A pseudo-gradient, after its arguments: it is asked for several times in a step.
-        self._known: tuple[Any, Any, Array] = (None, None, l1)
+        self._known: tuple[Array | None, Array | None, Array] = (None, None, l1)
 
     def value_and_gradient(self, params: Array) -> tuple[float, Array]:
         """The value, and the gradient of the smooth part."""
@@ -55,6 +53,10 @@ class L1Objective:
     def penalty_on(self, params: Array) -> float:
         """The penalty's part of the value."""
         return self.smooth.penalty_on(params) + self._l1_on(params)
+
+    def largest_difference(self, params: Array) -> float:
+        """See `SoftmaxObjective.largest_difference`."""
+        return self.smooth.largest_difference(params)
 
     def _l1_on(self, params: Array) -> float:
         return float(np.abs(params).sum(axis=0) @ self.l1)
