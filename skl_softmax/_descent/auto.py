@@ -16,6 +16,7 @@ from skl_softmax._descent.head_start import with_head_start
 from skl_softmax._descent.l1_curvature import l1_curvature_kinds
 from skl_softmax._descent.l1_steps import OrthantSteps, l1_descent
 from skl_softmax._descent.steps import (
+    ROUNDINGS,
     Near,
     Newtonian,
     State,
@@ -76,7 +77,7 @@ def decrement(objective: SoftmaxObjective | L1Objective, state: State) -> float:
         kind = curvature_kinds(objective)[-1]
         state = state._replace(model=kind.measure(params))
         direction, left = estimated(objective, state, kind, Newtonian(), ())
-    is_rounding = left <= 10.0 * objective.precision * abs(state.loss)
+    is_rounding = left <= ROUNDINGS * objective.precision * abs(state.loss)
     return left if is_rounding else believed(smooth, direction, left)
 
 

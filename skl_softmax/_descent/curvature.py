@@ -37,12 +37,23 @@ Model: TypeAlias = Any
 
 Measure: TypeAlias = Callable[[Array], Model]
 
-LARGEST = 2**22  # entries of a matrix: 32 MB
-DEAREST_FIRST = 10.0  # steps that a model may cost before there is any
-FIRST_SAMPLE = 64  # rows for each free coefficient of a class
-SPARSE = 10.0  # times as long as for a dense one, a pass takes for an entry of CSR
-OF_EACH_CLASS = 16  # rows in that first sample
-RIDGES = 1e-12, 1e-9, 1e-6  # one on top of the other, until there is a Cholesky factor
+LARGEST = 2**22  # entries of a model's matrix: 32 MB of float64
+FULL_COPIES = 4  # matrices of its size that measuring the whole Hessian takes
+MOST_STEPS_FOR_FIRST = 10.0  # steps that a model may cost to be measured before the first step
+FIRST_SAMPLE = 64  # rows of the first sample for each free coefficient of a class
+ROWS_OF_RAREST = 16  # rows of the rarest class in that sample: some curvature for each class
+SAMPLE_GROWTH = 4  # times as many rows in the next sample: soon all of them
+# The fewest steps that a model is used for: beside outliers, where each step changes the curvature;
+# if it is the Hessian, or of a sample, which the next one surpasses; of other models, to learn from
+# their steps.
+STEPS_BESIDE_OUTLIERS, STEPS_OF_HESSIAN, STEPS_OF_OTHERS = 1, 4, 8
+# Shares of each diagonal entry that are added to it, one on top of the other, until there is a
+# Cholesky factor: from a few thousand roundings on, a thousand times as much each time.
+RIDGES = 1e-12, 1e-9, 1e-6
+FACTOR_ERROR = 1e-9  # largest error of a factor's square, of ones on the diagonal: it is no factor
+LEAST_CURVATURE = 1e-6  # share of the largest class's: a class as good as fitted has next to none
+NULL_ROUNDINGS = 10  # roundings for each row of a Gram matrix, below which an eigenvalue is zero
+CSR_SLOWDOWN = 10.0  # times as long as for a dense entry, a pass takes for a stored one
 
 
 @dataclass(frozen=True)
@@ -84,7 +95,8 @@ class Curvature:
     def patience(self, params: Array) -> int:
         """How many steps the model before it is given: enough to pay for it, and to learn from."""
         few = self.is_hessian or self.share(params) < 1.0
-        least = 1 if self.is_short_lived else 4 if few else 8
+        least = STEPS_OF_HESSIAN if few else STEPS_OF_OTHERS
+        least = STEPS_BESIDE_OUTLIERS if self.is_short_lived else least
         return max(least, round(self.cost(params)))
 
 
@@ -101,7 +113,7 @@ class GrowingSubsample:
         self._n_samples = FIRST_SAMPLE * objective.shape[1]
         if self.share() < 1.0:
             n_samples = objective.sums.n_samples
-            for_rarest = OF_EACH_CLASS * n_samples / rarest(objective.sums)
+            for_rarest = ROWS_OF_RAREST * n_samples / rarest(objective.sums)
             self._n_samples = max(self._n_samples, min(ceil(for_rarest), n_samples))
 
     def share(self, _: Array | None = None) -> float:
@@ -117,7 +129,7 @@ class GrowingSubsample:
         if self.share() == 1.0:
             return self._objective
         sampled = self._objective.sample(self._n_samples)
-        self._n_samples *= 4
+        self._n_samples *= SAMPLE_GROWTH
         return sampled
 
 
@@ -126,7 +138,7 @@ def starts_from_gram_matrix(sums: Sums) -> bool:
     return (
         not sums.is_sparse
         and sums.n_features**2 <= LARGEST
-        and costs(sums.n_outputs, sums.n_features)["shared"] <= DEAREST_FIRST
+        and costs(sums.n_outputs, sums.n_features)["shared"] <= MOST_STEPS_FOR_FIRST
     )
 
 
@@ -151,7 +163,7 @@ def curvature_kinds(objective: Smooth) -> list[Curvature]:
         if n_outputs > 1 and n_outputs * n_dof**2 <= 2 * LARGEST:
             per_class = measuring(_per_class_model, lambda at: sample.draw().class_hessians(at))
             kinds.append(Curvature(per_class, cost["per class"], share=sample.share))
-        if n_outputs > 1 and 4 * ((n_outputs - 1) * n_dof) ** 2 <= LARGEST:  # measured in several
+        if n_outputs > 1 and FULL_COPIES * ((n_outputs - 1) * n_dof) ** 2 <= LARGEST:
             full = measuring(_full_model, lambda at: sample.draw().full_hessian(at))
             kinds.append(Curvature(full, cost["full"], is_hessian=True, share=sample.share))
         if not smooth.penalty.any():
@@ -187,22 +199,24 @@ def costs(
 
     The full one is of `n_free` coordinates; None: those of all classes but one.
 
-    From nanoseconds a sample on one core, of which only the ratios matter. Per sample, so that the
-    same models are measured, and the same steps are taken, whether samples are weighted or
-    repeated.
+    The numbers are nanoseconds a sample, measured on one core; only their ratios matter, and the
+    tests compare these with measured ones. They are for each sample, so that the same models are
+    measured, and the same steps are taken, whether samples are weighted or repeated.
     """
     n_free = (n_outputs - 1) * n_dof if n_free is None else n_free
-    softmax = 8.0 + 2.0 * n_outputs
-    logits = n_dof * max(0.4, 0.04 * n_outputs)  # memory's speed, or the matrix product's
-    stored = min(1.0, SPARSE * density) * logits  # of CSR
+    softmax = 8.0 + 2.0 * n_outputs  # in any case, and for each class
+    logits = n_dof * max(0.4, 0.04 * n_outputs)  # at memory's speed, or at that of the product
+    stored = min(1.0, CSR_SLOWDOWN * density) * logits
+    rows = 1.0 * n_dof  # standardised numbers, or their squares
+    weighted = 0.5  # a standardised number times the curvature of a class
     gram = 0.011  # an entry of a large product of a matrix with its own transpose
     times = {
-        "diagonal": 2.0 * stored + density * n_dof,
-        "shared": logits + n_dof + gram * n_dof**2,
-        "per class": logits + n_dof + n_outputs * (0.5 * n_dof + gram * n_dof**2),
-        "full": logits + n_dof + 0.5 * n_free + gram * (2 * n_free * n_dof + n_free**2),
+        "diagonal": 2.0 * stored + density * rows,
+        "shared": logits + rows + gram * n_dof**2,
+        "per class": logits + rows + n_outputs * (weighted * n_dof + gram * n_dof**2),
+        "full": logits + rows + weighted * n_free + gram * (2 * n_free * n_dof + n_free**2),
     }
-    step = 1.4 * (softmax + 2.0 * stored)  # a pass, and what it takes to make a step of it
+    step = 1.4 * (softmax + 2.0 * stored)  # a pass, and what makes a step of its gradient
     return {kind: (softmax + time) / step for kind, time in times.items()}
 
 
@@ -217,7 +231,7 @@ def _outside_null_space(kinds: list[Curvature], objective: Smooth) -> list[Curva
     def null_space() -> Vectors:
         gram = objective.smooth.shared_hessian(np.zeros(objective.shape))
         values, vectors = eigh(gram, check_finite=False)
-        null = vectors[:, values <= 10 * len(gram) * np.finfo(float).eps * values[-1]]
+        null = vectors[:, values <= NULL_ROUNDINGS * len(gram) * np.finfo(float).eps * values[-1]]
         return null if objective.place is None else objective.place(null)
 
     def outside(measure: Measure, params: Array) -> Solve:
@@ -280,7 +294,7 @@ def _diagonal_model(diagonal: Array, place: Place = None) -> Solve:
     Centred steps, for the reason that `_per_class_model` gives.
     """
     largest = diagonal.max(axis=0)
-    floor = np.where(largest > 0.0, 1e-6 * largest, 1.0)
+    floor = np.where(largest > 0.0, LEAST_CURVATURE * largest, 1.0)
     inverse = 1.0 / np.maximum(diagonal, floor)
     inverse = inverse if place is None else place(inverse)
     return lambda gradient: centered(inverse * gradient)
@@ -347,7 +361,7 @@ def inverse_there(matrices: DeviceArray) -> DeviceArray:
         except (RuntimeError, ValueError):
             continue
         error = xp.max(xp.abs(factor @ xp.matrix_transpose(factor) - scaled))
-        if bool((xp.min(xp.linalg.diagonal(factor)) > 0.0) & (error < 1e-9)):
+        if bool((xp.min(xp.linalg.diagonal(factor)) > 0.0) & (error < FACTOR_ERROR)):
             inverted = xp.linalg.inv(factor)
             return xp.matrix_transpose(inverted) @ inverted / outer
     if is_stack:

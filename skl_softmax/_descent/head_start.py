@@ -22,12 +22,12 @@ from skl_softmax._descent.curvature import Smooth, Vectors, curvature_kinds
 from skl_softmax._descent.steps import Newtonian, State, matrix_descent, start
 from skl_softmax._engines.protocol import rarest
 
-SHARE = 16  # one sample in so many is looked at
-ENOUGH = 64  # of those, for each parameter
-ENOUGH_OF_CLASS = 8  # of each class, for each of its parameters
-LARGEST = 2**21  # entries of the copy: 16 MB
+ONE_IN = 16  # samples, of which one is copied: a pass over the copy costs a sixteenth
+ENOUGH = 64  # samples of the copy for each parameter: fewer are slower on ill-conditioned columns
+ENOUGH_OF_CLASS = 8  # samples of the copy of each class, for each parameter of that class
+MOST_COPIED = 2**21  # entries of the copy: 16 MB
 WORTHWHILE = 2**17  # entries of X: a pass over fewer takes no longer than its calls
-SETTLED = 0.03  # a fall, in terms of p / (2 m), that tells nothing about all samples
+SETTLED_FALL = 0.03  # of p / (2 m): what a smaller fall brings is lost on all samples
 
 
 def with_head_start(objective: Smooth, state: State) -> Iterator[State]:
@@ -54,7 +54,7 @@ def head_start(objective: Smooth, params: Vectors) -> State | None:
     params : array (n_outputs, n_dof), where the objective's are
     """
     sums, n_params, n_dof = objective.smooth.sums, prod(objective.shape), objective.shape[1]
-    n_few = min(sums.n_samples // SHARE, LARGEST // n_dof)
+    n_few = min(sums.n_samples // ONE_IN, MOST_COPIED // n_dof)
     if (
         n_few < ENOUGH * n_params
         or sums.n_samples * n_dof < WORTHWHILE
@@ -65,7 +65,7 @@ def head_start(objective: Smooth, params: Vectors) -> State | None:
     few = objective.sample(n_few)
     if few.smooth.sums is sums:  # the few have no weight
         return None
-    least_fall = SETTLED * n_params / (2 * n_few)
+    least_fall = SETTLED_FALL * n_params / (2 * n_few)
     state = None
     descent = matrix_descent(few, [start(few, params)], curvature_kinds(few), Newtonian())
     for before, state in pairwise(descent):

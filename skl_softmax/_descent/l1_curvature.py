@@ -24,7 +24,7 @@ from skl_softmax._descent.curvature import (
 )
 from skl_softmax._objective.l1 import L1Objective
 
-SMALL = 1.5  # steps that the whole Hessian may cost to be the first and only model
+MOST_STEPS_FOR_ONLY = 1.5  # steps that the whole Hessian may cost to be the first and only model
 TINY = 1e-300  # so that 0/0 gives 0
 
 
@@ -126,7 +126,7 @@ def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
         return sample.share() * costs(n_outputs, n_dof, n_free)["full"] / whole_cost
 
     whole_cost = costs(n_outputs, n_dof, n_outputs * n_dof)["full"]
-    is_small = not smooth.sums.is_sparse and whole_cost <= SMALL
+    is_small = not smooth.sums.is_sparse and whole_cost <= MOST_STEPS_FOR_ONLY
     kinds = [] if is_small else [Curvature(diagonal, 1.0, is_coupled=False)]
     if not smooth.sums.is_sparse:
         kinds.append(Curvature(coupled, whole_cost, is_hessian=True, share=share))

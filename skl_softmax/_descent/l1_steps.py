@@ -34,10 +34,11 @@ from skl_softmax._descent.steps import (
 )
 from skl_softmax._objective.l1 import L1Objective
 
-DAMPING = 0.1  # times the largest derivative: no step changes a standardised coefficient by > 10
-SHORTER, SHORTEST = 0.4, 1e-3  # than a step that will not do, and what is not worth trying
-FIRST = 0.15  # the shortest step to try before going round corners
-MOST_CORNERS = 100  # that a step goes round
+DAMPING = 0.1  # share of the largest derivative: then no standardised coefficient moves by over 10
+SHORTENED = 0.4  # times the step before, if that will not do
+SHORTEST = 1e-3  # share of a full step, below which none is tried
+SHORTEST_STRAIGHT = 0.15  # share of a full step: before a shorter one, a step goes round corners
+MOST_CORNERS = 100  # coordinates that become zero in one step, one after the other
 PROGRESS = 0.1  # share of a violation that steps on some features leave, before all are looked at
 
 
@@ -123,7 +124,7 @@ class OrthantSteps:
     def search(self, objective: L1Objective, state: State, direction: Array) -> State:
         """See `Steps.search`."""
         slopes, orthant, free, damping = _orthant_of(objective, state)
-        after = _search(objective, state, direction, orthant, FIRST)
+        after = _search(objective, state, direction, orthant, SHORTEST_STRAIGHT)
         if after.iteration == state.iteration:
             # A coordinate that is cut off may be in the way of all that are coupled to it.
             step = _to_minimum(state.model, state.params, slopes, orthant, free, damping)
@@ -201,5 +202,5 @@ def _search(
                 return State(state.iteration + 1, params, loss, gradient, n_passes, t, state.model)
             if promised <= rounding:
                 break
-        t *= SHORTER
+        t *= SHORTENED
     return state._replace(n_passes=n_passes)

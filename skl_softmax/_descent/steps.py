@@ -18,15 +18,23 @@ import numpy as np
 from skl_softmax._arrays import Array, Scalar, dot, numbers, stack, to_numpy
 from skl_softmax._descent.curvature import Curvature, Model, Solve, Vectors
 
-N_PAIRS = 8  # that L-BFGS remembers
+N_PAIRS = 8  # steps that L-BFGS remembers: 3 to 20 are usual (Nocedal and Wright, section 7.2)
 CAUTION = 2.0  # times what the last falls say is left, since falls are irregular
-N_LOSSES = 7  # the last, which tell how fast the loss falls
-# The largest change of a logit in a step whose promise is believed. A step of Newton's method makes
-# it one or more for a sample that is alone in its direction, and far from where it leads.
-SHORT = 0.95
-DEAREST_LOOK = 30.0  # steps that a model of a first state, which may be the last, may cost
-FASTER = 4.0  # times less must be left than at a closer look, before the next
-SUFFICIENT = 1e-4  # share of the fall promised by the slope that a step must bring
+N_LOSSES = 7  # losses that tell how fast the loss falls: three falls, and three before them
+# The largest change of a logit, in nats, by a step whose promise is believed. A step of Newton's
+# method changes by one or more the logit of a sample that is alone in its direction and is far from
+# where it leads. At 0.95 the promise is raised by 1.8.
+LARGEST_CHANGE = 0.95
+SMALLEST_CHANGE = 1e-3  # nats, below which raising the promise changes it by less than a thousandth
+MOST_STEPS_FOR_LOOK = 30.0  # steps that a model of a first state, which may be the last, may cost
+LOOK_AGAIN = 4.0  # times less must be left than at a closer look, before the next one
+SUFFICIENT_FALL = 1e-4  # share of the fall promised by the slope (Nocedal and Wright, section 3.1)
+ROUNDINGS = 10.0  # of a loss: what is less may be rounding
+SHRUNK = 0.9  # times the gradient before, where rounding hides the fall: then a descent ends
+# A step is shortened to these shares at least and at most: to the first, if nothing is known.
+SHORTEN_MOST, SHORTEN_HALF, SHORTEN_LEAST = 0.1, 0.5, 0.7
+MOST_TRIALS = 30  # lengths tried along a direction: the last is no more than 0.7**29, 3e-5
+HIDDEN_COSINE = 1e-14  # between a step and what it changes: fifty roundings, which may be all of it
 
 
 class Objective(Protocol):
@@ -148,7 +156,7 @@ class Newtonian:
             return state
         rounding = objective.precision * abs(state.loss)
         n_passes, t = state.n_passes, 1.0
-        while n_passes < state.n_passes + 30:
+        while n_passes < state.n_passes + MOST_TRIALS:
             params = state.params + t * direction
             loss, gradient = objective.value_and_gradient(params)
             n_passes += 1
@@ -210,7 +218,7 @@ def matrix_descent(
                 falls_agree = CAUTION * extrapolated(losses) <= target
                 witness = _witness(kinds, state, is_near, falls_agree)
             if witness is not None:
-                look_at = left / FASTER
+                look_at = left / LOOK_AGAIN
                 state = model.renewed(state, witness)
                 direction, left = estimated(objective, state, witness, steps, model.pairs)
                 left = left if left > target else believed(objective, direction, left)
@@ -289,7 +297,7 @@ def looked_at(
     The state itself, if no model is the Hessian, or if the Hessian is dear.
     """
     best = kinds[-1]
-    if not best.is_hessian or best.cost(state.params) > DEAREST_LOOK:
+    if not best.is_hessian or best.cost(state.params) > MOST_STEPS_FOR_LOOK:
         return state
     state = state._replace(n_passes=state.n_passes + 1, model=best.measure(state.params))
     direction, left = estimated(objective, state, best, Newtonian(), ())
@@ -352,9 +360,9 @@ def believed(objective: Objective, step: Vectors, promised: float) -> float:
     :math:`\delta + (1 - \delta) \log(1 - \delta)`, in units of :math:`e^{-t}`.
     """
     change = float(objective.largest_difference(step))
-    if not change <= SHORT:
+    if not change <= LARGEST_CHANGE:
         return np.inf
-    if change < 1e-3:  # where the formula is rounding, and one to a thousandth
+    if change < SMALLEST_CHANGE:  # where the formula is rounding
         return promised
     return promised * 2.0 * (change + (1.0 - change) * log1p(-change)) / change**2
 
@@ -368,7 +376,7 @@ def make_pairs(coef_diff: Array, gradient_diff: Array) -> list[Pair]:
     if not isinstance(pair.curvature, float):
         return [pair]
     squares = dot(coef_diff, coef_diff) * dot(gradient_diff, gradient_diff)
-    return [pair] if pair.curvature > 1e-14 * squares**0.5 else []
+    return [pair] if pair.curvature > HIDDEN_COSINE * squares**0.5 else []
 
 
 def quasi_newton_step(gradient: Vectors, pairs: Sequence[Pair], solve: Solve) -> Vectors:
@@ -413,12 +421,12 @@ def falls_enough(
     Where rounding hides the fall, they are the better judge. That the gradient must shrink by a
     tenth lets the descent end.
     """
-    if fall >= SUFFICIENT * promised:
+    if fall >= SUFFICIENT_FALL * promised:
         return True
-    if promised > 10 * rounding or fall < -10 * rounding:
+    if promised > ROUNDINGS * rounding or fall < -ROUNDINGS * rounding:
         return False
     square, square_before = numbers(dot(after, after), dot(before, before))
-    return bool(square <= 0.9**2 * square_before)
+    return bool(square <= SHRUNK**2 * square_before)
 
 
 def _cubic_minimizer(value: float, slope: float, end_value: float, end_slope: float) -> float:
@@ -429,10 +437,10 @@ def _cubic_minimizer(value: float, slope: float, end_value: float, end_slope: fl
     J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., 2006, equation (3.59).
     """
     if not (np.isfinite(end_value) and np.isfinite(end_slope)):
-        return 0.1
+        return SHORTEN_MOST
     d1 = slope + end_slope - 3.0 * (end_value - value)
     d2 = np.sqrt(max(d1 * d1 - slope * end_slope, 0.0))
     denominator = end_slope - slope + 2.0 * d2
     if denominator <= 0.0:
-        return 0.5
-    return float(np.clip(1.0 - (end_slope + d2 - d1) / denominator, 0.1, 0.7))
+        return SHORTEN_HALF
+    return float(np.clip(1.0 - (end_slope + d2 - d1) / denominator, SHORTEN_MOST, SHORTEN_LEAST))

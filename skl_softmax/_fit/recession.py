@@ -41,13 +41,14 @@ from skl_softmax._fit.row_space import RowSpace, column_space
 from skl_softmax._fit.standardization import Standardization, hidden_deviation, standardization
 from skl_softmax._fit.task import Task
 
-MOST_UNKNOWNS = 2**11  # coefficients, beyond which the program takes minutes
-MOST_ROWS = 2**13  # samples in it
-ROWS_A_COEFFICIENT = 8  # samples that are added at a time, for each coefficient of a class
-EXACT = 1e-9  # relative, of a margin: below it is rounding
-ROUNDINGS = 4.0  # of the largest number, in a difference of columns
+MOST_UNKNOWNS = 2**11  # coefficients of a program: one with more takes minutes
+MOST_SAMPLES = 2**13  # samples in a program
+SAMPLES_PER_COEFFICIENT = 8  # samples added at a time, for each coefficient of a class
+MARGIN_ROUNDING = 1e-9  # share of the largest coefficient: a margin below zero by less is rounding
+SOLVED_TO = 1e-10  # what the program's constraints are met to: the least that HiGHS takes
+DIFFERENCE_ROUNDINGS = 4.0  # roundings of the largest number in X, in a difference of columns
 MOST_SLACK = 1e-3  # of a margin: a difference of columns that is known to less tells nothing
-FAR = 1e7  # coefficients of a direction for a slope of one: it leads nowhere
+LARGEST_COEFFICIENT = 1e7  # of a direction, for a slope of one: with larger ones it leads nowhere
 
 
 class Recession(NamedTuple):
@@ -99,19 +100,19 @@ def direction_of_recession(
     slopes /= max(float(np.abs(slopes).max()), np.finfo(float).tiny)
 
     def margins(coef: Array, intercept: Array) -> sparse.csr_array:
-        X, own = sums.least_sure(coef, intercept, ROWS_A_COEFFICIENT * n_dof)
+        X, own = sums.least_sure(coef, intercept, SAMPLES_PER_COEFFICIENT * n_dof)
         rows = np.column_stack([X / scale, np.ones(len(X))])[:, :n_dof]
         return _margins(rows, own, n_free)
 
     constraints = margins(*weights)
-    while constraints.shape[0] <= MOST_ROWS * n_free:
+    while constraints.shape[0] <= MOST_SAMPLES * n_free:
         direction = _solve(constraints, slopes.ravel(), slack)
         if direction is None:
             return True, None
         moves = np.zeros((n_outputs, n_dof))
         moves[:n_free] = direction.reshape(n_free, n_dof)
         found = margins(moves[:, :n_features] / scale, moves @ (np.arange(n_dof) >= n_features))
-        broken = found @ direction < -EXACT * np.abs(direction).max() - slack
+        broken = found @ direction < -MARGIN_ROUNDING * np.abs(direction).max() - slack
         if not broken.any():
             return True, moves[:, :n_features]
         constraints = sparse.vstack([constraints, found[broken]])
@@ -126,9 +127,7 @@ def _margins(rows: Array, own: Array, n_free: int) -> sparse.csr_array:
     """
     rows = rows / np.maximum(np.abs(rows).max(axis=1, keepdims=True), np.finfo(float).tiny)
     n_classes = own.shape[1]
-    first = int(
-        n_classes == 2
-    )  # the class of the first coefficients: two classes have the second's
+    first = int(n_classes == 2)  # of two classes, the coefficients are those of the second
     units = np.eye(n_classes)[:, first : first + n_free]
     margins = [
         np.kron(units[a] - units[b], rows[own[:, a]]) for a, b in permutations(range(n_classes), 2)
@@ -147,12 +146,12 @@ def _solve(constraints: sparse.csr_array, slopes: Array, slack: float) -> Array 
         b_eq=[-1.0],
         bounds=(0.0, None),
         method="highs",
-        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+        options={f"{kind}_feasibility_tolerance": SOLVED_TO for kind in ("primal", "dual")},
     )
     if found.x is None:
         return None
     direction = found.x[:n] - found.x[n:]
-    return direction if np.abs(direction).max() <= FAR else None
+    return direction if np.abs(direction).max() <= LARGEST_COEFFICIENT else None
 
 
 def _differences(task: Task, sums: Sums, found: Standardization) -> tuple[RowSpace | None, float]:
@@ -164,7 +163,7 @@ def _differences(task: Task, sums: Sums, found: Standardization) -> tuple[RowSpa
         space = column_space(task.X, task.weights, found.center, found.scale)
         if space is not None:  # a difference has the rounding of its terms
             rounding = np.finfo(task.X.dtype).eps * np.abs(task.X).max()
-            slack = ROUNDINGS * float(rounding / space.scale.min())
+            slack = DIFFERENCE_ROUNDINGS * float(rounding / space.scale.min())
             if slack <= MOST_SLACK:
                 return space, slack
     return None, 0.0
@@ -197,4 +196,4 @@ def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) ->
         direction = space.basis.expand(direction / scale)
         direction *= np.where(np.isfinite(found.scale), found.scale, 0.0)
     moved = np.abs(direction).max(axis=0)
-    return Recession(is_decided, moved > EXACT**0.5 * max(1.0, float(moved.max())))
+    return Recession(is_decided, moved > MARGIN_ROUNDING**0.5 * max(1.0, float(moved.max())))

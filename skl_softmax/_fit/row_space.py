@@ -23,14 +23,16 @@ from skl_softmax._engines.disk import OnDisk
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.standardization import FEW_ENTRIES
 
-FEW_ROWS = 2**10  # the eigenvectors of more take longer than a hundred passes
-NOTHING = 1e-13  # times the largest, variances are rounding
-EXACT = 1e-6  # times the largest, variances from a Gram matrix have ten digits
-SQUARED_COLUMN = 1e-10  # of all variance, a column has that a Gram matrix can see
-LEAST_COLUMN = 3e-20  # of all variance, a column has that the rows themselves can tell
-TINY = 1e-12  # times the largest, deviations from such a factor are rounding
+FEW_ROWS = 2**10  # rows: the eigenvectors of more take longer than a hundred passes
+COLUMNS_PER_ROW, LEAST_COLUMNS = 2, 200  # of wide data: with fewer, its row space does not pay
+# Shares of the largest variance. Below the first, variances from a Gram matrix are rounding; above
+# the second, they have ten digits.
+ROUNDING_VARIANCE, PRECISE_VARIANCE = 1e-13, 1e-6
+# Shares of all variance that a column needs: for a Gram matrix to see it, and for the rows to.
+SEEN_BY_GRAM, SEEN_BY_ROWS = 1e-10, 3e-20
+ROUNDING_DEVIATION = 1e-12  # share of the largest deviation: from the rows, less is rounding
 COLUMNS = 1024  # of X at a time, so that no centred or converted copy of it need exist
-SLICE_BYTES = 2**25  # of columns on disk
+SLICE_BYTES = 2**25  # of columns on disk at a time: 32 MB
 
 
 @dataclass(frozen=True)
@@ -142,21 +144,21 @@ def column_space(X: Matrix, weights: Array, center: Array, deviations: Array) ->
     if not isinstance(X, np.ndarray) or X.size > FEW_ENTRIES:
         return None
     varying = deviations[np.isfinite(deviations)]
-    if not varying.min() ** 2 > LEAST_COLUMN * (varying**2).sum():
+    if not varying.min() ** 2 > SEEN_BY_ROWS * (varying**2).sum():
         return None
     rows = X - center
     root = np.sqrt(weights)[:, np.newaxis]
     (triangle,) = qr(root * rows, mode="r", check_finite=False)
     _, scale, right = svd(triangle[: X.shape[1]], full_matrices=False, check_finite=False)
-    kept = scale > TINY * scale[0]
+    kept = scale > ROUNDING_DEVIATION * scale[0]
     Q = right[kept].T
     return RowSpace(center, rows @ Q, scale[kept], deviations, Written(Q, X.dtype))
 
 
 def is_wide(X: Matrix) -> bool:
     """Whether descending in the row space pays."""
-    is_dense = isinstance(X, np.ndarray | OnDisk | OnDevice)
-    return is_dense and X.shape[0] <= FEW_ROWS and X.shape[1] >= max(2 * X.shape[0], 200)
+    is_dense, least = isinstance(X, np.ndarray | OnDisk | OnDevice), COLUMNS_PER_ROW * X.shape[0]
+    return is_dense and X.shape[0] <= FEW_ROWS and X.shape[1] >= max(least, LEAST_COLUMNS)
 
 
 def row_space(
@@ -194,19 +196,19 @@ def row_space(
     gram *= root.T
     feature_variances = np.concatenate(squares)
     varying = feature_variances[feature_variances != 0.0]
-    if not (len(varying) and varying.min() > LEAST_COLUMN * varying.sum()):  # or not finite
+    if not (len(varying) and varying.min() > SEEN_BY_ROWS * varying.sum()):  # or not finite
         return None
     center = np.concatenate(centers)
     variances, vectors = eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
-    kept = variances > NOTHING * variances[-1]
+    kept = variances > ROUNDING_VARIANCE * variances[-1]
     scale, vectors = np.sqrt(variances[kept]), vectors[:, kept]
-    has_all = variances[kept][0] > EXACT * variances[-1]
-    if has_all and varying.min() > SQUARED_COLUMN * varying.sum():
+    has_all = variances[kept][0] > PRECISE_VARIANCE * variances[-1]
+    if has_all and varying.min() > SEEN_BY_GRAM * varying.sum():
         basis: Basis = Combined(vectors / scale * root, center, X, workers)
     elif isinstance(X, np.ndarray) and X.size <= FEW_ENTRIES:
         Q, triangle = qr((root * (X - center)).T, mode="economic", check_finite=False)
         left, scale, right = svd(triangle, check_finite=False)
-        kept = scale > TINY * scale[0]
+        kept = scale > ROUNDING_DEVIATION * scale[0]
         scale, vectors = scale[kept], right[kept].T
         basis = Written(Q @ left[:, kept], X.dtype)
     else:

@@ -18,13 +18,15 @@ from skl_softmax._engines.protocol import Sums
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.task import Task
 
-NORMAL = 1.4826  # deviation of normal numbers over the median of their absolute values
-ODD = 30.0  # times the deviation of most, and a feature's deviation is that of a few outliers
-SEEN = 1e-10  # a part of a standardised column's variance, of its own, that a Gram matrix can tell
-LOST = 3e-6  # a deviation, of a combination of standardised columns, that its square makes rounding
-EXACT = 3e-14  # a deviation of a combination that is rounding itself: the columns are collinear
-FEW_ENTRIES = 2**24  # of X that may be copied to factor it: 128 MB
+NORMAL_DEVIATION = 1.4826  # of normal numbers, over the median of their absolute values
+ODD_DEVIATIONS = 30.0  # of most rows: a feature's deviation above is due to a few outliers
+SEEN_SHARE = 1e-10  # of a standardised column's variance, not shared with others: a Gram matrix's
+LOST_DEVIATION = 3e-6  # of a combination of standardised columns: its square is rounding
+EXACT_DEVIATION = 3e-14  # of such a combination, itself rounding: the columns are collinear
+FEW_ENTRIES = 2**24  # of X that may be copied to factor it: 128 MB of float64
 OFF_CENTER = 10.0  # deviations from zero, where an offset costs a certificate its first digit
+# The least deviations of a feature: their squares are normal numbers, and coefficients in range.
+LEAST_FLOAT32, LEAST_FLOAT64 = 1e-33, 1.5e-154
 
 
 class Standardization(NamedTuple):
@@ -82,7 +84,7 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
     if not len(gram):
         return 0.0
     factor, info = dpotrf(gram, lower=1)
-    if info == 0 and factor.diagonal().min() ** 2 > SEEN:  # no column is nearly others' sum
+    if info == 0 and factor.diagonal().min() ** 2 > SEEN_SHARE:  # no column is nearly others' sum
         return 0.0
     few = sums.few_rows()
     if few is None or len(few) < 2 * len(gram):
@@ -91,11 +93,11 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
         few = X
     (triangle,) = qr(((few - found.center) / found.scale)[:, varying], mode="r", check_finite=False)
     deviations = svdvals(triangle, check_finite=False) / np.sqrt(len(few))
-    least = EXACT
+    least = EXACT_DEVIATION
     if X.dtype == np.float32:
         offsets = np.abs(found.center[varying]) / found.scale[varying]
         least = np.finfo(np.float32).eps * (1.0 + offsets.max())
-    return float(deviations[(deviations > least) & (deviations < LOST)].max(initial=0.0))
+    return float(deviations[(deviations > least) & (deviations < LOST_DEVIATION)].max(initial=0.0))
 
 
 def centered_task(
@@ -118,8 +120,8 @@ def beside_outliers(found: Standardization, sums: Sums, *, fit_intercept: bool) 
     if few is None:
         return found
     median = np.median(few, axis=0) if fit_intercept else np.zeros_like(mean)
-    deviation = NORMAL * np.median(np.abs(few - median), axis=0)
-    is_odd = (deviation > 0.0) & (scale > ODD * deviation) & np.isfinite(scale)
+    deviation = NORMAL_DEVIATION * np.median(np.abs(few - median), axis=0)
+    is_odd = (deviation > 0.0) & (scale > ODD_DEVIATIONS * deviation) & np.isfinite(scale)
     if not is_odd.any():
         return found
     center = np.where(is_odd, median, mean)
@@ -129,4 +131,4 @@ def beside_outliers(found: Standardization, sums: Sums, *, fit_intercept: bool) 
 
 def least_deviation(dtype: DTypeLike) -> float:
     """The least deviation of a feature: one that can be squared, and whose weight is in range."""
-    return 1e-33 if np.dtype(dtype) == np.float32 else 1.5e-154
+    return LEAST_FLOAT32 if np.dtype(dtype) == np.float32 else LEAST_FLOAT64

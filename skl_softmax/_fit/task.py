@@ -21,6 +21,8 @@ from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._objective.smooth import SoftmaxObjective
 from skl_softmax._parameters import Parameters
 
+ARPACK_TOL = 1e-6  # relative error of the largest eigenvalue, which is a bound anyway
+
 
 @dataclass(frozen=True)
 class Task:
@@ -135,7 +137,7 @@ def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
         operator = LinearOperator((n_dof, n_dof), matvec=multiply, dtype=np.float64)
         start = np.random.default_rng(0).standard_normal(n_dof)
         try:
-            (largest,) = eigsh(operator, k=1, v0=start, return_eigenvectors=False, tol=1e-6)
+            (largest,) = eigsh(operator, k=1, v0=start, return_eigenvectors=False, tol=ARPACK_TOL)
         except ArpackError:  # as for X of zeros: then the quotient is exact, and else near enough
             largest = float(np.linalg.norm(multiply(start)) / np.linalg.norm(start))
     factor = 0.25 if task.n_outputs == 1 else 0.5

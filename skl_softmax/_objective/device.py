@@ -35,9 +35,8 @@ class DeviceObjective:
         self._center = self.place(smooth.center)
         self._inverse_scale = self.place(smooth.frame.inverse_scale)
         self._penalty = self.place(smooth.penalty)
-        self._is_standardized = center is smooth.center and scale is smooth.scale
-        if not self._is_standardized:
-            self._size_center, self._size_inverse = self.place(center), self.place(1.0 / scale)
+        is_standardized = center is smooth.center and scale is smooth.scale
+        self._frame = None if is_standardized else (self.place(center), self.place(1.0 / scale))
 
     def value_and_gradient(self, params: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
         """F and its gradient with respect to `params`, (n_outputs, n_dof); nothing is read."""
@@ -56,12 +55,12 @@ class DeviceObjective:
     def gradient_max(self, gradient: DeviceArray) -> DeviceArray:
         """The largest derivative with respect to coefficients of standardised features."""
         xp, n_features = self._sums.xp, self._sums.n_features
-        if not self._is_standardized:
+        if self._frame is not None:
             of_coef = gradient[:, :n_features]
             of_intercept = xp.zeros_like(of_coef[:, :1])
             if self.smooth.fit_intercept:
                 of_intercept = gradient[:, n_features:]
-            gradient = self._chain(of_coef, of_intercept, self._size_center, self._size_inverse)
+            gradient = self._chain(of_coef, of_intercept, *self._frame)
         return xp.max(xp.abs(gradient))
 
     def _chain(

@@ -17,8 +17,8 @@ import numpy as np
 from skl_softmax._arrays import Array
 from skl_softmax._objective.smooth import SoftmaxObjective
 
-FEW_FEATURES = 100  # that any part is worth having
-SHARE_VIOLATED = 0.1  # of the largest violation: features that have less can wait
+LEAST_CHOSEN = 100  # features of a part, at least: a smaller part is not worth its copy
+LEAST_VIOLATION = 0.1  # share of the largest violation: features that have less can wait
 
 
 class L1Objective:
@@ -111,12 +111,12 @@ class L1Objective:
         n_features = self.smooth.sums.n_features
         in_use = params[:, :n_features].any(axis=0)
         violation = np.abs(self.pseudo_gradient(params, gradient)[:, :n_features]).max(axis=0)
-        n_chosen = max(FEW_FEATURES, 2 * int(np.count_nonzero(in_use)))
+        n_chosen = max(LEAST_CHOSEN, 2 * int(np.count_nonzero(in_use)))
         if 2 * n_chosen >= n_features or not self.smooth.sums.may_copy:
             return np.ones(n_features, dtype=bool)
         chosen = np.zeros(n_features, dtype=bool)
         chosen[np.argpartition(violation, -n_chosen)[-n_chosen:]] = True
-        return np.asarray(in_use | (chosen & (violation >= SHARE_VIOLATED * violation.max())))
+        return np.asarray(in_use | (chosen & (violation >= LEAST_VIOLATION * violation.max())))
 
     def restrict(self, features: Array) -> L1Objective:
         """Return the objective over some features, (n_features,) of bool: all others stay zero."""

@@ -31,9 +31,9 @@ from scipy.special import entr
 from skl_softmax._arrays import Array
 from skl_softmax._engines.protocol import Frame, Sums
 
-OUTLIER = 30.0  # scales from the center: a row with such a number is none of the ordinary ones
-MANY_ROWS = 2**14  # that a model of the ordinary rows is measured on, at most
-LARGEST_PENALTY = 1e300  # on a coefficient
+OUTLIER_SCALES = 30.0  # scales from the center: a row with such a number is not ordinary
+MOST_ORDINARY = 2**14  # rows that a model of the ordinary rows is measured on
+LARGEST_PENALTY = 1e300  # on a coefficient's square: near the largest float64, and finite
 
 
 class SoftmaxObjective:
@@ -119,11 +119,11 @@ class SoftmaxObjective:
         One giant number can have all the curvature of its direction, and hide what the other rows
         say there.
         """
-        kept, weights = self.sums.ordinary(self.frame, OUTLIER)
+        kept, weights = self.sums.ordinary(self.frame, OUTLIER_SCALES)
         share, chosen = float(weights[kept].sum() / weights.sum()), np.flatnonzero(kept)
         if share == 0.0:
             return self, 1.0
-        rest = self._over(self.sums.take(chosen[:: -(-len(chosen) // MANY_ROWS)]))
+        rest = self._over(self.sums.take(chosen[:: -(-len(chosen) // MOST_ORDINARY)]))
         rest.has_outliers, rest.frame = False, self.frame._replace(has_outliers=False)
         return rest, share
 

@@ -93,7 +93,7 @@ def test_it_is_a_step_of_the_descent_unless_the_loss_is_higher_there(monkeypatch
 
 
 def test_the_copy_is_small(monkeypatch):
-    monkeypatch.setattr(_head_start, "LARGEST", 2000 * 9)
+    monkeypatch.setattr(_head_start, "MOST_COPIED", 2000 * 9)
     objective = objective_of(*many())
     sizes, sample = [], objective.sample
     objective.sample = lambda n_samples: sizes.append(n_samples) or sample(n_samples)
