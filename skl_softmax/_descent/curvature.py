@@ -1,10 +1,10 @@
 """Models of the objective's curvature: what turns a gradient into a step.
 
-A model is a function `solve(gradient) -> step`: the inverse of a positive definite approximation of
-the Hessian. It takes one gradient or several at once, (…, n_outputs, n_dof). Every model keeps what
-sums to zero over more than two classes summing to zero.
+A model is a function ``solve(gradient) -> step``: the inverse of a positive definite approximation
+of the Hessian. It takes one gradient or several at once, (…, n_outputs, n_dof). With more than two
+classes, gradients sum to zero over the classes, and so do the steps of every model.
 
-Knows an objective's curvature sums, not its data; takes no steps.
+This module knows an objective's Hessians, not its data; it takes no steps.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from skl_softmax._objective.smooth import SoftmaxObjective
 # Gradients and steps: arrays of NumPy, or of the library that the data are of, on its device.
 Vectors: TypeAlias = Array | DeviceArray
 Solve: TypeAlias = Callable[[Vectors], Vectors]
-# What brings a matrix to where gradients are; None: nothing need be brought.
+# Copies a matrix to the device that gradients are on; None if gradients are NumPy's.
 Place: TypeAlias = Callable[[Array], DeviceArray] | None
 Smooth: TypeAlias = SoftmaxObjective | DeviceObjective  # F without an L1 penalty
 Hessian: TypeAlias = Callable[[Array], Array]
@@ -58,26 +58,26 @@ CSR_SLOWDOWN = 10.0  # times as long as for a dense entry, a pass takes for a st
 
 @dataclass(frozen=True)
 class Curvature:
-    """A kind of model: how to measure one, and what that costs.
+    """A kind of curvature model: how to measure one, and what measuring costs.
 
     Parameters
     ----------
     measure : callable
-        ``measure(params)`` returns the model at `params`: its `solve`.
+        ``measure(params)`` returns the model at `params`: a function ``solve(gradient) -> step``.
     whole_cost : float
-        What measuring one on all rows costs, in steps.
+        What measuring a model on all rows costs, in steps.
     is_hessian : bool, default=False
-        Whether it is the Hessian, but for sampling: then what was learnt under older models is
-        worthless.
+        Whether the model is the Hessian, of all rows or of a sample. Then the L-BFGS pairs of
+        earlier models are no longer of use.
     share : callable, default=all
-        ``share(params)`` is the share of the whole cost that the next one at `params` takes.
+        ``share(params)`` is the share of `whole_cost` that the next model at `params` costs.
     is_coupled : bool, default=True
-        Whether it knows how features are correlated.
+        Whether the model knows how features are correlated.
     is_short_lived : bool, default=False
-        Whether each step changes the curvature by orders of magnitude, as outliers make it.
+        Whether each step changes the curvature by orders of magnitude, as happens beside outliers.
     ordinary : callable or None, default=None
-        Where there are outliers, ``ordinary(params)`` returns the model of the rows without, and
-        their share of weight.
+        Where there are outliers, ``ordinary(params)`` returns the model of all other rows, and the
+        share of weight that these rows have.
     """
 
     measure: Measure
@@ -89,11 +89,11 @@ class Curvature:
     ordinary: Callable[[Array], tuple[Model, float]] | None = None
 
     def cost(self, params: Array) -> float:
-        """What measuring the next one costs, in steps."""
+        """What measuring the next model of this kind costs, in steps."""
         return self.whole_cost * self.share(params)
 
     def patience(self, params: Array) -> int:
-        """How many steps the model before it is given: enough to pay for it, and to learn from."""
+        """The steps to take with the earlier model first: what the next one costs, or more."""
         few = self.is_hessian or self.share(params) < 1.0
         least = STEPS_OF_HESSIAN if few else STEPS_OF_OTHERS
         least = STEPS_BESIDE_OUTLIERS if self.is_short_lived else least
@@ -103,9 +103,10 @@ class Curvature:
 class GrowingSubsample:
     """The rows that models are measured on: few of very many at first, then four times as many.
 
-    They are chosen at random, and so many that some of each class are among them: a class that is
-    not has no curvature there. Outliers decide the curvature of their features, and a few rows miss
-    them: then all rows are taken. Only the model is sampled: the gradients are those of all rows.
+    The rows are a random sample, large enough to hold some rows of each class: a class without any
+    has no curvature in the model. Outliers decide the curvature of their features, and a small
+    sample misses them: with outliers all rows are used. Only models are sampled; gradients are
+    always those of all rows.
     """
 
     def __init__(self, objective: SoftmaxObjective) -> None:
@@ -117,7 +118,7 @@ class GrowingSubsample:
             self._n_samples = max(self._n_samples, min(ceil(for_rarest), n_samples))
 
     def share(self, _: Array | None = None) -> float:
-        """Which share of the rows the next sample is, wherever it is measured."""
+        """The share of the rows that the next sample has, at any params."""
         n_samples, n_dof = self._objective.sums.n_samples, self._objective.shape[1]
         is_worth_it = 2 * self._n_samples <= n_samples and self._n_samples * n_dof <= LARGEST
         if self._objective.has_outliers or not is_worth_it:
@@ -125,7 +126,7 @@ class GrowingSubsample:
         return float(self._n_samples / n_samples)
 
     def draw(self) -> SoftmaxObjective:
-        """Return the objective over the next sample."""
+        """Return the objective over the next sample of rows."""
         if self.share() == 1.0:
             return self._objective
         sampled = self._objective.sample(self._n_samples)
@@ -134,7 +135,7 @@ class GrowingSubsample:
 
 
 def starts_from_gram_matrix(sums: Sums) -> bool:
-    """Whether the features' Gram matrix is worth having before the first step."""
+    """Whether measuring the features' Gram matrix before the first step pays."""
     return (
         not sums.is_sparse
         and sums.n_features**2 <= LARGEST
@@ -143,11 +144,11 @@ def starts_from_gram_matrix(sums: Sums) -> bool:
 
 
 def curvature_kinds(objective: Smooth) -> list[Curvature]:
-    """The kinds of model worth having for an objective, each better than the one before.
+    """The kinds of curvature model for an objective, each better than the one before.
 
-    The diagonal, unless there is a Gram matrix to start from. For dense rows then one matrix for
-    all classes, one for each, and the whole Hessian, as far as they are not too large. Two classes
-    have one row of parameters, for which the first of these is the last.
+    First the diagonal, unless the Gram matrix is known already. Then, as far as the matrices are
+    not too large: one matrix that all classes share, one matrix for each class, and the whole
+    Hessian. Two classes have one row of params, for which one matrix is the whole Hessian.
     """
     n_outputs, n_dof = objective.shape
     cost = costs(n_outputs, n_dof, density=objective.smooth.sums.density)
@@ -160,7 +161,7 @@ def curvature_kinds(objective: Smooth) -> list[Curvature]:
     if smooth.sums.n_features**2 <= LARGEST:
         shared = measuring(_shared_model, smooth.shared_hessian)
         kinds.append(Curvature(shared, cost["shared"], is_hessian=n_outputs == 1))
-        if n_outputs > 1 and n_outputs * n_dof**2 <= 2 * LARGEST:
+        if n_outputs > 1 and n_outputs * n_dof**2 <= 2 * LARGEST:  # the blocks of all classes
             per_class = measuring(_per_class_model, lambda at: sample.draw().class_hessians(at))
             kinds.append(Curvature(per_class, cost["per class"], share=sample.share))
         if n_outputs > 1 and FULL_COPIES * ((n_outputs - 1) * n_dof) ** 2 <= LARGEST:
@@ -175,7 +176,7 @@ def curvature_kinds(objective: Smooth) -> list[Curvature]:
 
 
 def _beside_outliers(kinds: list[Curvature], smooth: SoftmaxObjective) -> list[Curvature]:
-    """The kinds, each with the model of the ordinary rows as a witness."""
+    """The kinds, each with a model of the rows without outliers: see `Curvature.ordinary`."""
 
     @cache
     def of_ordinary_rows() -> tuple[list[Curvature], float]:
@@ -195,9 +196,10 @@ def _beside_outliers(kinds: list[Curvature], smooth: SoftmaxObjective) -> list[C
 def costs(
     n_outputs: int, n_dof: int, n_free: int | None = None, density: float = 1.0
 ) -> dict[str, float]:
-    """What each kind of model costs, in steps.
+    """What measuring each kind of model costs, in steps.
 
-    The full one is of `n_free` coordinates; None: those of all classes but one.
+    n_free : coordinates of the full Hessian; None: all coordinates of all classes but one
+    density : share of the entries of X that are stored
 
     The numbers are nanoseconds a sample, measured on one core; only their ratios matter, and the
     tests compare these with measured ones. They are for each sample, so that the same models are
@@ -221,10 +223,11 @@ def costs(
 
 
 def _outside_null_space(kinds: list[Curvature], objective: Smooth) -> list[Curvature]:
-    """Keep steps out of the directions in which no sample's logits change.
+    """The kinds, with steps that have no part in directions in which no sample's logits change.
 
-    Without a penalty nothing else does: no gradient has a part there but rounding, and a singular
-    model would blow that up. Collinear columns then share their weight as if it were penalised.
+    Without a penalty, models are singular in these directions. A gradient's part there is rounding
+    alone, and a singular model would make a long step of it. Collinear columns then share their
+    weight as if it were penalised.
     """
 
     @cache
@@ -246,15 +249,18 @@ def _outside_null_space(kinds: list[Curvature], objective: Smooth) -> list[Curva
 
 
 def _shared_model(hessian: Array, place: Place = None) -> Solve:
-    """One matrix (n_dof, n_dof) for every row of the gradient."""
+    """The model that solves with one matrix (n_dof, n_dof) for every class."""
     solve = inverse(hessian, place)
     return lambda gradient: centered(solve(gradient))
 
 
 def _per_class_model(hessians: Array, place: Place = None) -> Solve:
-    """A matrix for each class, (n_classes, n_dof, n_dof): the Hessian without what couples them.
+    """The model that solves with a matrix for each class: the Hessian without its other blocks.
 
-    Scaling classes apart would let their sum drift from zero; centring the step undoes that.
+    Each class is scaled by its own matrix, so that the step's sum over the classes drifts from
+    zero; centring the step undoes that.
+
+    hessians : (n_classes, n_dof, n_dof)
     """
     if place is not None:
         inverted = _inverses_there(hessians, place)
@@ -271,9 +277,11 @@ def _per_class_model(hessians: Array, place: Place = None) -> Solve:
 
 
 def _full_model(hessian: Array, place: Place = None) -> Solve:
-    """The Hessian (n_free, n_free) of all classes but the last, as `full_hessian` defines it.
+    """The model that solves with the whole Hessian, as `full_hessian` of an objective defines it.
 
-    The last class follows from the others: gradients and steps sum to zero.
+    The last class follows from the others, since gradients and steps sum to zero over the classes.
+
+    hessian : (n_free, n_free), of all classes but the last
     """
     n_free = len(hessian)
     solve_free = inverse(hessian, place)
@@ -289,9 +297,9 @@ def _full_model(hessian: Array, place: Place = None) -> Solve:
 
 
 def _diagonal_model(diagonal: Array, place: Place = None) -> Solve:
-    """One number per parameter: the diagonal (n_outputs, n_dof).
+    """The model that divides by the Hessian's diagonal, (n_outputs, n_dof).
 
-    Centred steps, for the reason that `_per_class_model` gives.
+    Steps are centred, for the reason that `_per_class_model` gives.
     """
     largest = diagonal.max(axis=0)
     floor = np.where(largest > 0.0, LEAST_CURVATURE * largest, 1.0)
@@ -301,10 +309,11 @@ def _diagonal_model(diagonal: Array, place: Place = None) -> Solve:
 
 
 def _cholesky(matrix: Array) -> Array:
-    """Factor a positive semi-definite matrix, overwritten; collinear columns get a small ridge.
+    """The Cholesky factor of a positive semi-definite matrix (n, n), which is overwritten.
 
-    Relative to each diagonal entry: penalties on badly scaled columns lie powers of ten apart. What
-    is above the diagonal of the factor is not to be read.
+    A small ridge makes a singular matrix, as of collinear columns, positive definite. The ridge is
+    a share of each diagonal entry, since penalties on badly scaled columns lie powers of ten apart.
+    Entries of the factor above its diagonal are undefined.
     """
     diagonal = matrix.diagonal().copy()
     least = np.where(diagonal > 0.0, diagonal, diagonal.max())
@@ -312,18 +321,18 @@ def _cholesky(matrix: Array) -> Array:
     for ridge in RIDGES:
         diagonal += ridge * least
         matrix[n, n] = diagonal
-        # In place, if it is in C order, and then it is the half below the diagonal that stays.
+        # A matrix in C order is factored in place; its half below the diagonal is left as it was.
         factor, info = dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
         if info == 0:
             return np.asarray(factor)
         matrix[...] = np.tril(matrix) + np.tril(matrix, -1).T
-    return np.eye(len(matrix))  # no curvature to be had: plain descent
+    return np.eye(len(matrix))  # there is no curvature: a plain gradient step
 
 
 def _inverses_there(matrices: Array, place: Callable[[Array], DeviceArray]) -> DeviceArray:
-    """The inverses (…, n, n) of matrices (…, n, n), overwritten, brought to another device.
+    """The inverses (…, n, n), on another device, of matrices (…, n, n), which are overwritten.
 
-    Made there, unless it has no float64.
+    Matrices are inverted on that device, or by NumPy if the device has no float64.
     """
     there = place(matrices)
     if there.dtype == library(there).float64:
@@ -333,15 +342,15 @@ def _inverses_there(matrices: Array, place: Callable[[Array], DeviceArray]) -> D
 
 
 def explicit_inverse(matrix: Array) -> Array:
-    """The inverse of a positive semi-definite matrix (n, n), overwritten."""
+    """The inverse of a positive semi-definite matrix (n, n), which is overwritten."""
     inverse, _ = dpotri(_cholesky(matrix), lower=1)
     return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
 
 
 def inverse_there(matrices: DeviceArray) -> DeviceArray:
-    """The inverses (…, n, n) of positive semi-definite matrices of another library, (…, n, n).
+    """The inverses (…, n, n) of positive semi-definite float64 matrices of another array library.
 
-    Of float64. With ridges as in `_cholesky`, for each of a stack its own.
+    Singular matrices get a ridge, as in `_cholesky`; each matrix of a stack gets its own.
     """
     xp = library(matrices)
     n = matrices.shape[-1]
@@ -355,7 +364,8 @@ def inverse_there(matrices: DeviceArray) -> DeviceArray:
     is_stack = matrices.ndim > 2
     for ridge in RIDGES[:1] if is_stack else RIDGES:
         scaled += ridge * eye
-        # Where there is no factor, libraries raise one error or another, or return anything.
+        # Of a matrix without a factor, some libraries raise an error, and others return any
+        # numbers.
         try:
             factor = xp.linalg.cholesky(scaled)
         except (RuntimeError, ValueError):
@@ -370,9 +380,10 @@ def inverse_there(matrices: DeviceArray) -> DeviceArray:
 
 
 def inverse(matrix: Array, place: Place = None) -> Solve:
-    """Return what solves for every row of gradients (…, n), given a matrix (n, n), overwritten.
+    """Return the function that solves with a matrix (n, n) for every row of gradients (…, n).
 
-    Other devices multiply sooner than they solve.
+    The matrix is overwritten. On another device its inverse is computed once, since a device
+    multiplies faster than it solves.
     """
     if place is not None:
         inverted = _inverses_there(matrix, place)

@@ -1,14 +1,15 @@
 """A head start on very many samples: the minimum over a few of them, and the curvature there.
 
-Where F over m of the samples is least, F over all is about p / (2 m) above its minimum, for p
-parameters: with many samples for each, a random few lead most of the way at a fraction of the
-price. What the descent converges to is the minimum over all.
+Take the params that minimise F over m of the samples. There, F over all samples is about p / (2 m)
+above its minimum, for p parameters. So if there are many samples for each parameter, a random few
+lead most of the way at a fraction of the cost. The descent still converges to the minimum over all.
 
-Knows of the samples how many there are.
+This module knows how many samples there are, and nothing else of them.
 
 References
 ----------
-A. W. van der Vaart, Asymptotic Statistics, 1998, theorem 5.23: where such minima lie.
+A. W. van der Vaart, Asymptotic Statistics, 1998, theorem 5.23: the distribution
+of estimates that minimise a mean.
 https://doi.org/10.1017/CBO9780511802256
 """
 
@@ -31,9 +32,9 @@ SETTLED_FALL = 0.03  # of p / (2 m): what a smaller fall brings is lost on all s
 
 
 def with_head_start(objective: Smooth, state: State) -> Iterator[State]:
-    """Yield the state before any step, and one a head start further, if the loss is lower there.
+    """Yield a state, and the state a head start further if the loss is lower there.
 
-    That step brings its model along.
+    The second state has a curvature model: the one that the head start ended with.
     """
     yield state
     ahead = head_start(objective, state.params)
@@ -44,14 +45,14 @@ def with_head_start(objective: Smooth, state: State) -> Iterator[State]:
 
 
 def head_start(objective: Smooth, params: Vectors) -> State | None:
-    """Return where a descent over a few of the samples ends, with its model there.
+    """Return the last state of a descent over a few of the samples, with its curvature model.
 
-    None, if there are too few samples, or too few of some class, for that to be worth it; if they
-    are on disk, where reading a few takes as long as reading all; or if there is no penalty: then a
-    feature that is zero in the few has no curvature there, and steps along it would be without
-    measure.
+    None if there are too few samples, or too few of some class, for a head start to pay. None if
+    the samples are on disk, where reading a few takes as long as reading all. None without a
+    penalty: then a feature that is zero in the few has no curvature, and steps along it would have
+    no limit.
 
-    params : array (n_outputs, n_dof), where the objective's are
+    params : array (n_outputs, n_dof), on the objective's device
     """
     sums, n_params, n_dof = objective.smooth.sums, prod(objective.shape), objective.shape[1]
     n_few = min(sums.n_samples // ONE_IN, MOST_COPIED // n_dof)

@@ -1,10 +1,10 @@
-"""Models of the curvature of an objective with an L1 penalty: of the coordinates that are free.
+"""Curvature models of an objective with an L1 penalty, for the coordinates that are free to move.
 
-At a minimum most coordinates are zero and stay there: they are not free. So the Hessian is measured
-where params are not zero, and only its part for the coordinates that are free is ever solved. All
-others that are free have the diagonal.
+At a minimum most coordinates are zero and stay zero: they are not free. So the Hessian is measured
+for the coordinates that are not zero, and solved for those of them that are free. Other free
+coordinates have the Hessian's diagonal.
 
-Knows an objective's curvature sums, not its data; takes no steps.
+This module knows an objective's Hessians, not its data; it takes no steps.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ TINY = 1e-300  # so that 0/0 gives 0
 
 @dataclass(frozen=True)
 class FreeModel:
-    """A model of which any part can be solved.
+    """A curvature model that can be solved for any subset of its coordinates.
 
     Attributes
     ----------
     diagonal : ndarray (n_outputs, n_dof)
+        The Hessian's diagonal.
     measured : ndarray (m,)
-        The coordinates, as indices into `diagonal` in C order, that `hessian` is of.
+        The coordinates of `hessian`, as indices into `diagonal` in C order.
     hessian : ndarray (m, m)
     """
 
@@ -45,7 +46,7 @@ class FreeModel:
     hessian: Array
 
     def times(self, step: Array, damping: Array) -> Array:
-        """The model times a step, (n_outputs, n_dof): how it changes the gradient."""
+        """The model times a step (n_outputs, n_dof): the predicted change of the gradient."""
         flat = step.ravel()
         product = flat * (self.diagonal + damping).ravel()
         coupled = flat[self.measured]
@@ -54,10 +55,11 @@ class FreeModel:
         return np.asarray(product.reshape(step.shape))
 
     def on(self, free: Array, damping: Array) -> Solve:
-        """The inverse on the free coordinates, (n_outputs, n_dof) of bool; the rest is zero.
+        """Return the function that solves for the free coordinates; other steps are zero.
 
-        `damping` (n_outputs, n_dof) is added to its diagonal: without an L2 penalty, there are
-        directions in which the loss has no curvature at all.
+        free : (n_outputs, n_dof) of bool
+        damping : (n_outputs, n_dof), added to the diagonal: without an L2 penalty, there are
+            directions in which the loss has no curvature at all
         """
         kept = np.flatnonzero(free.ravel()[self.measured])
         coupled = self.measured[kept]
@@ -81,9 +83,13 @@ class FreeModel:
         return solve
 
     def _hold_common(self, hessian: Array, coordinates: Array) -> None:
-        """Give, in place, curvature to what is common to all classes, where all of them are free.
+        """Add curvature along changes of a feature that are equal in all classes, in place.
 
-        Otherwise it has none, but no slope either, since params are balanced.
+        Such a change of all classes together changes no probability, so that the loss has no
+        curvature along it, and, since params are balanced, no slope. It is possible for features
+        that are free in all classes.
+
+        hessian, coordinates : (m, m) and (m,)
         """
         n_classes, n_dof = self.diagonal.shape
         place = np.full(n_classes * n_dof, -1)
@@ -96,10 +102,11 @@ class FreeModel:
 
 
 def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
-    """The kinds of model worth having: the diagonal, and the Hessian where it is not too large.
+    """The kinds of curvature model: the diagonal, and the Hessian where it is not too large.
 
-    Of the coordinates in use; of all, and nothing else, where that costs little. No more kinds are
-    needed: where few coordinates are in use, their Hessian is soon had.
+    Of sparse X there is no Hessian. The Hessian is that of the coordinates in use. Where the
+    Hessian of all coordinates costs little, it is the only kind. No more kinds are needed: where
+    few coordinates are in use, their Hessian is cheap.
     """
     smooth = objective.smooth
     n_outputs, n_dof = objective.shape

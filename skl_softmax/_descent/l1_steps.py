@@ -1,9 +1,9 @@
-"""The steps with an L1 penalty: the same descent, in one orthant at a time.
+"""The steps with an L1 penalty: the descent of `matrix_descent`, in one orthant at a time.
 
-Within an orthant, where no coordinate changes its sign, the objective is smooth. A step is that of
-a smooth function for the coordinates that are free: those not zero, and those at zero that would
-gain by leaving it. It ends where it would leave the orthant: what crosses zero stays there. So
-zeros are exact, and the loss never rises.
+Within an orthant no coordinate changes its sign, and the objective is smooth. A step is computed as
+for a smooth function, for the coordinates that are free: those that are not zero, and those at zero
+along which the loss falls. A coordinate that would change its sign is set to zero. So zeros are
+exact, and the loss never rises.
 
 References
 ----------
@@ -43,9 +43,9 @@ PROGRESS = 0.1  # share of a violation that steps on some features leave, before
 
 
 def proximal_descent(objective: L1Objective, state: State, learning_rate: float) -> Iterator[State]:
-    """The textbook's loop from a state, and soft thresholding after every step (ISTA).
+    """Yield the states of the textbook's loop, with soft thresholding after every step (ISTA).
 
-    Without end.
+    The given state is the first; the loop has no end.
 
     References
     ----------
@@ -61,11 +61,12 @@ def proximal_descent(objective: L1Objective, state: State, learning_rate: float)
 def l1_descent(
     objective: L1Objective, state: State, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
 ) -> Iterator[State]:
-    """Descend from a state over the features that matter, as `matrix_descent` does over all.
+    """Yield the states of a descent with an L1 penalty; most steps are on some of the features.
 
-    Of many features few are in use in the end: so steps are taken over those in use and those that
-    are missed most, until these leave little to be had, and then all are looked at again. Between,
-    derivatives of the other features are not known: they are not a number.
+    Of many features few have weights in the end. So steps are taken on the features in use and on
+    those with the largest derivatives, until the loss can hardly fall along these. Then the
+    derivatives of all features are computed again. In between, the other features' derivatives are
+    not known, and NaN stands in their place.
     """
     fitted = None
     while True:
@@ -95,13 +96,13 @@ def l1_descent(
 
 
 def _of_part(state: State, dofs: Array) -> State:
-    """The state of some degrees of freedom, (n_dof,) of bool."""
+    """The state restricted to some degrees of freedom, `dofs` (n_dof,) of bool."""
     params, gradient = state.params[:, dofs], state.gradient[:, dofs]
     return state._replace(params=params, gradient=gradient, n_passes=1, model=None)
 
 
 def _of_all(state: State, dofs: Array) -> State:
-    """The state that `_of_part` made one of: the other derivatives are not known."""
+    """The state of all degrees of freedom, given that of some: other derivatives are NaN."""
     shape = len(state.params), len(dofs)
     params, gradient = np.zeros(shape), np.full(shape, np.nan)
     params[:, dofs], gradient[:, dofs] = state.params, state.gradient
@@ -109,7 +110,7 @@ def _of_all(state: State, dofs: Array) -> State:
 
 
 class OrthantSteps:
-    """Steps in the orthant that a state's params are in, or are about to enter."""
+    """Steps in the orthant of a state's params; a zero belongs to the side that it moves to."""
 
     def direction(
         self, objective: L1Objective, state: State, pairs: Sequence[Pair]
@@ -126,19 +127,19 @@ class OrthantSteps:
         slopes, orthant, free, damping = _orthant_of(objective, state)
         after = _search(objective, state, direction, orthant, SHORTEST_STRAIGHT)
         if after.iteration == state.iteration:
-            # A coordinate that is cut off may be in the way of all that are coupled to it.
+            # A coordinate that is set to zero may hinder all coordinates that are coupled to it.
             step = _to_minimum(state.model, state.params, slopes, orthant, free, damping)
             after = _search(objective, after, step, orthant, SHORTEST)
         return after
 
 
 def _orthant_of(objective: L1Objective, state: State) -> tuple[Array, Array, Array, Array]:
-    """The slopes at a state, the signs of its orthant, which are free there, and the damping.
+    """The slopes at a state, the signs of its orthant, which coordinates are free, and the damping.
 
-    Each (n_outputs, n_dof). The slopes are the pseudo-gradient. The damping is what is added to the
-    model's diagonal, in units in which no coordinate has a curvature above one: so a feature with a
-    giant cell, steep and strongly curved, does not shorten the steps along others. That of a
-    standardised feature is below one anyway.
+    Each is (n_outputs, n_dof). The slopes are the pseudo-gradient. The damping is added to the
+    model's diagonal. It is computed in units in which no coordinate has a curvature above one, as
+    standardised features have them anyway: then a feature with a giant number, which is steep and
+    strongly curved, does not shorten the steps along other features.
     """
     params, slopes = state.params, objective.pseudo_gradient(state.params, state.gradient)
     orthant = np.sign(np.where(params != 0.0, params, -slopes)) * objective.is_penalized
@@ -150,10 +151,12 @@ def _orthant_of(objective: L1Objective, state: State) -> tuple[Array, Array, Arr
 def _to_minimum(
     model: FreeModel, params: Array, slopes: Array, orthant: Array, free: Array, damping: Array
 ) -> Array:
-    """The step to the model's minimum in the orthant, found by an active set, or nearly so.
+    """The step to the model's minimum within the orthant, by an active-set method.
 
-    Going to the minimum over the coordinates that are free, those that become zero on the way stay
-    there, and are no longer free. `slopes` are the derivatives at params.
+    Move towards the minimum over the free coordinates. A coordinate that becomes zero on the way
+    stays zero, and is no longer free. Repeat, at most `MOST_CORNERS` times.
+
+    params, slopes, orthant, free, damping : (n_outputs, n_dof), as of `_orthant_of`
     """
     at, slopes, free = params.copy(), slopes.copy(), free.copy()
     for _ in range(MOST_CORNERS):
@@ -173,7 +176,7 @@ def _to_minimum(
 
 
 def _restricted(pairs: Sequence[Pair], free: Array) -> list[Pair]:
-    """What the pairs say of the coordinates that are free."""
+    """The pairs that have curvature, with zeros in the place of coordinates that are not free."""
     return [
         pair
         for coef_diff, gradient_diff, _ in pairs
@@ -184,7 +187,10 @@ def _restricted(pairs: Sequence[Pair], free: Array) -> list[Pair]:
 def _search(
     objective: L1Objective, state: State, direction: Array, orthant: Array, shortest: float
 ) -> State:
-    """Return the state after a step that is cut off at zero, or the same if none will do."""
+    """Return the state after a step in which no coordinate changes its sign.
+
+    If no length of the step lowers the loss enough, return the state of before.
+    """
     slopes = objective.pseudo_gradient(state.params, state.gradient)
     rounding = objective.precision * abs(state.loss)
     n_passes, t = state.n_passes, 1.0

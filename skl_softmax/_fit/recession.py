@@ -1,7 +1,7 @@
 r"""Whether a loss without a penalty has a minimum: a linear program decides.
 
-It has none if there is a *direction of recession*: coefficients D that make no sample's own class
-less likely than any other, and some sample's more,
+There is no minimum if there is a *direction of recession*: coefficients D that lower no margin
+between a sample's own class and another class, and raise some margin,
 
 .. math::
 
@@ -9,11 +9,11 @@ less likely than any other, and some sample's more,
     \sum_{i, k} s_i (D_{y_i} - D_k) \cdot \tilde x_i > 0 .
 
 The loss then falls along D without end. The sum is, up to a factor, the slope of the loss at zero.
-There are as many constraints as samples and classes, of which few matter: the program is solved for
-a few samples, and those that its solution violates most are added, until there are none. Where the
-few alone leave no direction, neither do all.
+There is a constraint for each sample and class, but few of them matter. So the program is solved
+for a few samples, and the samples that its solution violates most are added, until there are none.
+If there is no direction for the few samples, there is none for all.
 
-Knows sums over samples; takes no steps.
+This module knows sums over samples; it takes no steps.
 
 References
 ----------
@@ -57,9 +57,9 @@ class Recession(NamedTuple):
     Attributes
     ----------
     is_decided : bool
-        Whether it is known if there is any.
+        Whether it is known if there is such a direction.
     features : ndarray (n_features,) of bool, or None
-        Those that one of them moves along; None: there is none.
+        The features with coefficients in one such direction; None if none was found.
     """
 
     is_decided: bool
@@ -69,23 +69,23 @@ class Recession(NamedTuple):
 def direction_of_recession(
     sums: Sums, scale: Array, weights: tuple[Array, Array], fit_intercept: bool, slack: float
 ) -> tuple[bool, Array | None]:
-    """Look for a direction of recession; return whether that was decided, and what was found.
+    """Look for a direction of recession; return whether that was decided, and the direction.
 
-    The direction holds coefficients of standardised features, (n_outputs, n_features); None: there
-    is no direction of recession, or none was found.
+    The direction holds coefficients of standardised features, (n_outputs, n_features). It is None
+    if there is no direction of recession, or if the program is too large.
 
     Parameters
     ----------
     sums : Sums
-        Over features less their means, in float64.
+        Sums over features less their means, in float64.
     scale : ndarray (n_features,)
-        Their deviations; infinite for those that do not count.
+        The features' deviations; infinite for features that do not count.
     weights : tuple of ndarray
-        coef (n_outputs, n_features) and intercept (n_outputs,) for features less their means: the
-        samples that they get most wrong come first.
+        coef (n_outputs, n_features) and intercept (n_outputs,) for features less their means. The
+        samples that these weights get most wrong are the first in the program.
     fit_intercept : bool
     slack : float
-        What a margin may be below zero, where the features are known to that only.
+        How far a margin may be below zero, since features are not known more exactly.
     """
     n_outputs, n_features = sums.n_outputs, sums.n_features
     n_dof = n_features + fit_intercept
@@ -120,10 +120,10 @@ def direction_of_recession(
 
 
 def _margins(rows: Array, own: Array, n_free: int) -> sparse.csr_array:
-    """What must not be negative, of samples (rows, n_dof): linear in a direction's coefficients.
+    """The matrix that turns a direction's coefficients into margins of samples (rows, n_dof).
 
     own : ndarray (rows, n_classes) of bool
-        The classes that a sample has: one, or several of soft targets.
+        The classes that a sample has: one, or with soft targets several.
     """
     rows = rows / np.maximum(np.abs(rows).max(axis=1, keepdims=True), np.finfo(float).tiny)
     n_classes = own.shape[1]
@@ -136,7 +136,7 @@ def _margins(rows: Array, own: Array, n_free: int) -> sparse.csr_array:
 
 
 def _solve(constraints: sparse.csr_array, slopes: Array, slack: float) -> Array | None:
-    """The direction of least coefficients for a slope of minus one; None if they are too large."""
+    """The direction with the least coefficients for a slope of -1; None if these are too large."""
     n = len(slopes)
     found = linprog(
         np.ones(2 * n),
@@ -155,13 +155,13 @@ def _solve(constraints: sparse.csr_array, slopes: Array, slack: float) -> Array 
 
 
 def _differences(task: Task, sums: Sums, found: Standardization) -> tuple[RowSpace | None, float]:
-    """The differences of columns that are nearly collinear, and what margins of them are known to.
+    """The space of nearly collinear columns, and how exactly margins are known in it.
 
-    None, and zero, where there are none, or where rounding hides too much of them.
+    None and zero if columns are not nearly collinear, or if rounding hides their differences.
     """
     if hidden_deviation(found, sums, task.X) > 0.0:
         space = column_space(task.X, task.weights, found.center, found.scale)
-        if space is not None:  # a difference has the rounding of its terms
+        if space is not None:  # a difference of columns is as exact as its terms
             rounding = np.finfo(task.X.dtype).eps * np.abs(task.X).max()
             slack = DIFFERENCE_ROUNDINGS * float(rounding / space.scale.min())
             if slack <= MOST_SLACK:
@@ -170,10 +170,12 @@ def _differences(task: Task, sums: Sums, found: Standardization) -> tuple[RowSpa
 
 
 def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) -> Recession:
-    """Whether the loss without a penalty falls without end, given weights that were fitted.
+    """Decide whether the loss without a penalty falls without end, given fitted weights.
 
     The program is solved for features less their means, in float64: then offsets hide nothing. Of
-    columns that are nearly collinear it takes the differences, which may tell samples apart.
+    nearly collinear columns the differences are used, since these may tell samples apart.
+
+    coef, intercept : (n_outputs, n_features) and (n_outputs,)
     """
     coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
     sums = task.sums(workers, dtype=np.float64)

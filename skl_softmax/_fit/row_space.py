@@ -1,11 +1,11 @@
-r"""Wide data: fewer rows than columns, so descend among combinations of the rows.
+r"""Wide data: with fewer rows than columns, the descent is among combinations of the rows.
 
-The minimiser's coefficients lie in the span of the centred rows (whatever lies outside changes no
-logit and is penalised). With :math:`X_c = U S Q^\top`, n_samples × rank numbers
+The coefficients at the minimum lie in the span of the centred rows: a part outside the span changes
+no logit and costs penalty. With :math:`X_c = U S Q^\top`, the n_samples × rank numbers
 :math:`L = X_c Q` stand for all of X, the coefficients are :math:`W = W_L Q^\top`, and the penalty
 is the same, :math:`\lVert W \rVert = \lVert W_L \rVert`.
 
-Knows nothing of labels or losses.
+This module knows nothing of labels or losses.
 """
 
 from __future__ import annotations
@@ -47,10 +47,11 @@ class RowSpace:
         L: uncorrelated under the sample weights, with mean zero if there is a center; zeros for
         samples without weight.
     scale : ndarray (rank,)
-        Their standard deviations.
+        The standard deviations of the coordinates.
     deviations : ndarray (n_features,)
-        The features' standard deviations; infinite for constant ones.
+        The features' standard deviations; infinite for constant features.
     basis : Basis
+        Turns coefficients of the coordinates into coefficients of the features, and back.
     """
 
     center: Array
@@ -64,18 +65,18 @@ class Basis(Protocol):
     """An orthonormal basis Q of the centred rows' span, (n_features, rank)."""
 
     def expand(self, coef: Array) -> Array:
-        """Turn coefficients of the coordinates (n_outputs, rank) into (n_outputs, n_features).
+        """Turn coefficients of the coordinates (n_outputs, rank) into those of the features.
 
-        Of the data's dtype: times Qᵀ.
+        The result is the product with Qᵀ, (n_outputs, n_features), of the data's dtype.
         """
 
     def reduce(self, coef: Array) -> Array:
-        """Project coefficients (n_outputs, n_features) to the coordinates', (n_outputs, rank)."""
+        """Turn coefficients (n_outputs, n_features) into those of the coordinates: times Q."""
 
 
 @dataclass(frozen=True)
 class Written(Basis):
-    """Q itself."""
+    """A basis that keeps Q itself, (n_features, rank)."""
 
     Q: Array
     dtype: np.dtype
@@ -91,7 +92,7 @@ class Written(Basis):
 
 @dataclass(frozen=True)
 class Combined(Basis):
-    """Q as combinations (n_samples, rank) of the centred rows: no array of its size is kept."""
+    """A basis that keeps Q as combinations (n_samples, rank) of the centred rows, not Q itself."""
 
     combinations: Array
     center: Array
@@ -125,17 +126,17 @@ class Combined(Basis):
 
 
 def _slices(X: Matrix) -> list[slice]:
-    """The columns of X, a few at a time; of what is stored in chunks of rows, each is read anew."""
+    """Slices of the columns of X: more at a time for X on disk, since each slice reads all rows."""
     step = max(COLUMNS, SLICE_BYTES // (8 * len(X))) if isinstance(X, OnDisk) else COLUMNS
     return [slice(start, min(start + step, X.shape[1])) for start in range(0, X.shape[1], step)]
 
 
 def column_space(X: Matrix, weights: Array, center: Array, deviations: Array) -> RowSpace | None:
-    """Return coordinates of tall data whose nearly collinear columns no Gram matrix can tell apart.
+    """Return coordinates of tall data with columns so nearly collinear that a Gram matrix fails.
 
-    The rows themselves are factored: a difference of two columns is resolved down to 1e-12 of their
-    spread, where products of columns end at 1e-7. None where one column is too small for that, or
-    where X cannot be factored: it is too large, or not a dense array in memory.
+    The rows themselves are factored. So a difference of two columns is known down to 1e-12 of their
+    spread; from a Gram matrix it is known down to 1e-7. None if one column is too small for that,
+    or if X cannot be factored because it is too large, or not a dense array in memory.
 
     X : (n_samples, n_features)
     weights : (n_samples,)
@@ -156,7 +157,7 @@ def column_space(X: Matrix, weights: Array, center: Array, deviations: Array) ->
 
 
 def is_wide(X: Matrix) -> bool:
-    """Whether descending in the row space pays."""
+    """Whether a descent in the row space of X pays."""
     is_dense, least = isinstance(X, np.ndarray | OnDisk | OnDevice), COLUMNS_PER_ROW * X.shape[0]
     return is_dense and X.shape[0] <= FEW_ROWS and X.shape[1] >= max(least, LEAST_COLUMNS)
 
@@ -164,19 +165,19 @@ def is_wide(X: Matrix) -> bool:
 def row_space(
     X: Matrix, weights: Array, workers: Workers, *, fit_intercept: bool
 ) -> RowSpace | None:
-    """Return the row space of wide data where it is exact enough, else None.
+    """Return the row space of wide data if it can be computed exactly enough, else None.
 
-    Its Gram matrix squares the columns' scales. Where the largest hides the smallest in rounding,
-    the rows themselves are factored, if they are in memory and not too many; or else the columns
-    are better left alone.
+    The Gram matrix of the rows squares the columns' scales. If the largest scale then hides the
+    smallest in rounding, the rows themselves are factored, provided that X is in memory and not too
+    large. Otherwise the result is None.
     """
     weights = np.ascontiguousarray(weights[:])
     n_samples, first = len(weights), np.argmax(weights > 0.0)
 
     def measure(columns: slice) -> tuple[Array, Array, Array]:
-        """Centers (columns,), variances (columns,) and the rows' Gram matrix."""
+        """The centers and variances (columns,) of some columns, and the Gram matrix of the rows."""
         center = X[first, columns].astype(np.float64) * fit_intercept
-        rows = X[:, columns] - center  # exactly zero in a constant column, and so is their mean
+        rows = X[:, columns] - center  # a constant column is exactly zero, and so is its mean
         mean = weights @ rows * fit_intercept
         rows -= mean
         return center + mean, np.einsum("i,ij,ij->j", weights, rows, rows), rows @ rows.T

@@ -1,6 +1,6 @@
-"""Coordinates in which features have mean zero and variance one, whatever their outliers are.
+"""Coordinates in which features have mean zero and variance one, with or without outliers.
 
-Knows sums over samples; nothing of objectives or steps.
+This module knows sums over samples; it knows nothing of objectives or steps.
 """
 
 from __future__ import annotations
@@ -30,18 +30,19 @@ LEAST_FLOAT32, LEAST_FLOAT64 = 1e-33, 1.5e-154
 
 
 class Standardization(NamedTuple):
-    """Coordinates of the features, and what is known of the features there.
+    """Coordinates of the features, and what is known of the features in these coordinates.
 
     Attributes
     ----------
     center, scale : ndarray (n_features,)
-        What is subtracted from each feature, and what it is divided by then. The scale of a
-        constant is infinite, which makes its coefficient zero and keeps its rounding out of all
-        others; where squares overflow it is not a number.
+        `center` is subtracted from each feature, which is then divided by `scale`. The scale of a
+        constant feature is infinite: this makes its coefficient zero, and keeps its rounding out of
+        other features. If squares overflow, the scale is NaN.
     mean : ndarray (n_features,)
-        Of the features there: zero, but where outliers decide the mean.
+        The features' means in these coordinates: zero, unless a feature has outliers.
     gram : ndarray (n_features, n_features) or (n_features,), or None
-        Their Gram matrix under the weights, or its diagonal; None if some have outliers.
+        The features' Gram matrix in these coordinates under the sample weights, or its diagonal;
+        None if some features have outliers.
     """
 
     center: Array
@@ -53,7 +54,7 @@ class Standardization(NamedTuple):
 def standardization(sums: Sums, fit_intercept: bool, *, with_gram: bool = False) -> Standardization:
     """Measure the coordinates in which every feature has mean zero and variance one.
 
-    Without an intercept nothing can be subtracted, and the scale is the root mean square.
+    Without an intercept nothing is subtracted, and the scale is the root mean square.
     """
     _, mean, moments = sums.moments(with_gram)
     variance = moments.diagonal().copy() if with_gram else moments
@@ -70,12 +71,13 @@ def standardization(sums: Sums, fit_intercept: bool, *, with_gram: bool = False)
 
 
 def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
-    """The deviation of a difference of columns that a Gram matrix misses, and rows tell; or zero.
+    """The largest deviation of a combination of columns that a Gram matrix cannot see; or zero.
 
-    Products of columns square their scales: what is below 1e-6 of the spread is lost in rounding.
-    Rows have it, down to their own rounding; and nothing where columns are exact combinations of
-    others, or in float32 differ from such combinations by rounding. It is not looked for where many
-    columns are not in memory.
+    Products of columns square their scales: a deviation below 1e-6 of the columns' own is lost in
+    rounding. The rows themselves tell it, down to their own rounding. Columns that are exact
+    combinations of others, or that in float32 differ from these by rounding, have no such
+    deviation. If X is large or not in memory, and its few rows at hand are too few, the result is
+    zero.
     """
     if found.gram is None or found.gram.ndim == 1:
         return 0.0
@@ -84,7 +86,7 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
     if not len(gram):
         return 0.0
     factor, info = dpotrf(gram, lower=1)
-    if info == 0 and factor.diagonal().min() ** 2 > SEEN_SHARE:  # no column is nearly others' sum
+    if info == 0 and factor.diagonal().min() ** 2 > SEEN_SHARE:  # no column is nearly a combination
         return 0.0
     few = sums.few_rows()
     if few is None or len(few) < 2 * len(gram):
@@ -103,7 +105,7 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
 def centered_task(
     task: Task, workers: Workers, coef: Array, intercept: Array
 ) -> tuple[Task, Array]:
-    """The task of features less their means, where these cost digits, and the intercept there."""
+    """The task for features less their means, if these cost digits, and the intercept for it."""
     center, scale, *_ = standardization(task.sums(workers, dtype=np.float64), task.fit_intercept)
     if not np.max(np.abs(center) / scale, initial=0.0) > OFF_CENTER:
         return task, intercept
@@ -111,10 +113,11 @@ def centered_task(
 
 
 def beside_outliers(found: Standardization, sums: Sums, *, fit_intercept: bool) -> Standardization:
-    """Coordinates by the median where a few outliers make the deviation; else those found.
+    """The coordinates, by the median for features whose deviation is due to a few outliers.
 
-    One giant cell makes all others of its column nearly the same, and nearly collinear with the
-    intercept. A few rows tell where the others are.
+    In standardised coordinates, one giant number makes all other numbers of its column nearly
+    equal, and the column nearly collinear with the intercept. A few rows tell where most numbers
+    are.
     """
     few, (mean, scale, _, _) = sums.few_rows(), found
     if few is None:
@@ -130,5 +133,5 @@ def beside_outliers(found: Standardization, sums: Sums, *, fit_intercept: bool) 
 
 
 def least_deviation(dtype: DTypeLike) -> float:
-    """The least deviation of a feature: one that can be squared, and whose weight is in range."""
+    """The deviation below which a feature counts as constant."""
     return LEAST_FLOAT32 if np.dtype(dtype) == np.float32 else LEAST_FLOAT64

@@ -1,9 +1,9 @@
-"""The objective of params that live where the data do, on another device.
+"""The objective for data on another device, of params that are on that device too.
 
-So a descent's vectors stay there too, and all it reads is a few scalars for each pass. The sums
-that models of curvature are made of are read too, and the penalty is added to them here.
+So the vectors of a descent stay on the device, and it reads only a few scalars for each pass. For
+curvature models, sums are read from the device, and `SoftmaxObjective` adds the penalty to them.
 
-Knows nothing of steps or estimators.
+This module knows nothing of steps or estimators.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class DeviceObjective:
     Parameters
     ----------
     smooth : SoftmaxObjective
-        Over `DeviceSums`.
+        F over `DeviceSums`, for params that are NumPy's.
     center, scale : ndarray (n_features,)
-        Of the standardised features, whose largest derivative is `gradient_max`; those of
-        `smooth` itself, if it is in these coordinates.
+        Of the features, for derivatives with respect to coefficients of standardised features. If
+        they are the arrays of `smooth` itself, gradients are such derivatives already.
     """
 
     def __init__(self, smooth: SoftmaxObjective, center: Array, scale: Array) -> None:
@@ -39,7 +39,7 @@ class DeviceObjective:
         self._frame = None if is_standardized else (self.place(center), self.place(1.0 / scale))
 
     def value_and_gradient(self, params: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
-        """F and its gradient with respect to `params`, (n_outputs, n_dof); nothing is read."""
+        """F and its gradient with respect to `params`, (n_outputs, n_dof): nothing is read."""
         sums, xp, n_features = self._sums, self._sums.xp, self._sums.n_features
         coef = xp.astype(params[:, :n_features] * self._inverse_scale, sums.float_type)
         intercept = xp.zeros_like(params[:, 0])
@@ -66,9 +66,9 @@ class DeviceObjective:
     def _chain(
         self, of_coef: DeviceArray, of_intercept: DeviceArray, center: Array, inverse: Array
     ) -> DeviceArray:
-        """The gradient (n_outputs, n_dof) for features less their center, times `inverse`.
+        """The gradient (n_outputs, n_dof) for ``(x - center) * inverse``, by the chain rule.
 
-        of_coef, of_intercept : (n_outputs, n_features), (n_outputs, 1), for the features before
+        of_coef, of_intercept : the gradient for x, (n_outputs, n_features) and (n_outputs, 1)
         """
         gradient = (of_coef - of_intercept * center) * inverse
         if self.smooth.fit_intercept:
@@ -76,7 +76,7 @@ class DeviceObjective:
         return gradient
 
     def sample(self, n_samples: int) -> DeviceObjective:
-        """Return F over a random sample of the rows."""
+        """Return F over a random sample of the rows, on the same device."""
         sample = copy(self)
         sample.smooth = self.smooth.sample(n_samples)
         assert isinstance(sample.smooth.sums, DeviceSums)
