@@ -1,4 +1,4 @@
 """The steps of gradient descent: by a number, and by a matrix.
 
-Knows objectives; not when to stop, nor what for.
+This folder knows objectives. It does not know their data, nor when a fit should stop.
 """

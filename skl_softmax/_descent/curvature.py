@@ -1,17 +1,17 @@
 """Models of the objective's curvature: what turns a gradient into a step.
 
-A model is a function `solve(gradient) -> step`: the inverse of a positive definite approximation of
-the Hessian. It takes one gradient or several at once, (…, n_outputs, n_dof). Every model keeps what
-sums to zero over more than two classes summing to zero.
+A model is a function ``solve(gradient) -> step``: the inverse of a positive definite approximation
+of the Hessian. It takes one gradient or several at once, (…, n_outputs, n_dof). With more than two
+classes, gradients sum to zero over the classes, and so do the steps of every model.
 
-Knows an objective's curvature sums, not its data; takes no steps.
+This module knows an objective's Hessians, not its data; it takes no steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from math import ceil
 from typing import Any, TypeAlias
 
@@ -19,48 +19,68 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
-from skl_softmax._arrays import Array, centered, library
+from skl_softmax._arrays import Array, DeviceArray, centered, library, to_numpy
 from skl_softmax._engines.protocol import Sums, rarest
+from skl_softmax._objective.device import DeviceObjective
+from skl_softmax._objective.smooth import SoftmaxObjective
 
-Solve: TypeAlias = Callable[[Any], Any]  # of arrays of one library, on one device
-# What brings a matrix to where gradients are; None: nothing need be brought.
-Place: TypeAlias = Callable[[Array], Any] | None
-Objective: TypeAlias = Any  # a SoftmaxObjective, or a DeviceObjective
-Model: TypeAlias = Any  # a Solve, or what one is made from for the coordinates that are free
+# Gradients and steps: arrays of NumPy, or of the library that the data are of, on its device.
+Vectors: TypeAlias = Array | DeviceArray
+Solve: TypeAlias = Callable[[Vectors], Vectors]
+# Copies a matrix to the device that gradients are on; None if gradients are NumPy's.
+Place: TypeAlias = Callable[[Array], DeviceArray] | None
+Smooth: TypeAlias = SoftmaxObjective | DeviceObjective  # F without an L1 penalty
+Hessian: TypeAlias = Callable[[Array], Array]
+# A Solve; with an L1 penalty a FreeModel, which makes a Solve for the coordinates that are free.
+# Steps know which of the two their models are.
+Model: TypeAlias = Any
 
-LARGEST = 2**22  # entries of a matrix: 32 MB
-DEAREST_FIRST = 10.0  # steps that a model may cost before there is any
-FIRST_SAMPLE = 64  # rows for each free coefficient of a class
-SPARSE = 10.0  # times as long as for a dense one, a pass takes for an entry of CSR
-OF_EACH_CLASS = 16  # rows in that first sample
-RIDGES = 1e-12, 1e-9, 1e-6  # one on top of the other, until there is a Cholesky factor
+Measure: TypeAlias = Callable[[Array], Model]
+
+LARGEST = 2**22  # entries of a model's matrix: 32 MB of float64
+FULL_COPIES = 4  # matrices of its size that measuring the whole Hessian takes
+MOST_STEPS_FOR_FIRST = 10.0  # steps that a model may cost to be measured before the first step
+FIRST_SAMPLE = 64  # rows of the first sample for each free coefficient of a class
+ROWS_OF_RAREST = 16  # rows of the rarest class in that sample: some curvature for each class
+SAMPLE_GROWTH = 4  # times as many rows in the next sample: soon all of them
+# The fewest steps that a model is used for: beside outliers, where each step changes the curvature;
+# if it is the Hessian, or of a sample, which the next one surpasses; of other models, to learn from
+# their steps.
+STEPS_BESIDE_OUTLIERS, STEPS_OF_HESSIAN, STEPS_OF_OTHERS = 1, 4, 8
+# Shares of each diagonal entry that are added to it, one on top of the other, until there is a
+# Cholesky factor: from a few thousand roundings on, a thousand times as much each time.
+RIDGES = 1e-12, 1e-9, 1e-6
+FACTOR_ERROR = 1e-9  # largest error of a factor's square, of ones on the diagonal: it is no factor
+LEAST_CURVATURE = 1e-6  # share of the largest class's: a class as good as fitted has next to none
+NULL_ROUNDINGS = 10  # roundings for each row of a Gram matrix, below which an eigenvalue is zero
+CSR_SLOWDOWN = 10.0  # times as long as for a dense entry, a pass takes for a stored one
 
 
 @dataclass(frozen=True)
 class Curvature:
-    """A kind of model: how to measure one, and what that costs.
+    """A kind of curvature model: how to measure one, and what measuring costs.
 
     Parameters
     ----------
     measure : callable
-        ``measure(params)`` returns the model at `params`: its `solve`.
+        ``measure(params)`` returns the model at `params`: a function ``solve(gradient) -> step``.
     whole_cost : float
-        What measuring one on all rows costs, in steps.
+        What measuring a model on all rows costs, in steps.
     is_hessian : bool, default=False
-        Whether it is the Hessian, but for sampling: then what was learnt under older models is
-        worthless.
+        Whether the model is the Hessian, of all rows or of a sample. Then the L-BFGS pairs of
+        earlier models are no longer of use.
     share : callable, default=all
-        ``share(params)`` is the share of the whole cost that the next one at `params` takes.
+        ``share(params)`` is the share of `whole_cost` that the next model at `params` costs.
     is_coupled : bool, default=True
-        Whether it knows how features are correlated.
+        Whether the model knows how features are correlated.
     is_short_lived : bool, default=False
-        Whether each step changes the curvature by orders of magnitude, as outliers make it.
+        Whether each step changes the curvature by orders of magnitude, as happens beside outliers.
     ordinary : callable or None, default=None
-        Where there are outliers, ``ordinary(params)`` returns the model of the rows without, and
-        their share of weight.
+        Where there are outliers, ``ordinary(params)`` returns the model of all other rows, and the
+        share of weight that these rows have.
     """
 
-    measure: Callable[[Array], Model]
+    measure: Measure
     whole_cost: float
     is_hessian: bool = False
     share: Callable[[Array], float] = lambda _: 1.0
@@ -69,184 +89,178 @@ class Curvature:
     ordinary: Callable[[Array], tuple[Model, float]] | None = None
 
     def cost(self, params: Array) -> float:
-        """What measuring the next one costs, in steps."""
+        """What measuring the next model of this kind costs, in steps."""
         return self.whole_cost * self.share(params)
 
     def patience(self, params: Array) -> int:
-        """How many steps the model before it is given: enough to pay for it, and to learn from."""
+        """The steps to take with the earlier model first: what the next one costs, or more."""
         few = self.is_hessian or self.share(params) < 1.0
-        least = 1 if self.is_short_lived else 4 if few else 8
+        least = STEPS_OF_HESSIAN if few else STEPS_OF_OTHERS
+        least = STEPS_BESIDE_OUTLIERS if self.is_short_lived else least
         return max(least, round(self.cost(params)))
 
 
 class GrowingSubsample:
     """The rows that models are measured on: few of very many at first, then four times as many.
 
-    They are chosen at random, and so many that some of each class are among them: a class that is
-    not has no curvature there. Outliers decide the curvature of their features, and a few rows miss
-    them: then all rows are taken. Only the model is sampled: the gradients are those of all rows.
+    The rows are a random sample, large enough to hold some rows of each class: a class without any
+    has no curvature in the model. Outliers decide the curvature of their features, and a small
+    sample misses them: with outliers all rows are used. Only models are sampled; gradients are
+    always those of all rows.
     """
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: SoftmaxObjective) -> None:
         self._objective = objective
         self._n_samples = FIRST_SAMPLE * objective.shape[1]
         if self.share() < 1.0:
             n_samples = objective.sums.n_samples
-            for_rarest = OF_EACH_CLASS * n_samples / rarest(objective.sums)
+            for_rarest = ROWS_OF_RAREST * n_samples / rarest(objective.sums)
             self._n_samples = max(self._n_samples, min(ceil(for_rarest), n_samples))
 
     def share(self, _: Array | None = None) -> float:
-        """Which share of the rows the next sample is, wherever it is measured."""
+        """The share of the rows that the next sample has, at any params."""
         n_samples, n_dof = self._objective.sums.n_samples, self._objective.shape[1]
         is_worth_it = 2 * self._n_samples <= n_samples and self._n_samples * n_dof <= LARGEST
         if self._objective.has_outliers or not is_worth_it:
             return 1.0
         return float(self._n_samples / n_samples)
 
-    def draw(self) -> Objective:
-        """Return the objective over the next sample."""
+    def draw(self) -> SoftmaxObjective:
+        """Return the objective over the next sample of rows."""
         if self.share() == 1.0:
             return self._objective
         sampled = self._objective.sample(self._n_samples)
-        self._n_samples *= 4
+        self._n_samples *= SAMPLE_GROWTH
         return sampled
 
 
 def starts_from_gram_matrix(sums: Sums) -> bool:
-    """Whether the features' Gram matrix is worth having before the first step."""
+    """Whether measuring the features' Gram matrix before the first step pays."""
     return (
         not sums.is_sparse
-        and _has_gram_matrix(sums)
-        and costs(sums.n_outputs, sums.n_features)["shared"] <= DEAREST_FIRST
+        and sums.n_features**2 <= LARGEST
+        and costs(sums.n_outputs, sums.n_features)["shared"] <= MOST_STEPS_FOR_FIRST
     )
 
 
-def _has_gram_matrix(sums: Sums) -> bool:
-    return sums.n_features**2 <= LARGEST
+def curvature_kinds(objective: Smooth) -> list[Curvature]:
+    """The kinds of curvature model for an objective, each better than the one before.
 
-
-def curvature_kinds(objective: Objective) -> list[Curvature]:
-    """The kinds of model worth having for an objective, each better than the one before.
-
-    The diagonal, unless there is a Gram matrix to start from. For dense rows then one matrix for
-    all classes, one for each, and the whole Hessian, as far as they are not too large. Two classes
-    have one row of parameters, for which the first of these is the last.
+    First the diagonal, unless the Gram matrix is known already. Then, as far as the matrices are
+    not too large: one matrix that all classes share, one matrix for each class, and the whole
+    Hessian. Two classes have one row of params, for which one matrix is the whole Hessian.
     """
     n_outputs, n_dof = objective.shape
-    cost = costs(n_outputs, n_dof, density=objective.sums.density)
-    sample, place = GrowingSubsample(objective), objective.place
+    cost = costs(n_outputs, n_dof, density=objective.smooth.sums.density)
+    smooth, sample = objective.smooth, GrowingSubsample(objective.smooth)
 
-    def diagonal(params: Array) -> Solve:
-        return _diagonal_model(objective.hessian_diagonal(params), place)
-
-    def shared(params: Array) -> Solve:
-        return _shared_model(objective.shared_hessian(params), place)
-
-    def per_class(params: Array) -> Solve:
-        return _per_class_model(sample.draw().class_hessians(params), place)
-
-    def full(params: Array) -> Solve:
-        return _full_model(sample.draw().full_hessian(params), place)
+    def measuring(model: Callable[[Array, Place], Solve], hessian: Hessian) -> Measure:
+        return lambda params: model(hessian(to_numpy(params)), objective.place)
 
     kinds = []
-    if _has_gram_matrix(objective.sums):
+    if smooth.sums.n_features**2 <= LARGEST:
+        shared = measuring(_shared_model, smooth.shared_hessian)
         kinds.append(Curvature(shared, cost["shared"], is_hessian=n_outputs == 1))
-        if n_outputs > 1 and n_outputs * n_dof**2 <= 2 * LARGEST:
+        if n_outputs > 1 and n_outputs * n_dof**2 <= 2 * LARGEST:  # the blocks of all classes
+            per_class = measuring(_per_class_model, lambda at: sample.draw().class_hessians(at))
             kinds.append(Curvature(per_class, cost["per class"], share=sample.share))
-        if n_outputs > 1 and 4 * ((n_outputs - 1) * n_dof) ** 2 <= LARGEST:  # measured in several
+        if n_outputs > 1 and FULL_COPIES * ((n_outputs - 1) * n_dof) ** 2 <= LARGEST:
+            full = measuring(_full_model, lambda at: sample.draw().full_hessian(at))
             kinds.append(Curvature(full, cost["full"], is_hessian=True, share=sample.share))
-        if not objective.penalty.any():
+        if not smooth.penalty.any():
             kinds = _outside_null_space(kinds, objective)
-    if objective.gram is None or objective.gram.ndim == 1:
+    if smooth.gram is None or smooth.gram.ndim == 1:
+        diagonal = measuring(_diagonal_model, smooth.hessian_diagonal)
         kinds.insert(0, Curvature(diagonal, cost["diagonal"], is_coupled=False))
-    return _beside_outliers(kinds, objective) if objective.has_outliers else kinds
+    return _beside_outliers(kinds, smooth) if smooth.has_outliers else kinds
 
 
-def _beside_outliers(kinds: list[Curvature], objective: Objective) -> list[Curvature]:
-    """The kinds, each with the model of the ordinary rows as a witness."""
-    found: list[Any] = []  # the kinds of those rows and their share, once they are asked for
+def _beside_outliers(kinds: list[Curvature], smooth: SoftmaxObjective) -> list[Curvature]:
+    """The kinds, each with a model of the rows without outliers: see `Curvature.ordinary`."""
 
-    def ordinary(place: int) -> Callable[[Array], tuple[Model, float]]:
-        def measure(params: Array) -> tuple[Model, float]:
-            if not found:
-                rest, share = objective.ordinary()
-                found.extend([curvature_kinds(rest), share])
-            params = params if isinstance(params, np.ndarray) else objective.fetch(params)
-            return found[0][place].measure(params), found[1]
+    @cache
+    def of_ordinary_rows() -> tuple[list[Curvature], float]:
+        rest, share = smooth.ordinary()
+        return curvature_kinds(rest), share
 
-        return measure
+    def ordinary(rank: int, params: Array) -> tuple[Model, float]:
+        kinds, share = of_ordinary_rows()
+        return kinds[rank].measure(params), share
 
     return [
-        replace(kind, is_short_lived=True, ordinary=ordinary(place))
-        for place, kind in enumerate(kinds)
+        replace(kind, is_short_lived=True, ordinary=partial(ordinary, rank))
+        for rank, kind in enumerate(kinds)
     ]
 
 
 def costs(
     n_outputs: int, n_dof: int, n_free: int | None = None, density: float = 1.0
 ) -> dict[str, float]:
-    """What each kind of model costs, in steps.
+    """What measuring each kind of model costs, in steps.
 
-    The full one is of `n_free` coordinates; None: those of all classes but one.
+    n_free : coordinates of the full Hessian; None: all coordinates of all classes but one
+    density : share of the entries of X that are stored
 
-    From nanoseconds a sample on one core, of which only the ratios matter. Per sample, so that the
-    same models are measured, and the same steps are taken, whether samples are weighted or
-    repeated.
+    The numbers are nanoseconds a sample, measured on one core; only their ratios matter, and the
+    tests compare these with measured ones. They are for each sample, so that the same models are
+    measured, and the same steps are taken, whether samples are weighted or repeated.
     """
     n_free = (n_outputs - 1) * n_dof if n_free is None else n_free
-    softmax = 8.0 + 2.0 * n_outputs
-    logits = n_dof * max(0.4, 0.04 * n_outputs)  # memory's speed, or the matrix product's
-    stored = min(1.0, SPARSE * density) * logits  # of CSR
+    softmax = 8.0 + 2.0 * n_outputs  # in any case, and for each class
+    logits = n_dof * max(0.4, 0.04 * n_outputs)  # at memory's speed, or at that of the product
+    stored = min(1.0, CSR_SLOWDOWN * density) * logits
+    rows = 1.0 * n_dof  # standardised numbers, or their squares
+    weighted = 0.5  # a standardised number times the curvature of a class
     gram = 0.011  # an entry of a large product of a matrix with its own transpose
     times = {
-        "diagonal": 2.0 * stored + density * n_dof,
-        "shared": logits + n_dof + gram * n_dof**2,
-        "per class": logits + n_dof + n_outputs * (0.5 * n_dof + gram * n_dof**2),
-        "full": logits + n_dof + 0.5 * n_free + gram * (2 * n_free * n_dof + n_free**2),
+        "diagonal": 2.0 * stored + density * rows,
+        "shared": logits + rows + gram * n_dof**2,
+        "per class": logits + rows + n_outputs * (weighted * n_dof + gram * n_dof**2),
+        "full": logits + rows + weighted * n_free + gram * (2 * n_free * n_dof + n_free**2),
     }
-    step = 1.4 * (softmax + 2.0 * stored)  # a pass, and what it takes to make a step of it
+    step = 1.4 * (softmax + 2.0 * stored)  # a pass, and what makes a step of its gradient
     return {kind: (softmax + time) / step for kind, time in times.items()}
 
 
-def _outside_null_space(kinds: list[Curvature], objective: Objective) -> list[Curvature]:
-    """Keep steps out of the directions in which no sample's logits change.
+def _outside_null_space(kinds: list[Curvature], objective: Smooth) -> list[Curvature]:
+    """The kinds, with steps that have no part in directions in which no sample's logits change.
 
-    Without a penalty nothing else does: no gradient has a part there but rounding, and a singular
-    model would blow that up. Collinear columns then share their weight as if it were penalised.
+    Without a penalty, models are singular in these directions. A gradient's part there is rounding
+    alone, and a singular model would make a long step of it. Collinear columns then share their
+    weight as if it were penalised.
     """
 
     @cache
-    def null_space() -> Array:
-        gram = objective.shared_hessian(np.zeros(objective.shape))
+    def null_space() -> Vectors:
+        gram = objective.smooth.shared_hessian(np.zeros(objective.shape))
         values, vectors = eigh(gram, check_finite=False)
-        return np.asarray(vectors[:, values <= 10 * len(gram) * np.finfo(float).eps * values[-1]])
+        null = vectors[:, values <= NULL_ROUNDINGS * len(gram) * np.finfo(float).eps * values[-1]]
+        return null if objective.place is None else objective.place(null)
 
-    def outside(measure: Callable[[Array], Solve]) -> Callable[[Array], Solve]:
-        def measure_outside(params: Array) -> Solve:
-            solve, null = measure(params), null_space()
-            null = null if objective.place is None else objective.place(null)
+    def outside(measure: Measure, params: Array) -> Solve:
+        solve, null = measure(params), null_space()
 
-            def project(gradient: Any) -> Any:
-                return gradient - (gradient @ null) @ null.T
+        def project(gradient: Vectors) -> Vectors:
+            return gradient - (gradient @ null) @ null.T
 
-            has_any = null.shape[1] > 0
-            return (lambda gradient: project(solve(project(gradient)))) if has_any else solve
+        return (lambda gradient: project(solve(project(gradient)))) if null.shape[1] else solve
 
-        return measure_outside
-
-    return [replace(kind, measure=outside(kind.measure)) for kind in kinds]
+    return [replace(kind, measure=partial(outside, kind.measure)) for kind in kinds]
 
 
 def _shared_model(hessian: Array, place: Place = None) -> Solve:
-    """One matrix (n_dof, n_dof) for every row of the gradient."""
-    solve = _solver(hessian, place)
+    """The model that solves with one matrix (n_dof, n_dof) for every class."""
+    solve = inverse(hessian, place)
     return lambda gradient: centered(solve(gradient))
 
 
 def _per_class_model(hessians: Array, place: Place = None) -> Solve:
-    """A matrix for each class, (n_classes, n_dof, n_dof): the Hessian without what couples them.
+    """The model that solves with a matrix for each class: the Hessian without its other blocks.
 
-    Scaling classes apart would let their sum drift from zero; centring the step undoes that.
+    Each class is scaled by its own matrix, so that the step's sum over the classes drifts from
+    zero; centring the step undoes that.
+
+    hessians : (n_classes, n_dof, n_dof)
     """
     if place is not None:
         inverted = _inverses_there(hessians, place)
@@ -263,14 +277,16 @@ def _per_class_model(hessians: Array, place: Place = None) -> Solve:
 
 
 def _full_model(hessian: Array, place: Place = None) -> Solve:
-    """The Hessian (n_free, n_free) of all classes but the last, as `full_hessian` defines it.
+    """The model that solves with the whole Hessian, as `full_hessian` of an objective defines it.
 
-    The last class follows from the others: gradients and steps sum to zero.
+    The last class follows from the others, since gradients and steps sum to zero over the classes.
+
+    hessian : (n_free, n_free), of all classes but the last
     """
     n_free = len(hessian)
-    solve_free = _solver(hessian, place)
+    solve_free = inverse(hessian, place)
 
-    def solve(gradient: Any) -> Any:
+    def solve(gradient: Vectors) -> Vectors:
         xp = library(gradient)
         step, free = xp.zeros_like(gradient), gradient[..., :-1, :]
         solved = solve_free(xp.reshape(free, (-1, n_free)))
@@ -281,22 +297,23 @@ def _full_model(hessian: Array, place: Place = None) -> Solve:
 
 
 def _diagonal_model(diagonal: Array, place: Place = None) -> Solve:
-    """One number per parameter: the diagonal (n_outputs, n_dof).
+    """The model that divides by the Hessian's diagonal, (n_outputs, n_dof).
 
-    Centred steps, for the reason that `_per_class_model` gives.
+    Steps are centred, for the reason that `_per_class_model` gives.
     """
     largest = diagonal.max(axis=0)
-    floor = np.where(largest > 0.0, 1e-6 * largest, 1.0)
+    floor = np.where(largest > 0.0, LEAST_CURVATURE * largest, 1.0)
     inverse = 1.0 / np.maximum(diagonal, floor)
     inverse = inverse if place is None else place(inverse)
     return lambda gradient: centered(inverse * gradient)
 
 
 def _cholesky(matrix: Array) -> Array:
-    """Factor a positive semi-definite matrix, overwritten; collinear columns get a small ridge.
+    """The Cholesky factor of a positive semi-definite matrix (n, n), which is overwritten.
 
-    Relative to each diagonal entry: penalties on badly scaled columns lie powers of ten apart. What
-    is above the diagonal of the factor is not to be read.
+    A small ridge makes a singular matrix, as of collinear columns, positive definite. The ridge is
+    a share of each diagonal entry, since penalties on badly scaled columns lie powers of ten apart.
+    Entries of the factor above its diagonal are undefined.
     """
     diagonal = matrix.diagonal().copy()
     least = np.where(diagonal > 0.0, diagonal, diagonal.max())
@@ -304,29 +321,18 @@ def _cholesky(matrix: Array) -> Array:
     for ridge in RIDGES:
         diagonal += ridge * least
         matrix[n, n] = diagonal
-        # In place, if it is in C order, and then it is the half below the diagonal that stays.
+        # A matrix in C order is factored in place; its half below the diagonal is left as it was.
         factor, info = dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
         if info == 0:
             return np.asarray(factor)
         matrix[...] = np.tril(matrix) + np.tril(matrix, -1).T
-    return np.eye(len(matrix))  # no curvature to be had: plain descent
+    return np.eye(len(matrix))  # there is no curvature: a plain gradient step
 
 
-def _solver(matrix: Array, place: Place) -> Solve:
-    """Return what solves for every row of gradients (…, n), given a matrix (n, n), overwritten.
+def _inverses_there(matrices: Array, place: Callable[[Array], DeviceArray]) -> DeviceArray:
+    """The inverses (…, n, n), on another device, of matrices (…, n, n), which are overwritten.
 
-    Other devices multiply sooner than they solve.
-    """
-    if place is None:
-        return inverse(matrix)
-    inverted = _inverses_there(matrix, place)
-    return lambda gradient: gradient @ inverted
-
-
-def _inverses_there(matrices: Array, place: Callable[[Array], Any]) -> Any:
-    """The inverses (…, n, n) of matrices (…, n, n), overwritten, brought to another device.
-
-    Made there, unless it has no float64.
+    Matrices are inverted on that device, or by NumPy if the device has no float64.
     """
     there = place(matrices)
     if there.dtype == library(there).float64:
@@ -336,15 +342,15 @@ def _inverses_there(matrices: Array, place: Callable[[Array], Any]) -> Any:
 
 
 def explicit_inverse(matrix: Array) -> Array:
-    """The inverse of a positive semi-definite matrix (n, n), overwritten."""
+    """The inverse of a positive semi-definite matrix (n, n), which is overwritten."""
     inverse, _ = dpotri(_cholesky(matrix), lower=1)
     return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
 
 
-def inverse_there(matrices: Any) -> Any:
-    """The inverses (…, n, n) of positive semi-definite matrices of another library, (…, n, n).
+def inverse_there(matrices: DeviceArray) -> DeviceArray:
+    """The inverses (…, n, n) of positive semi-definite float64 matrices of another array library.
 
-    Of float64. With ridges as in `_cholesky`, for each of a stack its own.
+    Singular matrices get a ridge, as in `_cholesky`; each matrix of a stack gets its own.
     """
     xp = library(matrices)
     n = matrices.shape[-1]
@@ -358,13 +364,14 @@ def inverse_there(matrices: Any) -> Any:
     is_stack = matrices.ndim > 2
     for ridge in RIDGES[:1] if is_stack else RIDGES:
         scaled += ridge * eye
-        # Where there is no factor, libraries raise one error or another, or return anything.
+        # Of a matrix without a factor, some libraries raise an error, and others return any
+        # numbers.
         try:
             factor = xp.linalg.cholesky(scaled)
         except (RuntimeError, ValueError):
             continue
         error = xp.max(xp.abs(factor @ xp.matrix_transpose(factor) - scaled))
-        if bool((xp.min(xp.linalg.diagonal(factor)) > 0.0) & (error < 1e-9)):
+        if bool((xp.min(xp.linalg.diagonal(factor)) > 0.0) & (error < FACTOR_ERROR)):
             inverted = xp.linalg.inv(factor)
             return xp.matrix_transpose(inverted) @ inverted / outer
     if is_stack:
@@ -372,11 +379,18 @@ def inverse_there(matrices: Any) -> Any:
     return eye
 
 
-def inverse(matrix: Array) -> Solve:
-    """Return what solves for every row of gradients (…, n), given a matrix (n, n), overwritten."""
+def inverse(matrix: Array, place: Place = None) -> Solve:
+    """Return the function that solves with a matrix (n, n) for every row of gradients (…, n).
+
+    The matrix is overwritten. On another device its inverse is computed once, since a device
+    multiplies faster than it solves.
+    """
+    if place is not None:
+        inverted = _inverses_there(matrix, place)
+        return lambda gradient: gradient @ inverted
     factor = _cholesky(matrix)
 
-    def solve(gradient: Any) -> Any:
+    def solve(gradient: Vectors) -> Vectors:
         step, _ = dpotrs(factor, gradient.reshape(-1, len(factor)).T, lower=1)
         return np.asarray(step.T.reshape(gradient.shape))
 

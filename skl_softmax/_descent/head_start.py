@@ -1,14 +1,15 @@
 """A head start on very many samples: the minimum over a few of them, and the curvature there.
 
-Where F over m of the samples is least, F over all is about p / (2 m) above its minimum, for p
-parameters: with many samples for each, a random few lead most of the way at a fraction of the
-price. What the descent converges to is the minimum over all.
+Take the params that minimise F over m of the samples. There, F over all samples is about p / (2 m)
+above its minimum, for p parameters. So if there are many samples for each parameter, a random few
+lead most of the way at a fraction of the cost. The descent still converges to the minimum over all.
 
-Knows of the samples how many there are.
+This module knows how many samples there are, and nothing else of them.
 
 References
 ----------
-A. W. van der Vaart, Asymptotic Statistics, 1998, theorem 5.23: where such minima lie.
+A. W. van der Vaart, Asymptotic Statistics, 1998, theorem 5.23: the distribution
+of estimates that minimise a mean.
 https://doi.org/10.1017/CBO9780511802256
 """
 
@@ -17,56 +18,55 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 from math import prod
-from typing import Any
 
-from skl_softmax._descent.curvature import curvature_kinds
+from skl_softmax._descent.curvature import Smooth, Vectors, curvature_kinds
 from skl_softmax._descent.steps import Newtonian, State, matrix_descent, start
 from skl_softmax._engines.protocol import rarest
 
-SHARE = 16  # one sample in so many is looked at
-ENOUGH = 64  # of those, for each parameter
-ENOUGH_OF_CLASS = 8  # of each class, for each of its parameters
-LARGEST = 2**21  # entries of the copy: 16 MB
+ONE_IN = 16  # samples, of which one is copied: a pass over the copy costs a sixteenth
+ENOUGH = 64  # samples of the copy for each parameter: fewer are slower on ill-conditioned columns
+ENOUGH_OF_CLASS = 8  # samples of the copy of each class, for each parameter of that class
+MOST_COPIED = 2**21  # entries of the copy: 16 MB
 WORTHWHILE = 2**17  # entries of X: a pass over fewer takes no longer than its calls
-SETTLED = 0.03  # a fall, in terms of p / (2 m), that tells nothing about all samples
+SETTLED_FALL = 0.03  # of p / (2 m): what a smaller fall brings is lost on all samples
 
 
-def with_head_start(objective: Any, state: State) -> Iterator[State]:
-    """Yield the state before any step, and one a head start further, if the loss is lower there.
+def with_head_start(objective: Smooth, state: State) -> Iterator[State]:
+    """Yield a state, and the state a head start further if the loss is lower there.
 
-    That step brings its model along.
+    The second state has a curvature model: the one that the head start ended with.
     """
     yield state
     ahead = head_start(objective, state.params)
     if ahead is not None:
-        there = start(objective, ahead.params)
-        n_passes = state.n_passes + there.n_passes
+        there = start(objective, ahead.params, after=state)
         if there.loss < state.loss:
-            yield there._replace(iteration=1, n_passes=n_passes, model=ahead.model)
+            yield there._replace(model=ahead.model)
 
 
-def head_start(objective: Any, params: Any) -> State | None:
-    """Return where a descent over a few of the samples ends, with its model there.
+def head_start(objective: Smooth, params: Vectors) -> State | None:
+    """Return the last state of a descent over a few of the samples, with its curvature model.
 
-    None, if there are too few samples, or too few of some class, for that to be worth it; if they
-    are on disk, where reading a few takes as long as reading all; or if there is no penalty: then a
-    feature that is zero in the few has no curvature there, and steps along it would be without
-    measure.
+    None if there are too few samples, or too few of some class, for a head start to pay. None if
+    the samples are on disk, where reading a few takes as long as reading all. None without a
+    penalty: then a feature that is zero in the few has no curvature, and steps along it would have
+    no limit.
 
-    params : array (n_outputs, n_dof), where the objective's are
+    params : array (n_outputs, n_dof), on the objective's device
     """
-    sums, n_params, n_dof = objective.sums, prod(objective.shape), objective.shape[1]
-    n_few = min(sums.n_samples // SHARE, LARGEST // n_dof)
-    if n_few < ENOUGH * n_params or sums.n_samples * n_dof < WORTHWHILE:
-        return None
-    if not (sums.may_copy and objective.penalty.any()):
-        return None
-    if rarest(sums) * n_few / sums.n_samples < ENOUGH_OF_CLASS * n_dof:
+    sums, n_params, n_dof = objective.smooth.sums, prod(objective.shape), objective.shape[1]
+    n_few = min(sums.n_samples // ONE_IN, MOST_COPIED // n_dof)
+    if (
+        n_few < ENOUGH * n_params
+        or sums.n_samples * n_dof < WORTHWHILE
+        or not (sums.may_copy and objective.smooth.penalty.any())
+        or rarest(sums) * n_few / sums.n_samples < ENOUGH_OF_CLASS * n_dof
+    ):
         return None
     few = objective.sample(n_few)
-    if few.sums is sums:  # the few have no weight
+    if few.smooth.sums is sums:  # the few have no weight
         return None
-    least_fall = SETTLED * n_params / (2 * n_few)
+    least_fall = SETTLED_FALL * n_params / (2 * n_few)
     state = None
     descent = matrix_descent(few, [start(few, params)], curvature_kinds(few), Newtonian())
     for before, state in pairwise(descent):

@@ -1,10 +1,10 @@
-"""Models of the curvature of an objective with an L1 penalty: of the coordinates that are free.
+"""Curvature models of an objective with an L1 penalty, for the coordinates that are free to move.
 
-At a minimum most coordinates are zero and stay there: they are not free. So the Hessian is measured
-where params are not zero, and only its part for the coordinates that are free is ever solved. All
-others that are free have the diagonal.
+At a minimum most coordinates are zero and stay zero: they are not free. So the Hessian is measured
+for the coordinates that are not zero, and solved for those of them that are free. Other free
+coordinates have the Hessian's diagonal.
 
-Knows an objective's curvature sums, not its data; takes no steps.
+This module knows an objective's Hessians, not its data; it takes no steps.
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ from skl_softmax._descent.curvature import (
 )
 from skl_softmax._objective.l1 import L1Objective
 
-SMALL = 1.5  # steps that the whole Hessian may cost to be the first and only model
+MOST_STEPS_FOR_ONLY = 1.5  # steps that the whole Hessian may cost to be the first and only model
 TINY = 1e-300  # so that 0/0 gives 0
 
 
 @dataclass(frozen=True)
 class FreeModel:
-    """A model of which any part can be solved.
+    """A curvature model that can be solved for any subset of its coordinates.
 
     Attributes
     ----------
     diagonal : ndarray (n_outputs, n_dof)
+        The Hessian's diagonal.
     measured : ndarray (m,)
-        The coordinates, as indices into `diagonal` in C order, that `hessian` is of.
+        The coordinates of `hessian`, as indices into `diagonal` in C order.
     hessian : ndarray (m, m)
     """
 
@@ -44,12 +45,8 @@ class FreeModel:
     measured: Array
     hessian: Array
 
-    def alone(self, gradient: Array, damping: Array) -> Array:
-        """A step (n_outputs, n_dof) that the diagonal alone makes of a gradient."""
-        return np.asarray(gradient / (self.diagonal + damping + TINY))
-
     def times(self, step: Array, damping: Array) -> Array:
-        """The model times a step, (n_outputs, n_dof): how it changes the gradient."""
+        """The model times a step (n_outputs, n_dof): the predicted change of the gradient."""
         flat = step.ravel()
         product = flat * (self.diagonal + damping).ravel()
         coupled = flat[self.measured]
@@ -58,16 +55,17 @@ class FreeModel:
         return np.asarray(product.reshape(step.shape))
 
     def on(self, free: Array, damping: Array) -> Solve:
-        """The inverse on the free coordinates, (n_outputs, n_dof) of bool; the rest is zero.
+        """Return the function that solves for the free coordinates; other steps are zero.
 
-        `damping` (n_outputs, n_dof) is added to its diagonal: without an L2 penalty, there are
-        directions in which the loss has no curvature at all.
+        free : (n_outputs, n_dof) of bool
+        damping : (n_outputs, n_dof), added to the diagonal: without an L2 penalty, there are
+            directions in which the loss has no curvature at all
         """
         kept = np.flatnonzero(free.ravel()[self.measured])
         coupled = self.measured[kept]
         alone = free.ravel().copy()
         alone[coupled] = False
-        uncoupled = self.alone(alone.reshape(free.shape), damping).ravel()
+        uncoupled = alone / (self.diagonal + damping + TINY).ravel()
         solve_coupled = None
         if len(coupled):
             hessian = self.hessian[np.ix_(kept, kept)]
@@ -85,9 +83,13 @@ class FreeModel:
         return solve
 
     def _hold_common(self, hessian: Array, coordinates: Array) -> None:
-        """Give, in place, curvature to what is common to all classes, where all of them are free.
+        """Add curvature along changes of a feature that are equal in all classes, in place.
 
-        Otherwise it has none, but no slope either, since params are balanced.
+        Such a change of all classes together changes no probability, so that the loss has no
+        curvature along it, and, since params are balanced, no slope. It is possible for features
+        that are free in all classes.
+
+        hessian, coordinates : (m, m) and (m,)
         """
         n_classes, n_dof = self.diagonal.shape
         place = np.full(n_classes * n_dof, -1)
@@ -100,10 +102,11 @@ class FreeModel:
 
 
 def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
-    """The kinds of model worth having: the diagonal, and the Hessian where it is not too large.
+    """The kinds of curvature model: the diagonal, and the Hessian where it is not too large.
 
-    Of the coordinates in use; of all, and nothing else, where that costs little. No more kinds are
-    needed: where few coordinates are in use, their Hessian is soon had.
+    Of sparse X there is no Hessian. The Hessian is that of the coordinates in use. Where the
+    Hessian of all coordinates costs little, it is the only kind. No more kinds are needed: where
+    few coordinates are in use, their Hessian is cheap.
     """
     smooth = objective.smooth
     n_outputs, n_dof = objective.shape
@@ -115,31 +118,23 @@ def l1_curvature_kinds(objective: L1Objective) -> list[Curvature]:
     def coupled(params: Array) -> FreeModel:
         measured = which(params)
         hessian = sample.draw().free_hessian(params, measured)
-        if measured.all():
-            diagonal = hessian.diagonal().reshape(measured.shape)
-        else:
-            diagonal = smooth.hessian_diagonal(params)
-        return FreeModel(diagonal, np.flatnonzero(measured), hessian)
+        has_all = measured.all()
+        diagonal = hessian.diagonal() if has_all else smooth.hessian_diagonal(params)
+        return FreeModel(diagonal.reshape(params.shape), np.flatnonzero(measured), hessian)
 
     def which(params: Array) -> Array:
-        return np.ones_like(params, dtype=bool) if is_small else _in_use(objective, params)
+        """The coordinates to measure the Hessian of: those in use, and the intercept."""
+        return np.asarray(is_small | (params != 0.0) | (objective.l1 == 0.0))
 
     def share(params: Array) -> float:
-        n_free = params.size if is_small else int(np.count_nonzero(_in_use(objective, params)))
+        n_free = int(np.count_nonzero(which(params)))
         if n_free**2 > LARGEST:
             return np.inf
         return sample.share() * costs(n_outputs, n_dof, n_free)["full"] / whole_cost
 
     whole_cost = costs(n_outputs, n_dof, n_outputs * n_dof)["full"]
-    is_small = not smooth.sums.is_sparse and whole_cost <= SMALL
+    is_small = not smooth.sums.is_sparse and whole_cost <= MOST_STEPS_FOR_ONLY
     kinds = [] if is_small else [Curvature(diagonal, 1.0, is_coupled=False)]
     if not smooth.sums.is_sparse:
         kinds.append(Curvature(coupled, whole_cost, is_hessian=True, share=share))
-    if smooth.has_outliers:
-        kinds = [replace(kind, is_short_lived=True) for kind in kinds]
-    return kinds
-
-
-def _in_use(objective: L1Objective, params: Array) -> Array:
-    """Which coordinates to measure the Hessian of: those in use, and the intercept."""
-    return np.asarray((params != 0.0) | (objective.l1 == 0.0))
+    return [replace(kind, is_short_lived=smooth.has_outliers) for kind in kinds]

@@ -1,9 +1,9 @@
-"""The steps with an L1 penalty: the same descent, in one orthant at a time.
+"""The steps with an L1 penalty: the descent of `matrix_descent`, in one orthant at a time.
 
-Within an orthant, where no coordinate changes its sign, the objective is smooth. A step is that of
-a smooth function for the coordinates that are free: those not zero, and those at zero that would
-gain by leaving it. It ends where it would leave the orthant: what crosses zero stays there. So
-zeros are exact, and the loss never rises.
+Within an orthant no coordinate changes its sign, and the objective is smooth. A step is computed as
+for a smooth function, for the coordinates that are free: those that are not zero, and those at zero
+along which the loss falls. A coordinate that would change its sign is set to zero. So zeros are
+exact, and the loss never rises.
 
 References
 ----------
@@ -15,10 +15,8 @@ sub-gradient steps).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
 
@@ -32,20 +30,22 @@ from skl_softmax._descent.steps import (
     make_pairs,
     matrix_descent,
     quasi_newton_step,
+    start,
 )
 from skl_softmax._objective.l1 import L1Objective
 
-DAMPING = 0.1  # times the largest derivative: no step changes a standardised coefficient by > 10
-SHORTER, SHORTEST = 0.4, 1e-3  # than a step that will not do, and what is not worth trying
-FIRST = 0.15  # the shortest step to try before going round corners
-MOST_CORNERS = 100  # that a step goes round
+DAMPING = 0.1  # share of the largest derivative: then no standardised coefficient moves by over 10
+SHORTENED = 0.4  # times the step before, if that will not do
+SHORTEST = 1e-3  # share of a full step, below which none is tried
+SHORTEST_STRAIGHT = 0.15  # share of a full step: before a shorter one, a step goes round corners
+MOST_CORNERS = 100  # coordinates that become zero in one step, one after the other
 PROGRESS = 0.1  # share of a violation that steps on some features leave, before all are looked at
 
 
 def proximal_descent(objective: L1Objective, state: State, learning_rate: float) -> Iterator[State]:
-    """The textbook's loop from a state, and soft thresholding after every step (ISTA).
+    """Yield the states of the textbook's loop, with soft thresholding after every step (ISTA).
 
-    Without end.
+    The given state is the first; the loop has no end.
 
     References
     ----------
@@ -55,18 +55,18 @@ def proximal_descent(objective: L1Objective, state: State, learning_rate: float)
     while True:
         yield state
         params = objective.shrunk(state.params - learning_rate * state.gradient, learning_rate)
-        loss, gradient = objective.value_and_gradient(params)
-        state = State(state.iteration + 1, params, loss, gradient, state.n_passes + 1)
+        state = start(objective, params, after=state)
 
 
 def l1_descent(
     objective: L1Objective, state: State, kinds_of: Callable[[L1Objective], Sequence[Curvature]]
 ) -> Iterator[State]:
-    """Descend from a state over the features that matter, as `matrix_descent` does over all.
+    """Yield the states of a descent with an L1 penalty; most steps are on some of the features.
 
-    Of many features few are in use in the end: so steps are taken over those in use and those that
-    are missed most, until these leave little to be had, and then all are looked at again. Between,
-    derivatives of the other features are not known: they are not a number.
+    Of many features few have weights in the end. So steps are taken on the features in use and on
+    those with the largest derivatives, until the loss can hardly fall along these. Then the
+    derivatives of all features are computed again. In between, the other features' derivatives are
+    not known, and NaN stands in their place.
     """
     fitted = None
     while True:
@@ -96,79 +96,67 @@ def l1_descent(
 
 
 def _of_part(state: State, dofs: Array) -> State:
-    """The state of some degrees of freedom, (n_dof,) of bool."""
-    return state._replace(
-        params=state.params[:, dofs],
-        gradient=state.gradient[:, dofs],
-        n_passes=1,
-        model=None,
-    )
+    """The state restricted to some degrees of freedom, `dofs` (n_dof,) of bool."""
+    params, gradient = state.params[:, dofs], state.gradient[:, dofs]
+    return state._replace(params=params, gradient=gradient, n_passes=1, model=None)
 
 
 def _of_all(state: State, dofs: Array) -> State:
-    """The state that `_of_part` made one of: the other derivatives are not known."""
+    """The state of all degrees of freedom, given that of some: other derivatives are NaN."""
     shape = len(state.params), len(dofs)
     params, gradient = np.zeros(shape), np.full(shape, np.nan)
     params[:, dofs], gradient[:, dofs] = state.params, state.gradient
     return state._replace(params=params, gradient=gradient, model=None)
 
 
-class _Direction(NamedTuple):
-    """A direction in an orthant, and what it takes to find another one there."""
-
-    direction: Array
-    slopes: Array  # the pseudo-gradient
-    orthant: Array
-    free: Array
-    damping: Array
-
-
 class OrthantSteps:
-    """Steps in the orthant that a state's params are in, or are about to enter."""
+    """Steps in the orthant of a state's params; a zero belongs to the side that it moves to."""
 
     def direction(
-        self, objective: L1Objective, state: State, pairs: deque[Pair]
-    ) -> tuple[_Direction, float]:
+        self, objective: L1Objective, state: State, pairs: Sequence[Pair]
+    ) -> tuple[Array, float]:
         """See `Steps.direction`."""
-        params, slopes = state.params, objective.pseudo_gradient(state.params, state.gradient)
-        orthant = np.sign(np.where(params != 0.0, params, -slopes)) * objective.is_penalized
-        damping = _damping(state.model.diagonal, np.abs(slopes))
-        free = (orthant != 0.0) | ~objective.is_penalized
+        slopes, _, free, damping = _orthant_of(objective, state)
         gradient = np.where(free, slopes, 0.0)
         solve = state.model.on(free, damping)
         direction = -quasi_newton_step(gradient, _restricted(pairs, free), solve)
-        left = -0.5 * float(np.vdot(gradient, direction))
-        return _Direction(direction, slopes, orthant, free, damping), left
+        return direction, -0.5 * float(np.vdot(gradient, direction))
 
-    def search(self, objective: L1Objective, state: State, direction: _Direction) -> State:
+    def search(self, objective: L1Objective, state: State, direction: Array) -> State:
         """See `Steps.search`."""
-        step, slopes, orthant, free, damping = direction
-        after = _search(objective, state, step, orthant, FIRST)
+        slopes, orthant, free, damping = _orthant_of(objective, state)
+        after = _search(objective, state, direction, orthant, SHORTEST_STRAIGHT)
         if after.iteration == state.iteration:
-            # A coordinate that is cut off may be in the way of all that are coupled to it.
+            # A coordinate that is set to zero may hinder all coordinates that are coupled to it.
             step = _to_minimum(state.model, state.params, slopes, orthant, free, damping)
             after = _search(objective, after, step, orthant, SHORTEST)
         return after
 
 
-def _damping(curvature: Array, slopes: Array) -> Array:
-    """What is added to a model's diagonal, (n_outputs, n_dof), given its absolute slopes.
+def _orthant_of(objective: L1Objective, state: State) -> tuple[Array, Array, Array, Array]:
+    """The slopes at a state, the signs of its orthant, which coordinates are free, and the damping.
 
-    In units in which no coordinate has a curvature above one: so a feature with a giant cell, steep
-    and strongly curved, does not shorten the steps along others. That of a standardised feature is
-    below one anyway.
+    Each is (n_outputs, n_dof). The slopes are the pseudo-gradient. The damping is added to the
+    model's diagonal. It is computed in units in which no coordinate has a curvature above one, as
+    standardised features have them anyway: then a feature with a giant number, which is steep and
+    strongly curved, does not shorten the steps along other features.
     """
-    units = np.sqrt(np.maximum(curvature, 1.0))
-    return np.asarray(DAMPING * (slopes / units).max() * units)
+    params, slopes = state.params, objective.pseudo_gradient(state.params, state.gradient)
+    orthant = np.sign(np.where(params != 0.0, params, -slopes)) * objective.is_penalized
+    units = np.sqrt(np.maximum(state.model.diagonal, 1.0))
+    damping = DAMPING * (np.abs(slopes) / units).max() * units
+    return slopes, orthant, (orthant != 0.0) | ~objective.is_penalized, damping
 
 
 def _to_minimum(
     model: FreeModel, params: Array, slopes: Array, orthant: Array, free: Array, damping: Array
 ) -> Array:
-    """The step to the model's minimum in the orthant, found by an active set, or nearly so.
+    """The step to the model's minimum within the orthant, by an active-set method.
 
-    Going to the minimum over the coordinates that are free, those that become zero on the way stay
-    there, and are no longer free. `slopes` are the derivatives at params.
+    Move towards the minimum over the free coordinates. A coordinate that becomes zero on the way
+    stays zero, and is no longer free. Repeat, at most `MOST_CORNERS` times.
+
+    params, slopes, orthant, free, damping : (n_outputs, n_dof), as of `_orthant_of`
     """
     at, slopes, free = params.copy(), slopes.copy(), free.copy()
     for _ in range(MOST_CORNERS):
@@ -187,8 +175,8 @@ def _to_minimum(
     return np.asarray(at - params)
 
 
-def _restricted(pairs: deque[Pair], free: Array) -> list[Pair]:
-    """What the pairs say of the coordinates that are free."""
+def _restricted(pairs: Sequence[Pair], free: Array) -> list[Pair]:
+    """The pairs that have curvature, with zeros in the place of coordinates that are not free."""
     return [
         pair
         for coef_diff, gradient_diff, _ in pairs
@@ -199,7 +187,10 @@ def _restricted(pairs: deque[Pair], free: Array) -> list[Pair]:
 def _search(
     objective: L1Objective, state: State, direction: Array, orthant: Array, shortest: float
 ) -> State:
-    """Return the state after a step that is cut off at zero, or the same if none will do."""
+    """Return the state after a step in which no coordinate changes its sign.
+
+    If no length of the step lowers the loss enough, return the state of before.
+    """
     slopes = objective.pseudo_gradient(state.params, state.gradient)
     rounding = objective.precision * abs(state.loss)
     n_passes, t = state.n_passes, 1.0
@@ -217,5 +208,5 @@ def _search(
                 return State(state.iteration + 1, params, loss, gradient, n_passes, t, state.model)
             if promised <= rounding:
                 break
-        t *= SHORTER
+        t *= SHORTENED
     return state._replace(n_passes=n_passes)

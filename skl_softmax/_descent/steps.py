@@ -1,9 +1,8 @@
 """The steps: generators that yield one immutable `State` per step.
 
 All descend by  params <- params - step · gradient,  where the step is a number in
-`constant_descent` and a matrix in `matrix_descent`. They know an objective, anything with
-``value_and_gradient(params) -> (value, gradient)``, and not its data; when to stop, what to keep
-and what to say is the caller's business.
+`constant_descent` and a matrix in `matrix_descent`. They know an `Objective`, and not its data. The
+caller decides when to stop, what to keep and what to print.
 """
 
 from __future__ import annotations
@@ -11,36 +10,45 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import log1p
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from skl_softmax._arrays import Array, Scalar, dot, numbers, stack, to_numpy
-from skl_softmax._descent.curvature import Curvature, Solve
+from skl_softmax._descent.curvature import Curvature, Model, Solve, Vectors
 
-N_PAIRS = 8  # that L-BFGS remembers
+N_PAIRS = 8  # steps that L-BFGS remembers: 3 to 20 are usual (Nocedal and Wright, section 7.2)
 CAUTION = 2.0  # times what the last falls say is left, since falls are irregular
-N_LOSSES = 7  # the last, which tell how fast the loss falls
-# The largest change of a logit in a step whose promise is believed. A step of Newton's method makes
-# it one or more for a sample that is alone in its direction, and far from where it leads.
-SHORT = 0.95
-DEAREST_LOOK = 30.0  # steps that a model of a first state, which may be the last, may cost
-FASTER = 4.0  # times less must be left than at a closer look, before the next
-SUFFICIENT = 1e-4  # share of the fall promised by the slope that a step must bring
+N_LOSSES = 7  # losses that tell how fast the loss falls: three falls, and three before them
+# The largest change of a logit, in nats, by a step whose promise is believed. A step of Newton's
+# method changes by one or more the logit of a sample that is alone in its direction and is far from
+# where it leads. At 0.95 the promise is raised by 1.8.
+LARGEST_CHANGE = 0.95
+SMALLEST_CHANGE = 1e-3  # nats, below which raising the promise changes it by less than a thousandth
+LOOK_AGAIN = 4.0  # times less must be left than at a closer look, before the next one
+SUFFICIENT_FALL = 1e-4  # share of the fall promised by the slope (Nocedal and Wright, section 3.1)
+ROUNDINGS = 10.0  # of a loss: what is less may be rounding
+SHRUNK = 0.9  # times the gradient before, where rounding hides the fall: then a descent ends
+# A step is shortened to a share between the first and the last of these: to the first where the
+# loss is not finite, to the second where the cubic has no minimum.
+SHORTEN_MOST, SHORTEN_HALF, SHORTEN_LEAST = 0.1, 0.5, 0.7
+MOST_TRIALS = 30  # lengths tried along a direction: the last is no more than 0.7**29, 3e-5
+HIDDEN_COSINE = 1e-14  # between a step and what it changes: fifty roundings, which may be all of it
 
 
 class Objective(Protocol):
-    """What the descent needs of a function, which is convex.
+    """What a descent needs of the convex function that it minimises.
 
-    Params and gradients may be arrays of any library, on any device, and the value a scalar there.
+    Params and gradients (n_outputs, n_dof) may be arrays of any library, on any device; then the
+    value is a scalar on that device.
 
     Attributes
     ----------
     precision : float
-        Relative, of the function's values.
+        The relative precision of computed values.
     gradient_max : callable or None
-        ``gradient_max(gradient)`` returns the largest derivative, where it is to be read along with
-        the value: on another device.
+        On another device, ``gradient_max(gradient)`` returns the largest derivative, to be read
+        along with the value. None where gradients are NumPy's.
     """
 
     precision: float
@@ -49,6 +57,12 @@ class Objective(Protocol):
     def gradient_max(self) -> Callable[[Array], Scalar] | None: ...
 
     def value_and_gradient(self, params: Array) -> tuple[Scalar, Array]: ...
+
+    def largest_difference(self, params: Array) -> float: ...
+
+
+# What kind of objective some steps are for.
+Stepped = TypeVar("Stepped", bound=Objective, contravariant=True)
 
 
 class State(NamedTuple):
@@ -60,13 +74,13 @@ class State(NamedTuple):
         Both (n_outputs, n_dof); the gradient is taken at `params`.
     loss : float
     n_passes : int
-        Evaluations of loss and gradient, and models measured, so far.
+        Evaluations of loss and gradient so far, and models measured.
     step_length : float
-        What the last step was shortened to: 1 for a full one.
+        What the last step was shortened to: 1 for a full step.
     model : object or None
-        The curvature model that it was made with.
+        The curvature model that the last step was made with.
     gradient_max : float or None
-        The largest derivative, where it is read along with the loss; else None.
+        The largest derivative on another device, where it is read along with the loss; else None.
     left : float
         An estimate of what the loss can still fall by; infinite where there is none.
     """
@@ -77,214 +91,221 @@ class State(NamedTuple):
     gradient: Array
     n_passes: int
     step_length: float = 1.0
-    model: Any = None
+    model: Model = None
     gradient_max: float | None = None
     left: float = np.inf
 
 
+Near: TypeAlias = Callable[[State], bool]  # whether a state is certified to be near the minimum
+
+
 class Pair(NamedTuple):
-    """What a step changed, and the product of both: the curvature along it, positive."""
+    """What a step changed in params and gradient, and the product of both: the curvature."""
 
     coef_diff: Array
     gradient_diff: Array
     curvature: Scalar
 
 
-def start(objective: Objective, params: Array) -> State:
-    """The state before any step."""
+def start(objective: Objective, params: Array, after: State | None = None) -> State:
+    """The state at some params: before any step, or one step after another state."""
     loss, gradient = objective.value_and_gradient(params)
     loss, largest = numbers(loss, objective.gradient_max and objective.gradient_max(gradient))
-    return State(0, params, loss, gradient, 1, gradient_max=largest)
+    iteration, n_passes = (after.iteration + 1, after.n_passes + 1) if after else (0, 1)
+    return State(iteration, params, loss, gradient, n_passes, gradient_max=largest)
 
 
 def constant_descent(objective: Objective, state: State, learning_rate: float) -> Iterator[State]:
-    """The textbook's loop, ``params -= learning_rate * gradient``, from a state, without end."""
+    """Yield the states of the loop ``params -= learning_rate * gradient``, without end."""
     while True:
         yield state
-        params = state.params - learning_rate * state.gradient
-        loss, gradient = objective.value_and_gradient(params)
-        loss, largest = numbers(loss, objective.gradient_max and objective.gradient_max(gradient))
-        step, n_passes = state.iteration + 1, state.n_passes + 1
-        state = State(step, params, loss, gradient, n_passes, gradient_max=largest)
+        state = start(objective, state.params - learning_rate * state.gradient, after=state)
 
 
-class Steps(Protocol):
-    """The two halves of a step: where it leads, and how far."""
+class Steps(Protocol[Stepped]):
+    """The two halves of a step: its direction, and its length."""
 
-    def direction(self, objective: Any, state: State, pairs: deque[Pair], /) -> tuple[Any, float]:
-        """A direction from a state, by its model, and what the loss can fall by along it."""
+    def direction(
+        self, objective: Stepped, state: State, pairs: Sequence[Pair], /
+    ) -> tuple[Vectors, float]:
+        """A direction by the model of a state, and what the loss can fall by along it."""
 
-    def search(self, objective: Any, state: State, direction: Any) -> State:
-        """The state after a step along it, or one of the same iteration if none will do."""
+    def search(self, objective: Stepped, state: State, direction: Vectors) -> State:
+        """The state after a step; one of the same iteration if no length of the step will do."""
 
 
 class Newtonian:
     """Steps of a smooth function: the direction of L-BFGS, and a line search."""
 
-    def direction(self, _: Any, state: State, pairs: deque[Pair]) -> tuple[Any, float]:
-        """See `Steps.direction`; a quadratic model falls by half of what its slope promises."""
+    def direction(
+        self, _: Objective, state: State, pairs: Sequence[Pair], /
+    ) -> tuple[Vectors, float]:
+        """See `Steps.direction`; the model's minimum is half as deep as its slope promises."""
         direction = -quasi_newton_step(state.gradient, pairs, state.model)
         (slope,) = numbers(dot(state.gradient, direction))
         return direction, -0.5 * float(slope)
 
-    def search(self, objective: Any, state: State, direction: Any) -> State:
+    def search(self, objective: Objective, state: State, direction: Vectors) -> State:
         """See `Steps.search`: a line search.
 
         The full step is taken when the loss falls enough (Armijo). Otherwise the slope at the trial
         point, which comes with its gradient, shows where the minimum along the line lies.
         """
         slope = dot(state.gradient, direction)
+        if isinstance(slope, float) and not slope < 0.0:  # the loss does not fall along it
+            return state
         rounding = objective.precision * abs(state.loss)
         n_passes, t = state.n_passes, 1.0
-        while not _is_upwards(slope) and n_passes < state.n_passes + 30:
+        while n_passes < state.n_passes + MOST_TRIALS:
             params = state.params + t * direction
             loss, gradient = objective.value_and_gradient(params)
             n_passes += 1
-            # One read of a device: the slopes come with the loss.
+            # Another device is read once: for the loss, both slopes and the largest derivative.
             largest = objective.gradient_max and objective.gradient_max(gradient)
             trial_slope = dot(gradient, direction)
             loss, slope, trial_slope, largest = numbers(loss, slope, trial_slope, largest)
             promised = -slope * t
-            if _is_upwards(slope):
-                break
-            if falls_enough(state.loss - loss, promised, rounding, state.gradient, gradient):
+            fall = state.loss - loss
+            if slope < 0.0 and falls_enough(fall, promised, rounding, state.gradient, gradient):
                 loss, step = min(loss, state.loss), state.iteration + 1
                 return State(step, params, loss, gradient, n_passes, t, state.model, largest)
-            if promised <= rounding:
+            if not promised > rounding:
                 break
             t *= _cubic_minimizer(state.loss, slope * t, loss, trial_slope * t)
         return state._replace(n_passes=n_passes)
 
 
 def matrix_descent(
-    objective: Any,
+    objective: Stepped,
     beginning: Iterable[State],
     kinds: Sequence[Curvature],
-    steps: Steps,
+    steps: Steps[Stepped],
     *,
     target: float = 0.0,
-    is_near: Callable[[State], bool] | None = None,
+    is_near: Near | None = None,
 ) -> Iterator[State]:
-    """Descend by a curvature model, corrected by L-BFGS and renewed when that pays.
+    """Yield the states of a descent by a curvature model, which L-BFGS corrects.
 
-    The states of `beginning` come first, and the first step is made from the last of them.
+    A new model is measured when it pays.
 
-    Each of the `kinds` of model is better than the one before, and the first is the first to be
-    measured, unless the state comes with a model. A new one is of the best kind that costs no more
-    than was spent so far, and is due once as much has been spent on steps under the old one: so
-    whichever kind suits the data, the descent costs a small multiple of what it would have cost
-    with that kind from the start.
+    The states of `beginning` come first, and the first step is made from the last of them. The loss
+    never rises. The descent ends when the loss can fall no further in floating point.
 
-    The loss never rises. Ends when it can fall no further at the precision of its values.
+    Each of the `kinds` of model is better than the one before. The first model is of the first
+    kind, unless the state has a model already. Every later model is of the best kind that costs no
+    more than was spent so far, and it is due once as much was spent on steps with the model before.
+    So whichever kind suits the data, the descent costs at most a small multiple of what it would
+    have cost with that kind from the start.
 
-    Every state after a step tells what is `left`. Where that would be `target` or less, it is the
-    estimate of a model measured at that very state, and ``is_near(state)``, if it is given, says
-    whether a certificate holds there that vouches for a poor model.
+    Every state after a step says what is `left`. An estimate of `target` or less is that of a model
+    measured at that very state. A poor model is asked only where ``is_near(state)``, if given, says
+    that the state is certified to be near the minimum.
     """
     for state in beginning:
         yield state
-    pairs: deque[Pair] = deque(maxlen=N_PAIRS)
-    losses = deque([state.loss], maxlen=N_LOSSES)
-    age = 1  # steps since the model was measured: one at least, if it came with the state
-    look_at = target  # what may be left for a closer look to be worth it
-
-    def renewed(state: State, kind: Curvature | None = None) -> State:
-        """The state with a model measured there: the best that is affordable, if none is named."""
-        nonlocal age
-        kind = kind or (_affordable(kinds, state) if state.iteration else kinds[0])
-        age = 0
-        if kind.is_hessian:
-            pairs.clear()
-        model = kind.measure(state.params)
-        return state._replace(n_passes=state.n_passes + 1, model=model)
-
-    def confirmed(state: State, witness: Curvature) -> tuple[State, Any, float]:
-        """The state, a direction and what is left, by a model measured there; or infinite."""
-        state = renewed(state, witness)
-        direction, left = steps.direction(objective, state, pairs)
-        left = max(left, left_of_ordinary(witness, state))
-        left = left if left > target else believed(objective, direction, left)
-        return state, direction, left
-
+    model, losses = _ModelInUse(kinds), deque([state.loss], maxlen=N_LOSSES)
+    look_at = target  # what may be left where a model is measured to confirm it
     if state.model is None:
-        state = renewed(state)
-    direction, _ = steps.direction(objective, state, pairs)
+        state = model.renewed(state)
+    direction, _ = steps.direction(objective, state, model.pairs)
     while True:
         before, state = state, steps.search(objective, state, direction)
-        if state.iteration == before.iteration:
-            if age == 0 and not pairs:
-                return
-            pairs.clear()  # once more, from a fresh model alone
-            state = renewed(state)
-            direction, _ = steps.direction(objective, state, pairs)
-            continue
-        age += 1
-        losses.append(state.loss)
-        pairs.extend(make_pairs(state.params - before.params, state.gradient - before.gradient))
-        direction, left = steps.direction(objective, state, pairs)
-        # What is due anyway can wait until somebody asks for the next step.
-        patience = _affordable(kinds, state).patience(state.params)
-        is_due = age >= patience or (state.step_length < 1.0 and 2 * age >= patience)
-        if target > 0.0 and 0.0 <= left <= look_at:
-            # An old model's word tells no more than that it is time to look.
-            witness = _witness(kinds, state, is_near, CAUTION * extrapolated(losses), target)
-            look_at, left = left / FASTER if witness else look_at, np.inf
+        if state.iteration > before.iteration:
+            model.learn_from_step(before, state)
+            losses.append(state.loss)
+            direction, left = steps.direction(objective, state, model.pairs)
+            witness = None
+            if target > 0.0 and 0.0 <= left <= look_at:
+                falls_agree = CAUTION * extrapolated(losses) <= target
+                witness = _witness(kinds, state, is_near, falls_agree)
             if witness is not None:
-                state, direction, left = confirmed(state, witness)
-                is_due = False
-        elif left < 0.0 or 0.0 < left <= target:
-            left = np.inf
-        state = state._replace(left=left)
-        yield state
-        if is_due:
-            state = renewed(state)
-            direction, _ = steps.direction(objective, state, pairs)
+                look_at = left / LOOK_AGAIN
+                state = model.renewed(state, witness)
+                direction, left = estimated(objective, state, witness, steps, model.pairs)
+                left = left if left > target else believed(objective, direction, left)
+            elif left < 0.0 or (left <= target and target > 0.0):
+                left = np.inf  # an old model's estimate is not believed
+            state = state._replace(left=left)
+            yield state
+            if not model.is_due(state):
+                continue
+        elif model.age == 0 and not model.pairs:
+            return
+        else:
+            model.pairs.clear()  # try once more, with a fresh model and no pairs
+        state = model.renewed(state)
+        direction, _ = steps.direction(objective, state, model.pairs)
 
 
-def left_of_ordinary(kind: Curvature, state: State) -> float:
-    """What the loss can fall by, as far as the rows without outliers tell; zero if all are.
+class _ModelInUse:
+    """The curvature model that a descent uses: its age, and the L-BFGS pairs that correct it.
 
-    They have less curvature than all rows together, and so say more: a bound, but for sampling.
+    Parameters
+    ----------
+    kinds : sequence of Curvature
+        The kinds of model to choose from, as in `matrix_descent`.
     """
-    if kind.ordinary is None:
-        return 0.0
-    model, share = kind.ordinary(state.params)
-    gradient = to_numpy(state.gradient)
-    return 0.5 * float(np.vdot(gradient, model(gradient))) / share
+
+    def __init__(self, kinds: Sequence[Curvature]) -> None:
+        self._kinds = kinds
+        self.age = 1  # steps since the model was measured: at least one, if a state brought it
+        self.pairs: deque[Pair] = deque(maxlen=N_PAIRS)
+
+    def renewed(self, state: State, kind: Curvature | None = None) -> State:
+        """The state with a model measured there: of a given kind, or of the best affordable one."""
+        kind = kind or (_affordable(self._kinds, state) if state.iteration else self._kinds[0])
+        self.age = 0
+        if kind.is_hessian:
+            self.pairs.clear()
+        return state._replace(n_passes=state.n_passes + 1, model=kind.measure(state.params))
+
+    def learn_from_step(self, before: State, after: State) -> None:
+        """Keep what a step shows of the curvature."""
+        self.age += 1
+        coef_diff, gradient_diff = after.params - before.params, after.gradient - before.gradient
+        self.pairs.extend(make_pairs(coef_diff, gradient_diff))
+
+    def is_due(self, state: State) -> bool:
+        """Whether as much was spent on steps with this model as the next model costs."""
+        patience = _affordable(self._kinds, state).patience(state.params)
+        return self.age >= patience or (state.step_length < 1.0 and 2 * self.age >= patience)
 
 
-def looked_at(objective: Any, state: State, kinds: Sequence[Curvature], target: float) -> State:
-    """A first state with the best model, and with what is left by it if that is little and certain.
+def estimated(
+    objective: Stepped, state: State, kind: Curvature, steps: Steps[Stepped], pairs: Sequence[Pair]
+) -> tuple[Vectors, float]:
+    """A direction by a model measured at this state, and what the loss can fall by.
 
-    The state itself, if no model is the Hessian, or if the Hessian is dear.
+    Where some rows are outliers, the other rows have less curvature than all rows together. The
+    estimate by a model of the other rows is then an upper bound, apart from sampling.
+
+    kind : the kind of the state's model
     """
-    best = kinds[-1]
-    if not best.is_hessian or best.cost(state.params) > DEAREST_LOOK:
-        return state
-    state = state._replace(n_passes=state.n_passes + 1, model=best.measure(state.params))
-    direction, left = Newtonian().direction(objective, state, deque())
-    left = max(left, left_of_ordinary(best, state))
-    return state._replace(left=believed(objective, direction, left) if left <= target else np.inf)
+    direction, left = steps.direction(objective, state, pairs)
+    of_ordinary = 0.0
+    if kind.ordinary is not None:
+        model, share = kind.ordinary(state.params)
+        gradient = to_numpy(state.gradient)
+        of_ordinary = 0.5 * float(np.vdot(gradient, model(gradient))) / share
+    return direction, max(left, of_ordinary)
 
 
 def _witness(
-    kinds: Sequence[Curvature],
-    state: State,
-    is_near: Callable[[State], bool] | None,
-    left_by_falls: float,
-    target: float,
+    kinds: Sequence[Curvature], state: State, is_near: Near | None, falls_agree: bool
 ) -> Curvature | None:
-    """The kind of model whose word is taken that little is left, if any.
+    """The kind of model to measure in order to confirm that little is left; None: not yet.
 
-    The Hessian's; that of another only where the losses themselves say so too: a matrix that all
-    classes share can promise a tenth of what is left. A diagonal knows nothing of correlated
-    features: it is believed only where a certificate says that it is not far wrong, or where none
-    is to be had.
+    The Hessian confirms it alone. Another model confirms it only where the last falls of the loss
+    say so too, since a matrix that all classes share can promise a tenth of what is left. The
+    diagonal knows nothing of correlated features: it is taken only near the minimum, as a
+    certificate says, or where there is neither a certificate nor a better kind.
+
+    falls_agree : whether the last falls of the loss say that little is left
     """
     kind = _affordable(kinds, state)
     if kind.is_hessian:
         return kind
-    if left_by_falls > target:
+    if not falls_agree:
         return None
     coupled = next((kind for kind in kinds if kind.is_coupled), None)
     if kind.is_coupled or (coupled is None and is_near is None):
@@ -293,10 +314,10 @@ def _witness(
 
 
 def extrapolated(losses: Sequence[float]) -> float:
-    """What a loss can fall by, if it goes on as it fell over the last steps: Aitken's process.
+    """What a loss can still fall by if it goes on as over the last steps: Aitken's process.
 
-    Falls of a and then b, over as many steps each, leave b² / (a - b) where they shrink at a
-    constant rate; infinite where they do not shrink.
+    If the loss fell by a and then by b, over equal numbers of steps, and falls shrink at a constant
+    rate, b² / (a - b) is left. If falls do not shrink, the result is infinite.
 
     References
     ----------
@@ -313,50 +334,53 @@ def extrapolated(losses: Sequence[float]) -> float:
 
 
 def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:
-    """The best kind that costs no more than the passes spent, or the first of all."""
+    """The best kind that costs no more than the passes so far, or the first if all cost more."""
     affordable = (k for k in reversed(kinds) if k.cost(state.params) <= state.n_passes)
     return next(affordable, kinds[0])
 
 
-def believed(objective: Any, step: Any, promised: float) -> float:
-    r"""What the loss can fall by where a step of Newton's method promises so much; or infinite.
+def believed(objective: Objective, step: Vectors, promised: float) -> float:
+    r"""What the loss can fall by, given what a step of Newton's method promises.
 
-    The curvature falls on the way, and the more, the more a logit changes. For a sample that is
-    alone in its direction the loss is :math:`e^{-t} + c t`: a step that changes t by :math:`\delta`
-    promises :math:`\delta^2 / 2`, and the loss falls by
-    :math:`\delta + (1 - \delta) \log(1 - \delta)`, in units of :math:`e^{-t}`.
+    The curvature falls along the step: the more a logit changes, the more. Take a sample that is
+    alone in its direction, with the loss :math:`e^{-t} + c t`. A step that changes t by
+    :math:`\delta` promises :math:`\delta^2 / 2`, and the loss can fall by
+    :math:`\delta + (1 - \delta) \log(1 - \delta)`, in units of :math:`e^{-t}`. The promise is
+    raised by the ratio of the two. The result is infinite if a logit changes by too much.
+
+    step : (n_outputs, n_dof)
     """
     change = float(objective.largest_difference(step))
-    if not change <= SHORT:
+    if not change <= LARGEST_CHANGE:
         return np.inf
-    if change < 1e-3:  # where the formula is rounding, and one to a thousandth
+    if change < SMALLEST_CHANGE:  # where the formula is rounding
         return promised
     return promised * 2.0 * (change + (1.0 - change) * log1p(-change)) / change**2
 
 
 def make_pairs(coef_diff: Array, gradient_diff: Array) -> list[Pair]:
-    """A step's pair; none if rounding hides its curvature, which is never negative.
+    """The pair of a step, in a list; an empty list if rounding hides the curvature along the step.
 
-    On another device nobody looks: a step that makes no sense for it will not be taken.
+    On another device the curvature is not read. If it is wrong, the next step will not lower the
+    loss, and is not taken.
     """
     pair = Pair(coef_diff, gradient_diff, dot(coef_diff, gradient_diff))
     if not isinstance(pair.curvature, float):
         return [pair]
     squares = dot(coef_diff, coef_diff) * dot(gradient_diff, gradient_diff)
-    return [pair] if pair.curvature > 1e-14 * squares**0.5 else []
+    return [pair] if pair.curvature > HIDDEN_COSINE * squares**0.5 else []
 
 
-def quasi_newton_step(gradient: Any, pairs: Sequence[Pair] | deque[Pair], solve: Solve) -> Any:
+def quasi_newton_step(gradient: Vectors, pairs: Sequence[Pair], solve: Solve) -> Vectors:
     """Apply the inverse Hessian approximation of L-BFGS to the gradient.
 
     Parameters
     ----------
-    gradient : ndarray
+    gradient : array (n_outputs, n_dof)
     pairs : sequence of Pair
         Oldest first, each of positive curvature.
     solve : callable
-        The initial inverse Hessian, up to a factor: the newest pair shows how long its steps
-        should be.
+        The initial inverse Hessian, up to a factor: the factor is taken from the newest pair.
 
     References
     ----------
@@ -380,39 +404,36 @@ def quasi_newton_step(gradient: Any, pairs: Sequence[Pair] | deque[Pair], solve:
     return step
 
 
-def _is_upwards(slope: Scalar) -> bool:
-    """Whether it is known that a slope leads nowhere."""
-    return isinstance(slope, float) and not slope < 0.0
-
-
 def falls_enough(
     fall: float, promised: float, rounding: float, before: Array, after: Array
 ) -> bool:
-    """Whether a step is as good as it should be (Armijo), given the gradients before and after it.
+    """Whether the loss falls enough for a step to be taken (Armijo).
 
-    Where rounding hides the fall, they are the better judge. That the gradient must shrink by a
-    tenth lets the descent end.
+    Where rounding hides the fall, the gradient must have become smaller by a tenth. This lets the
+    descent end.
+
+    before, after : gradients (n_outputs, n_dof) before and after the step
     """
-    if fall >= SUFFICIENT * promised:
+    if fall >= SUFFICIENT_FALL * promised:
         return True
-    if promised > 10 * rounding or fall < -10 * rounding:
+    if promised > ROUNDINGS * rounding or fall < -ROUNDINGS * rounding:
         return False
     square, square_before = numbers(dot(after, after), dot(before, before))
-    return bool(square <= 0.9**2 * square_before)
+    return bool(square <= SHRUNK**2 * square_before)
 
 
 def _cubic_minimizer(value: float, slope: float, end_value: float, end_slope: float) -> float:
-    """Where in (0, 1) the cubic through both ends' values and slopes is least, kept in [0.1, 0.7].
+    """The minimum of the cubic with given values and slopes at 0 and 1, cut to [0.1, 0.7].
 
     References
     ----------
     J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., 2006, equation (3.59).
     """
     if not (np.isfinite(end_value) and np.isfinite(end_slope)):
-        return 0.1
+        return SHORTEN_MOST
     d1 = slope + end_slope - 3.0 * (end_value - value)
     d2 = np.sqrt(max(d1 * d1 - slope * end_slope, 0.0))
     denominator = end_slope - slope + 2.0 * d2
     if denominator <= 0.0:
-        return 0.5
-    return float(np.clip(1.0 - (end_slope + d2 - d1) / denominator, 0.1, 0.7))
+        return SHORTEN_HALF
+    return float(np.clip(1.0 - (end_slope + d2 - d1) / denominator, SHORTEN_MOST, SHORTEN_LEAST))

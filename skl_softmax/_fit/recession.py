@@ -1,7 +1,7 @@
 r"""Whether a loss without a penalty has a minimum: a linear program decides.
 
-It has none if there is a *direction of recession*: coefficients D that make no sample's own class
-less likely than any other, and some sample's more,
+There is no minimum if there is a *direction of recession*: coefficients D that lower no margin
+between a sample's own class and another class, and raise some margin,
 
 .. math::
 
@@ -9,11 +9,11 @@ less likely than any other, and some sample's more,
     \sum_{i, k} s_i (D_{y_i} - D_k) \cdot \tilde x_i > 0 .
 
 The loss then falls along D without end. The sum is, up to a factor, the slope of the loss at zero.
-There are as many constraints as samples and classes, of which few matter: the program is solved for
-a few samples, and those that its solution violates most are added, until there are none. Where the
-few alone leave no direction, neither do all.
+There is a constraint for each sample and class, but few of them matter. So the program is solved
+for a few samples, and the samples that its solution violates most are added, until there are none.
+If there is no direction for the few samples, there is none for all.
 
-Knows sums over samples; takes no steps.
+This module knows sums over samples; it takes no steps.
 
 References
 ----------
@@ -27,6 +27,7 @@ models, PhD thesis, University of Oxford, 2007.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -37,16 +38,17 @@ from skl_softmax._arrays import Array
 from skl_softmax._engines.protocol import Sums
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.row_space import RowSpace, column_space
-from skl_softmax._fit.standardization import hidden_deviation, standardization
+from skl_softmax._fit.standardization import Standardization, hidden_deviation, standardization
 from skl_softmax._fit.task import Task
 
-MOST_UNKNOWNS = 2**11  # coefficients, beyond which the program takes minutes
-MOST_ROWS = 2**13  # samples in it
-ROWS_A_COEFFICIENT = 8  # samples that are added at a time, for each coefficient of a class
-EXACT = 1e-9  # relative, of a margin: below it is rounding
-ROUNDINGS = 4.0  # of the largest number, in a difference of columns
+MOST_UNKNOWNS = 2**11  # coefficients of a program: one with more takes minutes
+MOST_SAMPLES = 2**13  # samples in a program
+SAMPLES_PER_COEFFICIENT = 8  # samples added at a time, for each coefficient of a class
+MARGIN_ROUNDING = 1e-9  # share of the largest coefficient: a margin below zero by less is rounding
+SOLVED_TO = 1e-10  # what the program's constraints are met to: the least that HiGHS takes
+DIFFERENCE_ROUNDINGS = 4.0  # roundings of the largest number in X, in a difference of columns
 MOST_SLACK = 1e-3  # of a margin: a difference of columns that is known to less tells nothing
-FAR = 1e7  # coefficients of a direction for a slope of one: it leads nowhere
+LARGEST_COEFFICIENT = 1e7  # of a direction, for a slope of one: with larger ones it leads nowhere
 
 
 class Recession(NamedTuple):
@@ -55,9 +57,9 @@ class Recession(NamedTuple):
     Attributes
     ----------
     is_decided : bool
-        Whether it is known if there is any.
+        Whether it is known if there is such a direction.
     features : ndarray (n_features,) of bool, or None
-        Those that one of them moves along; None: there is none.
+        The features with coefficients in one such direction; None if none was found.
     """
 
     is_decided: bool
@@ -65,29 +67,25 @@ class Recession(NamedTuple):
 
 
 def direction_of_recession(
-    sums: Sums,
-    scale: Array,
-    coef: Array,
-    intercept: Array,
-    *,
-    fit_intercept: bool,
-    slack: float = 0.0,
+    sums: Sums, scale: Array, weights: tuple[Array, Array], fit_intercept: bool, slack: float
 ) -> tuple[bool, Array | None]:
-    """Look for a direction of recession; return whether that was decided, and what was found.
+    """Look for a direction of recession; return whether that was decided, and the direction.
 
-    The direction holds coefficients of standardised features, (n_outputs, n_features); None: there
-    is no direction of recession, or none was found.
+    The direction holds coefficients of standardised features, (n_outputs, n_features). It is None
+    if there is no direction of recession, or if the program is too large.
 
     Parameters
     ----------
     sums : Sums
-        Over features less their means, in float64.
+        Sums over features less their means, in float64.
     scale : ndarray (n_features,)
-        Their deviations; infinite for those that do not count.
-    coef, intercept : ndarray (n_outputs, n_features), (n_outputs,)
-        Weights of features less their means: the samples that they get most wrong come first.
-    slack : float, default=0
-        What a margin may be below zero, where the features are known to that only.
+        The features' deviations; infinite for features that do not count.
+    weights : tuple of ndarray
+        coef (n_outputs, n_features) and intercept (n_outputs,) for features less their means. The
+        samples that these weights get most wrong are the first in the program.
+    fit_intercept : bool
+    slack : float
+        How far a margin may be below zero, since features are not known more exactly.
     """
     n_outputs, n_features = sums.n_outputs, sums.n_features
     n_dof = n_features + fit_intercept
@@ -102,19 +100,19 @@ def direction_of_recession(
     slopes /= max(float(np.abs(slopes).max()), np.finfo(float).tiny)
 
     def margins(coef: Array, intercept: Array) -> sparse.csr_array:
-        X, own = sums.least_sure(coef, intercept, ROWS_A_COEFFICIENT * n_dof)
+        X, own = sums.least_sure(coef, intercept, SAMPLES_PER_COEFFICIENT * n_dof)
         rows = np.column_stack([X / scale, np.ones(len(X))])[:, :n_dof]
         return _margins(rows, own, n_free)
 
-    constraints = margins(coef, intercept)
-    while constraints.shape[0] <= MOST_ROWS * n_free:
+    constraints = margins(*weights)
+    while constraints.shape[0] <= MOST_SAMPLES * n_free:
         direction = _solve(constraints, slopes.ravel(), slack)
         if direction is None:
             return True, None
         moves = np.zeros((n_outputs, n_dof))
         moves[:n_free] = direction.reshape(n_free, n_dof)
         found = margins(moves[:, :n_features] / scale, moves @ (np.arange(n_dof) >= n_features))
-        broken = found @ direction < -EXACT * np.abs(direction).max() - slack
+        broken = found @ direction < -MARGIN_ROUNDING * np.abs(direction).max() - slack
         if not broken.any():
             return True, moves[:, :n_features]
         constraints = sparse.vstack([constraints, found[broken]])
@@ -122,33 +120,23 @@ def direction_of_recession(
 
 
 def _margins(rows: Array, own: Array, n_free: int) -> sparse.csr_array:
-    """What must not be negative, of samples (rows, n_dof): linear in a direction's coefficients.
+    """The matrix that turns a direction's coefficients into margins of samples (rows, n_dof).
 
     own : ndarray (rows, n_classes) of bool
-        The classes that a sample has: one, or several of soft targets.
+        The classes that a sample has: one, or with soft targets several.
     """
     rows = rows / np.maximum(np.abs(rows).max(axis=1, keepdims=True), np.finfo(float).tiny)
-    n_classes, n_dof = own.shape[1], rows.shape[1]
-    parts = []
-    for a in range(n_classes):
-        for b in range(n_classes):
-            chosen = rows[own[:, a]]
-            if a == b or not len(chosen):
-                continue
-            if n_free == 1 and n_classes == 2:
-                parts.append(chosen if a == 1 else -chosen)
-                continue
-            margins = np.zeros((len(chosen), n_free, n_dof))
-            if a < n_free:
-                margins[:, a] += chosen
-            if b < n_free:
-                margins[:, b] -= chosen
-            parts.append(margins.reshape(len(chosen), -1))
-    return sparse.csr_array(np.vstack(parts))
+    n_classes = own.shape[1]
+    first = int(n_classes == 2)  # of two classes, the coefficients are those of the second
+    units = np.eye(n_classes)[:, first : first + n_free]
+    margins = [
+        np.kron(units[a] - units[b], rows[own[:, a]]) for a, b in permutations(range(n_classes), 2)
+    ]
+    return sparse.csr_array(np.vstack(margins))
 
 
 def _solve(constraints: sparse.csr_array, slopes: Array, slack: float) -> Array | None:
-    """The direction of least coefficients for a slope of minus one; None if they are too large."""
+    """The direction with the least coefficients for a slope of -1; None if these are too large."""
     n = len(slopes)
     found = linprog(
         np.ones(2 * n),
@@ -158,41 +146,51 @@ def _solve(constraints: sparse.csr_array, slopes: Array, slack: float) -> Array 
         b_eq=[-1.0],
         bounds=(0.0, None),
         method="highs",
-        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+        options={f"{kind}_feasibility_tolerance": SOLVED_TO for kind in ("primal", "dual")},
     )
     if found.x is None:
         return None
     direction = found.x[:n] - found.x[n:]
-    return direction if np.abs(direction).max() <= FAR else None
+    return direction if np.abs(direction).max() <= LARGEST_COEFFICIENT else None
+
+
+def _differences(task: Task, sums: Sums, found: Standardization) -> tuple[RowSpace | None, float]:
+    """The space of nearly collinear columns, and how exactly margins are known in it.
+
+    None and zero if columns are not nearly collinear, or if rounding hides their differences.
+    """
+    if hidden_deviation(found, sums, task.X) > 0.0:
+        space = column_space(task.X, task.weights, found.center, found.scale)
+        if space is not None:  # a difference of columns is as exact as its terms
+            rounding = np.finfo(task.X.dtype).eps * np.abs(task.X).max()
+            slack = DIFFERENCE_ROUNDINGS * float(rounding / space.scale.min())
+            if slack <= MOST_SLACK:
+                return space, slack
+    return None, 0.0
 
 
 def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) -> Recession:
-    """Whether the loss without a penalty falls without end, given weights that were fitted.
+    """Decide whether the loss without a penalty falls without end, given fitted weights.
 
     The program is solved for features less their means, in float64: then offsets hide nothing. Of
-    columns that are nearly collinear it takes the differences, which may tell samples apart.
+    nearly collinear columns the differences are used, since these may tell samples apart.
+
+    coef, intercept : (n_outputs, n_features) and (n_outputs,)
     """
     coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
     sums = task.sums(workers, dtype=np.float64)
     found = standardization(sums, task.fit_intercept, with_gram=not sums.is_sparse)
-    center, scale, slack = found.center, found.scale, 0.0
-    space: RowSpace | None = None
-    if hidden_deviation(found, sums, task.X) > 0.0:
-        space = column_space(task.X, task.weights, center, scale)
-    if space is not None:  # a difference has the rounding of its terms
-        rounding = np.finfo(task.X.dtype).eps * np.abs(task.X).max()
-        slack = ROUNDINGS * float(rounding / space.scale.min())
-    if space is not None and slack <= MOST_SLACK:
+    center, scale = found.center, found.scale
+    space, slack = _differences(task, sums, found)
+    if space is not None:
         center, scale = space.center, space.scale
         sums = replace(task, X=space.coordinates).sums(workers)
         intercept, coef = intercept + coef @ center, space.basis.reduce(coef)
-    else:
-        space, slack = None, 0.0
-    if space is None and np.max(np.abs(center) / scale, initial=0.0) > 1.0:
+    elif np.max(np.abs(center) / scale, initial=0.0) > 1.0:
         sums = task.sums(workers, dtype=np.float64, origin=center)
         intercept = intercept + coef @ center
     is_decided, direction = direction_of_recession(
-        sums, scale, coef, intercept, fit_intercept=task.fit_intercept, slack=slack
+        sums, scale, (coef, intercept), task.fit_intercept, slack
     )
     if direction is None:
         return Recession(is_decided)
@@ -200,4 +198,4 @@ def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) ->
         direction = space.basis.expand(direction / scale)
         direction *= np.where(np.isfinite(found.scale), found.scale, 0.0)
     moved = np.abs(direction).max(axis=0)
-    return Recession(is_decided, moved > EXACT**0.5 * max(1.0, float(moved.max())))
+    return Recession(is_decided, moved > MARGIN_ROUNDING**0.5 * max(1.0, float(moved.max())))

@@ -1,6 +1,6 @@
-"""Coordinates in which features have mean zero and variance one, whatever their outliers are.
+"""Coordinates in which features have mean zero and variance one, with or without outliers.
 
-Knows sums over samples; nothing of objectives or steps.
+This module knows sums over samples; it knows nothing of objectives or steps.
 """
 
 from __future__ import annotations
@@ -18,28 +18,31 @@ from skl_softmax._engines.protocol import Sums
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.task import Task
 
-NORMAL = 1.4826  # deviation of normal numbers over the median of their absolute values
-ODD = 30.0  # times the deviation of most, and a feature's deviation is that of a few outliers
-SEEN = 1e-10  # a part of a standardised column's variance, of its own, that a Gram matrix can tell
-LOST = 3e-6  # a deviation, of a combination of standardised columns, that its square makes rounding
-EXACT = 3e-14  # a deviation of a combination that is rounding itself: the columns are collinear
-FEW_ENTRIES = 2**24  # of X that may be copied to factor it: 128 MB
+NORMAL_DEVIATION = 1.4826  # of normal numbers, over the median of their absolute values
+ODD_DEVIATIONS = 30.0  # of most rows: a feature's deviation above is due to a few outliers
+SEEN_SHARE = 1e-10  # of a standardised column's variance, not shared with others: a Gram matrix's
+LOST_DEVIATION = 3e-6  # of a combination of standardised columns: its square is rounding
+EXACT_DEVIATION = 3e-14  # of such a combination, itself rounding: the columns are collinear
+FEW_ENTRIES = 2**24  # of X that may be copied to factor it: 128 MB of float64
 OFF_CENTER = 10.0  # deviations from zero, where an offset costs a certificate its first digit
+# The least deviations of a feature: their squares are normal numbers, and coefficients in range.
+LEAST_FLOAT32, LEAST_FLOAT64 = 1e-33, 1.5e-154
 
 
 class Standardization(NamedTuple):
-    """Coordinates of the features, and what is known of the features there.
+    """Coordinates of the features, and what is known of the features in these coordinates.
 
     Attributes
     ----------
     center, scale : ndarray (n_features,)
-        What is subtracted from each feature, and what it is divided by then. The scale of a
-        constant is infinite, which makes its coefficient zero and keeps its rounding out of all
-        others; where squares overflow it is not a number.
+        `center` is subtracted from each feature, which is then divided by `scale`. The scale of a
+        constant feature is infinite: this makes its coefficient zero, and keeps its rounding out of
+        other features. If squares overflow, the scale is NaN.
     mean : ndarray (n_features,)
-        Of the features there: zero, but where outliers decide the mean.
+        The features' means in these coordinates: zero, unless a feature has outliers.
     gram : ndarray (n_features, n_features) or (n_features,), or None
-        Their Gram matrix under the weights, or its diagonal; None if some have outliers.
+        The features' Gram matrix in these coordinates under the sample weights, or its diagonal;
+        None if some features have outliers.
     """
 
     center: Array
@@ -51,7 +54,7 @@ class Standardization(NamedTuple):
 def standardization(sums: Sums, fit_intercept: bool, *, with_gram: bool = False) -> Standardization:
     """Measure the coordinates in which every feature has mean zero and variance one.
 
-    Without an intercept nothing can be subtracted, and the scale is the root mean square.
+    Without an intercept nothing is subtracted, and the scale is the root mean square.
     """
     _, mean, moments = sums.moments(with_gram)
     variance = moments.diagonal().copy() if with_gram else moments
@@ -68,12 +71,13 @@ def standardization(sums: Sums, fit_intercept: bool, *, with_gram: bool = False)
 
 
 def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
-    """The deviation of a difference of columns that a Gram matrix misses, and rows tell; or zero.
+    """The largest deviation of a combination of columns that a Gram matrix cannot see; or zero.
 
-    Products of columns square their scales: what is below 1e-6 of the spread is lost in rounding.
-    Rows have it, down to their own rounding; and nothing where columns are exact combinations of
-    others, or in float32 differ from such combinations by rounding. It is not looked for where many
-    columns are not in memory.
+    Products of columns square their scales: a deviation below 1e-6 of the columns' own is lost in
+    rounding. The rows themselves tell it, down to their own rounding. Columns that are exact
+    combinations of others, or that in float32 differ from these by rounding, have no such
+    deviation. If X is large or not in memory, and its few rows at hand are too few, the result is
+    zero.
     """
     if found.gram is None or found.gram.ndim == 1:
         return 0.0
@@ -82,7 +86,7 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
     if not len(gram):
         return 0.0
     factor, info = dpotrf(gram, lower=1)
-    if info == 0 and factor.diagonal().min() ** 2 > SEEN:  # no column is nearly others' sum
+    if info == 0 and factor.diagonal().min() ** 2 > SEEN_SHARE:  # no column is nearly a combination
         return 0.0
     few = sums.few_rows()
     if few is None or len(few) < 2 * len(gram):
@@ -91,17 +95,17 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
         few = X
     (triangle,) = qr(((few - found.center) / found.scale)[:, varying], mode="r", check_finite=False)
     deviations = svdvals(triangle, check_finite=False) / np.sqrt(len(few))
-    least = EXACT
+    least = EXACT_DEVIATION
     if X.dtype == np.float32:
         offsets = np.abs(found.center[varying]) / found.scale[varying]
         least = np.finfo(np.float32).eps * (1.0 + offsets.max())
-    return float(deviations[(deviations > least) & (deviations < LOST)].max(initial=0.0))
+    return float(deviations[(deviations > least) & (deviations < LOST_DEVIATION)].max(initial=0.0))
 
 
 def centered_task(
     task: Task, workers: Workers, coef: Array, intercept: Array
 ) -> tuple[Task, Array]:
-    """The task of features less their means, where these cost digits, and the intercept there."""
+    """The task for features less their means, if these cost digits, and the intercept for it."""
     center, scale, *_ = standardization(task.sums(workers, dtype=np.float64), task.fit_intercept)
     if not np.max(np.abs(center) / scale, initial=0.0) > OFF_CENTER:
         return task, intercept
@@ -109,17 +113,18 @@ def centered_task(
 
 
 def beside_outliers(found: Standardization, sums: Sums, *, fit_intercept: bool) -> Standardization:
-    """Coordinates by the median where a few outliers make the deviation; else those found.
+    """The coordinates, by the median for features whose deviation is due to a few outliers.
 
-    One giant cell makes all others of its column nearly the same, and nearly collinear with the
-    intercept. A few rows tell where the others are.
+    In standardised coordinates, one giant number makes all other numbers of its column nearly
+    equal, and the column nearly collinear with the intercept. A few rows tell where most numbers
+    are.
     """
     few, (mean, scale, _, _) = sums.few_rows(), found
     if few is None:
         return found
     median = np.median(few, axis=0) if fit_intercept else np.zeros_like(mean)
-    deviation = NORMAL * np.median(np.abs(few - median), axis=0)
-    is_odd = (deviation > 0.0) & (scale > ODD * deviation) & np.isfinite(scale)
+    deviation = NORMAL_DEVIATION * np.median(np.abs(few - median), axis=0)
+    is_odd = (deviation > 0.0) & (scale > ODD_DEVIATIONS * deviation) & np.isfinite(scale)
     if not is_odd.any():
         return found
     center = np.where(is_odd, median, mean)
@@ -128,5 +133,5 @@ def beside_outliers(found: Standardization, sums: Sums, *, fit_intercept: bool) 
 
 
 def least_deviation(dtype: DTypeLike) -> float:
-    """The least deviation of a feature: one that can be squared, and whose weight is in range."""
-    return 1e-33 if np.dtype(dtype) == np.float32 else 1.5e-154
+    """The deviation below which a feature counts as constant."""
+    return LEAST_FLOAT32 if np.dtype(dtype) == np.float32 else LEAST_FLOAT64

@@ -1,6 +1,6 @@
 """What is to be fitted: samples and a penalty, before any coordinates are chosen.
 
-Knows nothing of estimators; takes no steps.
+This module knows nothing of estimators; it takes no steps.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._objective.smooth import SoftmaxObjective
 from skl_softmax._parameters import Parameters
 
+ARPACK_TOL = 1e-6  # relative error of the largest eigenvalue, which is a bound anyway
+
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be fitted, as the objective's docstring defines it.
+    """What is to be fitted: see `skl_softmax._objective.smooth` for the formula.
 
     Attributes
     ----------
@@ -32,7 +34,7 @@ class Task:
     y : ndarray of integers (n_samples,), or of probabilities (n_samples, n_classes)
     weights : ndarray (n_samples,), summing to one
     origin : ndarray (n_features,) or None
-        What is subtracted from every row of X.
+        Subtracted from every row of X.
     """
 
     X: Matrix
@@ -46,7 +48,7 @@ class Task:
 
     @classmethod
     def of(cls, parameters: Parameters, samples: Samples, n_outputs: int) -> Task:
-        """What the parameters ask to fit to samples."""
+        """The task that an estimator's parameters set for some samples."""
         p = parameters
         return cls(*samples, n_outputs, p.alpha, p.fit_intercept, p.l1_ratio)
 
@@ -58,12 +60,12 @@ class Task:
     def sums(
         self, workers: Workers, *, dtype: DTypeLike | None = None, origin: Array | None = None
     ) -> Sums:
-        """What is summed over the samples, in that dtype at least.
+        """The sums over the samples, computed in `dtype` at least.
 
-        origin : what is subtracted from every row of X, (n_features,); None: nothing
+        origin : subtracted from every row of X, (n_features,); None: the task's own origin
         """
         origin = self.origin if origin is None else origin
-        if hasattr(self.X, "sums"):  # it is elsewhere, and brings its own
+        if hasattr(self.X, "sums"):  # X on a device or on a cluster makes its own
             sums: Sums = self.X.sums(self.y, self.weights, self.n_outputs, dtype, origin)
             return sums
         rows = Rows(self.X, self.n_outputs, workers, dtype=dtype, origin=origin)
@@ -78,7 +80,7 @@ class Task:
         *,
         has_outliers: bool = False,
     ) -> SoftmaxObjective:
-        """F without the L1 penalty, over X or what stands for it, in the given coordinates."""
+        """F without the L1 penalty, over the given sums, in the given coordinates."""
         return SoftmaxObjective(
             sums,
             alpha=self.alpha * (1.0 - self.l1_ratio),
@@ -90,7 +92,7 @@ class Task:
         )
 
     def l1(self, scale: Array) -> Array:
-        """What an absolute value of the params (n_dof,) costs, in coordinates of that scale."""
+        """The L1 penalty on each parameter's absolute value, (n_dof,), in scaled coordinates."""
         return np.append(self.alpha * self.l1_ratio / scale, np.zeros(int(self.fit_intercept)))
 
     def penalty(self, coef: Array) -> float:
@@ -99,23 +101,23 @@ class Task:
         return self.alpha * (l2 + self.l1_ratio * float(np.abs(coef).sum()))
 
     def with_kinks(self, smooth: SoftmaxObjective) -> SoftmaxObjective | L1Objective:
-        """F, given what `smooth` returned."""
+        """F with its L1 penalty, if there is one; `smooth` is F without."""
         return L1Objective(smooth, self.l1(smooth.scale)) if self.has_kinks else smooth
 
     def cross_entropy(
         self, X: Matrix, y: Array, weights: Array, workers: Workers
     ) -> Callable[[Array, Array], float]:
-        """The mean loss on other samples, without the penalty, of given coef and intercept."""
+        """The mean loss on other samples, without the penalty, as a function of the weights."""
         return replace(self, X=X, y=y, weights=weights).sums(workers).cross_entropy
 
 
 def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
-    r"""Return 2/L, below which a constant step lets the loss fall from every point.
+    r"""Return 2/L: with any smaller learning rate, every step lowers the loss.
 
-    L bounds the Hessian's largest eigenvalue: with :math:`\tilde X` = X and a column of ones if
-    there is an intercept,
-    :math:`L = \frac12 \lambda_{\max}(\tilde X^\top S \tilde X) + \alpha`, and
-    1/4 in place of 1/2 for the one row of two classes.
+    L is an upper bound on the Hessian's largest eigenvalue,
+    :math:`L = \frac12 \lambda_{\max}(\tilde X^\top S \tilde X) + \alpha`. Here
+    :math:`\tilde X` is X, with a column of ones if there is an intercept. Two classes have one row
+    of weights, and 1/4 in place of 1/2.
 
     References
     ----------
@@ -135,8 +137,8 @@ def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
         operator = LinearOperator((n_dof, n_dof), matvec=multiply, dtype=np.float64)
         start = np.random.default_rng(0).standard_normal(n_dof)
         try:
-            (largest,) = eigsh(operator, k=1, v0=start, return_eigenvectors=False, tol=1e-6)
-        except ArpackError:  # as for X of zeros: then the quotient is exact, and else near enough
+            (largest,) = eigsh(operator, k=1, v0=start, return_eigenvectors=False, tol=ARPACK_TOL)
+        except ArpackError:  # as for X of zeros, for which this quotient is exact
             largest = float(np.linalg.norm(multiply(start)) / np.linalg.norm(start))
     factor = 0.25 if task.n_outputs == 1 else 0.5
     if not np.isfinite(largest):  # squares overflow

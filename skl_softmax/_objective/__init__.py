@@ -1,4 +1,4 @@
 """The objective F: its smooth part, the L1 penalty, and how far above its minimum a loss is.
 
-Knows what the engines sum; takes no steps.
+This folder knows the sums that the engines compute; it takes no steps.
 """

@@ -1,7 +1,7 @@
-r"""A certificate: how far a loss is above the minimum at most, by Fenchel duality.
+r"""A certificate: an upper bound on how far a loss is above the minimum, by Fenchel duality.
 
-With :math:`t_i` the labels as probabilities, and :math:`q_i` any probabilities in their place that
-have the mean of the labels (the dual's constraint, since the intercept is free), no loss is below
+Let :math:`t_i` be the labels as probabilities, and :math:`q_i` any other probabilities with the
+same mean (the dual's constraint, since the intercept has no penalty). Then no loss is below
 
 .. math::
 
@@ -13,15 +13,15 @@ where :math:`P^*` is the convex conjugate of the penalty P. For
 :math:`\max(\lvert v \rvert - \lambda_1, 0)^2 / (2 \lambda_2)`; and for :math:`\lambda_2 = 0` it is
 zero where :math:`\lvert v \rvert \le \lambda_1`, and infinite elsewhere.
 
-The probabilities p of a model meet neither condition exactly. What their mean is off by,
-:math:`\delta`, is made up for by a share :math:`\varepsilon` of constant probabilities c. A share
-:math:`\theta` of the labels themselves, for which S is zero, brings S within :math:`\lambda_1`:
-:math:`q_i = (1 - \theta) ((1 - \varepsilon) p_i + \varepsilon c) + \theta t_i`. The entropy is
-concave, so the entropy of this mixture is at least the mixture of the entropies of p, of c, and
-(zero) of the labels. All that is needed then is the loss, its gradient, and the gradient at zero
-weights: no pass over the data.
+The probabilities p of a model meet neither condition exactly. So mix them with others,
+:math:`q_i = (1 - \theta) ((1 - \varepsilon) p_i + \varepsilon c) + \theta t_i`. A share
+:math:`\varepsilon` of constant probabilities c corrects the error :math:`\delta` of their mean. A
+share :math:`\theta` of the labels, for which S is zero, brings S within :math:`\lambda_1`. The
+entropy is concave: the entropy of the mixture is at least the mixture of the entropies of p, of c,
+and of the labels (zero). So the bound takes the loss, its gradient, and the gradient at zero
+weights, but no pass over the data.
 
-Knows an objective's coordinates and penalty; takes no steps.
+This module knows an objective's coordinates and penalty; it takes no steps.
 
 References
 ----------
@@ -47,43 +47,42 @@ TINY = 1e-300  # so that 0/0 gives 0
 
 
 class Certificate:
-    """Bounds what is left to gain.
+    """An upper bound on how far losses are above the minimum.
 
     Parameters
     ----------
     objective : SoftmaxObjective or L1Objective
     mean : ndarray (n_features,)
-        Of the features in the objective's coordinates. Without an intercept it does not matter.
+        The mean of the features in the objective's coordinates; not used without an intercept.
     at_zero : ndarray (n_outputs, n_dof)
-        The gradient of the smooth part at zero params: it holds the classes' shares, and their
-        sums of features.
+        The gradient of the smooth part at zero params. The classes' shares of weight follow from
+        it, and each class's sum of features.
     """
 
     def __init__(
         self, objective: SoftmaxObjective | L1Objective, at_zero: Array, mean: Array
     ) -> None:
         self._objective, self._mean = objective, mean
-        smooth = objective.smooth if isinstance(objective, L1Objective) else objective
+        smooth = objective.smooth
         n_features = smooth.sums.n_features
         self._n_features, self._fit_intercept = n_features, smooth.fit_intercept
         # sum_i s_i t_i x_iᵀ; at zero weights every probability is the same.
         self._sums = mean / max(2, len(at_zero)) - at_zero[:, :n_features]
         shares = of_all_classes(_column(1.0 / max(2, len(at_zero)) - at_zero[:, n_features:]), 1.0)
         self._shares = np.maximum(shares, 0.0)
-        self._varies = np.isfinite(smooth.scale)  # a constant has no penalty, and no gradient
+        self._varies = np.isfinite(smooth.scale)  # constants have neither penalty nor gradient
         self._l2 = smooth.penalty[:n_features]
-        self._l1 = np.zeros(n_features)
-        if isinstance(objective, L1Objective):
-            self._l1 = objective.l1[:n_features]
+        l1 = objective.l1 if isinstance(objective, L1Objective) else np.zeros_like(smooth.penalty)
+        self._l1 = l1[:n_features]
         with np.errstate(divide="ignore"):
             self._inverse = np.where(self._varies & (self._l2 > 0.0), 1.0 / self._l2, 0.0)
 
     def gap(self, params: Array, loss: float, gradient: Array) -> float:
-        r"""How far the loss at `params` is above the least at most: F - D(q), term by term.
+        r"""An upper bound on how far the loss at `params` is above the minimum: F - D(q).
 
-        With L the loss without the penalty, A the gradient of L for the coefficients W, b the
-        intercepts and :math:`T = \sum_i s_i (t_i - c) x_i^\top`, so that no two like numbers are
-        subtracted:
+        Let L be the loss without the penalty, A the gradient of L for the coefficients W, b the
+        intercepts and :math:`T = \sum_i s_i (t_i - c) x_i^\top`. The bound is summed term by term,
+        so that no two nearly equal numbers are subtracted:
 
         .. math::
 
@@ -94,10 +93,12 @@ class Certificate:
             R = (1 - \varepsilon) \langle \delta, b \rangle
             + \varepsilon \Bigl(L + \sum_k c_k \log c_k + \langle W, T \rangle \Bigr) .
 
-        The less of :math:`\theta = 0`, which needs an L2 penalty, and of the least
-        :math:`\theta` that brings S within the L1 penalty. Rounding is added, not left to chance.
+        The result is the smaller of two bounds: with :math:`\theta = 0`, which needs an L2 penalty,
+        and with the least :math:`\theta` that brings S within the L1 penalty. An allowance for
+        rounding is added.
 
-        params, gradient : (n_outputs, n_dof); the gradient is that of the smooth part
+        params : (n_outputs, n_dof)
+        gradient : (n_outputs, n_dof), of the smooth part
         """
         coef = params[:, : self._n_features]
         sums = gradient[:, : self._n_features] - self._l2 * coef
@@ -106,7 +107,7 @@ class Certificate:
         if self._fit_intercept:
             intercept, delta = params[:, self._n_features :], gradient[:, self._n_features :]
             share, constant = self._mixture(of_all_classes(_column(delta), 0.0), noise)
-            # Of two classes the second's.
+            # Two classes have one row of coefficients: for the second class.
             of_labels = self._sums - constant[-len(coef) :, np.newaxis] * self._mean
             entropy = float(xlogy(constant, constant).sum())
             first_order = data_loss + entropy + float(np.vdot(coef, of_labels))
@@ -122,15 +123,15 @@ class Certificate:
         return min(gap, loss) + noise * (1.0 + abs(loss))  # no loss is below zero
 
     def _feasible_share(self, sums: Array, noise: float) -> float:
-        """The largest share of `sums` (n_outputs, n_features) within the L1 penalty: 0 without."""
+        """The largest share of `sums` (n_outputs, n_features) that is within the L1 penalty."""
         size = np.abs(sums[:, self._varies]) + noise
         return float((self._l1[self._varies] / size).min(initial=1.0))
 
     def _slack(self, coef: Array, sums: Array, noise: float) -> float:
-        r"""P(W) + P*(-S) + <W, S>, which is never negative, for (n_outputs, n_features) each.
+        r"""P(W) + P*(-S) + <W, S>, which is never negative; W, S are (n_outputs, n_features).
 
-        What is of -S within the L1 penalty belongs to its kink, what is beyond to the L2 penalty:
-        both have a slack of their own.
+        The part of -S within the L1 penalty is compared with the kink of that penalty, the part
+        beyond with the L2 penalty. Both contribute to the sum.
         """
         inside = np.clip(-sums, -self._l1, self._l1)
         beyond = np.abs(self._l2 * coef + sums + inside) + noise
@@ -139,11 +140,12 @@ class Certificate:
         return float(at_kinks.sum()) + rounding + 0.5 * float((beyond**2 * self._inverse).sum())
 
     def _mixture(self, delta: Array, noise: float) -> tuple[float, Array]:
-        """A share of constant probabilities that makes up for `delta`, and those, (n_classes,).
+        """The least share of constant probabilities that corrects `delta`; the probabilities too.
 
-        The least there is, were `delta` and the classes' shares off by `noise` for the worse.
+        The share is large enough even if `delta` and the classes' shares are off by `noise`. The
+        probabilities are (n_classes,).
 
-        delta : (n_classes,), by how much the mean probabilities are above the classes' shares
+        delta : (n_classes,), the mean probabilities less the classes' shares of weight
         """
         above = np.maximum(delta + noise, 0.0)
         share = float(np.max(above / (np.maximum(self._shares - noise, 0.0) + above + TINY)))

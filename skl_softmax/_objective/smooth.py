@@ -16,8 +16,8 @@ params : (n_outputs, n_dof), n_dof = n_features + fit_intercept, intercept last;
     coordinates  w~ = w * scale,  b~ = b + w @ center,  which give every feature mean zero and
     variance one without touching X. center = 0 and scale = 1 are the raw coordinates.
 
-Knows its samples by their `Sums` alone, and nothing of steps, convergence or estimators; validates
-nothing.
+This module knows its samples by their `Sums` alone. It knows nothing of steps, convergence or
+estimators, and validates nothing.
 """
 
 from __future__ import annotations
@@ -31,31 +31,33 @@ from scipy.special import entr
 from skl_softmax._arrays import Array
 from skl_softmax._engines.protocol import Frame, Sums
 
-OUTLIER = 30.0  # scales from the center: a row with such a number is none of the ordinary ones
-MANY_ROWS = 2**14  # that a model of the ordinary rows is measured on, at most
-LARGEST_PENALTY = 1e300  # on a coefficient
+OUTLIER_SCALES = 30.0  # scales from the center: a row with such a number is not ordinary
+MOST_ORDINARY = 2**14  # rows that a model of the ordinary rows is measured on
+LARGEST_PENALTY = 1e300  # on a coefficient's square: near the largest float64, and finite
 
 
 class SoftmaxObjective:
-    """F over samples, of params that are NumPy's.
+    """F as a function of params that are NumPy's.
 
     Parameters
     ----------
     sums : Sums
-    alpha, fit_intercept
-        As above.
-    center, scale : ndarray, (n_features,)
+        What is summed over the samples.
+    alpha : float
+        The strength of the L2 penalty.
+    fit_intercept : bool
+    center, scale : ndarray (n_features,)
         The coordinates of `params`; `center` must be zero without an intercept. An infinite scale
         leaves a feature out: its coefficient stays zero.
-    gram : ndarray of shape (n_features, n_features) or (n_features,), or None, default=None
-        The Gram matrix of the features in these coordinates, under the weights, or its diagonal,
-        as far as it is known: then the curvature at zero needs no pass over the samples.
+    gram : ndarray (n_features, n_features) or (n_features,), or None, default=None
+        The Gram matrix of the features in these coordinates, under the sample weights, or its
+        diagonal, if it is known: then the curvature at zero params needs no pass over the samples.
     has_outliers : bool, default=False
-        As of a `Frame`.
+        Whether some features have giant values: see `Frame`.
     """
 
-    place = None  # params are where matrices are
-    gradient_max: None = None  # and gradients cost nothing to look at
+    place = None  # nothing is copied to a device: params are NumPy's
+    gradient_max: None = None  # nor is anything read from one
 
     def __init__(
         self,
@@ -75,12 +77,17 @@ class SoftmaxObjective:
         self.n_outputs, self.has_outliers = sums.n_outputs, has_outliers
         self.shape = sums.n_outputs, self.frame.n_dof
         self.penalty = self._penalty(alpha)  # (n_dof,): F holds penalty @ params**2 / 2
-        # Relative, of a computed loss: a logit loses what it is smaller than its terms.
+        # The relative precision of a loss: an offset's terms cancel in a logit, and cost it digits.
         self.precision = float(np.finfo(sums.dtype).eps * (1.0 + np.max(np.abs(center) / scale)))
+
+    @property
+    def smooth(self) -> SoftmaxObjective:
+        """F itself: other kinds of objective have it as an attribute of this name."""
+        return self
 
     def _penalty(self, alpha: float) -> Array:
         penalty = np.zeros(self.shape[1])
-        # Finite: an infinite penalty on a coefficient of zero would not be a number.
+        # An infinite penalty times a coefficient of zero would be NaN.
         penalty[: len(self.scale)] = np.minimum(alpha / self.scale**2, LARGEST_PENALTY)
         return penalty
 
@@ -91,31 +98,34 @@ class SoftmaxObjective:
         return other
 
     def null_loss(self) -> float:
-        """The mean cross-entropy of the best constant prediction: the classes' entropy.
+        """The mean cross-entropy of the best constant prediction: the entropy of the classes.
 
-        Where all the weight is on one class, of classes that are equally frequent.
+        If one class has all the weight, it is the entropy of equally frequent classes.
         """
         shares, _ = self.sums.class_weights()
         return float(entr(shares).sum()) or float(np.log(len(shares)))
 
     def sample(self, n_samples: int) -> SoftmaxObjective:
         """Return F over a random sample of the rows, copied: the same rows at every call."""
-        sample = copy(self)
-        sample.sums = self.sums.sample(n_samples)
-        return sample
+        return self._over(self.sums.sample(n_samples))
+
+    def _over(self, sums: Sums) -> SoftmaxObjective:
+        """F over other samples, in these coordinates."""
+        other = copy(self)
+        other.sums = sums
+        return other
 
     def ordinary(self) -> tuple[SoftmaxObjective, float]:
-        """The function of rows without outliers, of not too many, and these rows' share of weight.
+        """F over rows without outliers, or over some of them, and the share of weight of such rows.
 
-        One giant number can have all the curvature of its direction, and hide what the other rows
-        say there.
+        One giant number can have nearly all the curvature of its direction, and hide the curvature
+        of all other rows.
         """
-        kept, weights = self.sums.ordinary(self.frame, OUTLIER)
+        kept, weights = self.sums.ordinary(self.frame, OUTLIER_SCALES)
         share, chosen = float(weights[kept].sum() / weights.sum()), np.flatnonzero(kept)
         if share == 0.0:
             return self, 1.0
-        rest = copy(self)
-        rest.sums = self.sums.take(chosen[:: -(-len(chosen) // MANY_ROWS)])
+        rest = self._over(self.sums.take(chosen[:: -(-len(chosen) // MOST_ORDINARY)]))
         rest.has_outliers, rest.frame = False, self.frame._replace(has_outliers=False)
         return rest, share
 
@@ -124,21 +134,20 @@ class SoftmaxObjective:
         part = copy(self)
         part.sums, part.gram = self.sums.columns(features), None
         part.center, part.scale = self.center[features], self.scale[features]
-        part.frame = self.frame._replace(
-            center=part.center, inverse_scale=self.frame.inverse_scale[features]
-        )
+        inverse_scale = self.frame.inverse_scale[features]
+        part.frame = self.frame._replace(center=part.center, inverse_scale=inverse_scale)
         part.penalty = self.penalty[self.dof_of(features)]
         part.shape = self.n_outputs, len(part.penalty)
         return part
 
     def dof_of(self, features: Array) -> Array:
-        """The degrees of freedom (n_dof,) of some features, both of bool: the intercept too."""
+        """The degrees of freedom (n_dof,) of some features, and of the intercept; both of bool."""
         return np.append(features, np.ones(int(self.fit_intercept), dtype=bool))
 
     def coef(self, params: Array) -> tuple[Array, Array]:
-        """Return (coef, intercept) of the data's dtype.
+        """Return coef (n_outputs, n_features) and intercept (n_outputs,), of the data's dtype.
 
-        The intercept makes up for what rounding `coef` to float32 moves the features' means by.
+        Rounding `coef` to float32 would change the mean logits; the intercept corrects that.
         """
         coef = params[:, : self.sums.n_features] / self.scale
         coef = coef.astype(self.sums.dtype, copy=False)
@@ -148,7 +157,7 @@ class SoftmaxObjective:
         return coef, intercept.astype(coef.dtype, copy=False)
 
     def params(self, coef: Array, intercept: Array) -> Array:
-        """Return the params of given weights: the inverse of `coef`, up to rounding."""
+        """Return the params (n_outputs, n_dof) of given weights: the inverse of `coef`."""
         params = np.empty(self.shape)
         varying = np.isfinite(self.scale)
         params[:, : self.sums.n_features] = np.where(varying, coef, 0.0) * np.where(
@@ -162,8 +171,7 @@ class SoftmaxObjective:
         """Return F and its gradient (n_outputs, n_dof), both with respect to `params`."""
         loss, of_coef, of_intercept = self.sums.loss_and_gradient(*self.coef(params))
         gradient = np.empty(self.shape)
-        if self.fit_intercept:
-            gradient[:, -1] = of_intercept
+        gradient[:, -1] = of_intercept  # without an intercept, the next line writes over it
         gradient[:, : self.sums.n_features] = of_coef
         standardize_gradient(gradient, of_intercept, self.center, self.scale)
         penalized = self.penalty * params
@@ -171,26 +179,26 @@ class SoftmaxObjective:
         return float(loss + 0.5 * np.vdot(penalized, params)), gradient
 
     def penalty_on(self, params: Array) -> float:
-        """The penalty's part of F."""
+        """The penalty's part of F, at params (n_outputs, n_dof)."""
         return 0.5 * float(np.vdot(self.penalty * params, params))
 
     def separates(self, params: Array) -> bool:
         """Whether each sample's own class has the largest logit, by more than rounding.
 
-        Samples of weight zero aside.
+        Samples without weight do not count.
         """
         return self.sums.separates(*self.coef(params))
 
     def largest_difference(self, params: Array) -> float:
-        """The largest difference between two logits of a sample; of one, to zero."""
+        """The largest difference between two logits of a sample; of one logit, to zero."""
         return self.sums.largest_difference(*self.coef(params))
 
     def shared_hessian(self, params: Array) -> Array:
-        """One (n_dof, n_dof) matrix for all outputs, penalty included.
+        """One matrix (n_dof, n_dof) that all classes share, with the penalty.
 
-        The Gram matrix of the rows, weighted by the mean curvature of the softmax over the
-        directions that sum to zero. For two classes, and for any number at zero weights, it acts on
-        such directions as the Hessian itself.
+        It is the Gram matrix of the rows, where each row is weighted by the mean curvature of the
+        softmax over the directions that sum to zero. For two classes it is the Hessian. For more it
+        acts on such directions as the Hessian does at zero weights.
         """
         n_dof = self.shape[1]
         if self.gram is not None and self.gram.ndim == 2 and not params.any():
@@ -210,10 +218,10 @@ class SoftmaxObjective:
         return hessians
 
     def full_hessian(self, params: Array) -> Array:
-        """The Hessian of F for all classes but the last, whose row makes the sum zero.
+        """The Hessian of F for all classes but the last, (n_free, n_free).
 
-        For params that are ``u - u.mean(axis=0)`` with u (n_classes, n_dof) and its last row zero:
-        a matrix (n_free, n_free), n_free = (n_classes - 1) * n_dof, for the rest of u in C order.
+        Let params be ``u - u.mean(axis=0)``, where the last row of u (n_classes, n_dof) is zero.
+        The Hessian is that for the n_free = (n_classes - 1) * n_dof other entries of u, in C order.
         """
         n_outputs, n_dof = self.shape
         hessian = self.sums.full_gram(*self.coef(params), self.frame)
@@ -224,9 +232,9 @@ class SoftmaxObjective:
         return hessian
 
     def free_hessian(self, params: Array, free: Array) -> Array:
-        """The Hessian of F for some coordinates, (n_outputs, n_dof) of bool: (n_free, n_free).
+        """The Hessian of F for some coordinates in C order, (n_free, n_free).
 
-        In C order.
+        free : (n_outputs, n_dof) of bool
         """
         dofs: Sequence[Array] = [np.flatnonzero(of_class) for of_class in free]
         if len(free) == 1:
@@ -237,7 +245,7 @@ class SoftmaxObjective:
         return hessian
 
     def hessian_diagonal(self, params: Array) -> Array:
-        """The diagonal of the Hessian of F, in the shape of params."""
+        """The diagonal of the Hessian of F, (n_outputs, n_dof)."""
         if self.gram is not None and not params.any():
             proba = 1.0 / max(2, self.n_outputs)
             diagonal = np.full(self.shape, proba * (1.0 - proba))
@@ -249,9 +257,10 @@ class SoftmaxObjective:
 
 
 def standardize_gradient(gradient: Array, sums: Array, center: Array, scale: Array) -> None:
-    """Turn the gradient for coef into the one for ``coef * scale``, in place: the chain rule.
+    """Turn the gradient for raw features into that for standardised ones, in place (chain rule).
 
-    `gradient` is (n_outputs, n_dof), `sums` the gradient for the intercept, (n_outputs,).
+    gradient : (n_outputs, n_dof)
+    sums : (n_outputs,), the gradient for the intercept
     """
     features = gradient[:, : len(scale)]
     features -= sums[:, np.newaxis] * center

@@ -1,4 +1,4 @@
-"""The models: what they solve, which there are for what data, and what singular ones do."""
+"""Curvature models: what they solve, which kinds suit which data, and singular matrices."""
 
 from types import SimpleNamespace
 
@@ -26,7 +26,7 @@ from skl_softmax._fit.task import Task
 
 
 def definite(rng, *shape):
-    """Random positive definite matrices, the last dimension repeated."""
+    """Random positive definite matrices; the last dimension of the shape is repeated."""
     half = rng.normal(size=(*shape, shape[-1]))
     return half @ half.swapaxes(-1, -2) + 0.1 * np.eye(shape[-1])
 
@@ -37,7 +37,7 @@ def centered(array):
 
 @pytest.fixture
 def gradient(rng):
-    """Of four classes and three features, summing to zero over the classes."""
+    """A gradient of four classes and three features that sums to zero over the classes."""
     return centered(rng.normal(size=(4, 3)))
 
 
@@ -57,7 +57,7 @@ def test_per_class_model(gradient, rng):
 
 
 def test_full_model(gradient, rng):
-    """Of all directions that sum to zero, the step minimises the quadratic model."""
+    """The step minimises the quadratic model over all directions that sum to zero."""
     hessian = definite(rng, 12)
     centering = np.kron(np.eye(4)[:, :-1] - 0.25, np.eye(3))  # (12, 9)
     step = _full_model(centering.T @ hessian @ centering)(gradient)
@@ -77,7 +77,11 @@ def test_a_class_as_good_as_fitted_takes_no_endless_step_in_the_diagonal_model()
     diagonal = np.array([[1.0, 0.0], [1e-20, 0.0], [1.0, 0.0]])
     gradient = np.array([[0.0, 1.0], [1.0, -1.0], [-1.0, 0.0]])
     step = _diagonal_model(diagonal)(gradient)
-    expected = [[0.0, 1.0], [1e6, -1.0], [-1.0, 0.0]]  # a millionth of the largest; none at all: 1
+    expected = [
+        [0.0, 1.0],
+        [1e6, -1.0],
+        [-1.0, 0.0],
+    ]  # the least curvature: 1e-6 times the largest, or 1
     np.testing.assert_allclose(step, centered(np.array(expected)))
 
 
@@ -96,7 +100,7 @@ def test_collinear_columns_get_a_ridge_that_changes_nothing_else(scale, rng):
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_an_indefinite_matrix_gets_a_ridge_of_its_size(order):
-    """Rounding leaves such matrices: the smallest ridge that is enough is taken."""
+    """Rounding can make a matrix indefinite: it gets the smallest ridge that is enough."""
     for size, ridge in ((1e-13, 1e-12), (1e-10, 1e-9), (1e-7, 1e-6)):
         matrix = np.array([[4.0, 4.0 + size], [4.0 + size, 4.0]], order=order)
         factor = np.tril(_cholesky(matrix.copy(order)))
@@ -127,7 +131,7 @@ def test_kinds(X, n_classes, expected):
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_without_a_penalty_no_step_leaves_the_space_of_the_data(n_classes, rng):
-    """Whatever a gradient has along collinear columns is rounding, and is left out."""
+    """A gradient's part in the null space is rounding: a step has no such part."""
     X = rng.normal(size=(60, 2))
     X = np.column_stack([X, X[:, 0] + X[:, 1]])
     y = np.arange(60) % n_classes
@@ -179,8 +183,8 @@ def test_the_first_kind_is_the_cheapest(n_features, n_classes):
 
 
 def test_no_model_is_larger_than_the_limit(monkeypatch):
-    full = 4 * (8 * 5) ** 2  # several matrices of its size
-    class_blocks = 9 * 5 * 5 / 2  # the limit is on one of two such
+    full = 4 * (8 * 5) ** 2  # the whole Hessian takes four matrices of its size
+    class_blocks = 9 * 5 * 5 / 2  # all blocks together may have twice as many entries
     for largest, n_kinds in ((full, 3), (full - 1, 2), (class_blocks, 2), (class_blocks - 1, 1)):
         monkeypatch.setattr(_curvature, "LARGEST", largest)
         assert len(kinds(np.eye(90, 4), 9)) == n_kinds
@@ -189,7 +193,7 @@ def test_no_model_is_larger_than_the_limit(monkeypatch):
 
 
 def kinds(X, n_classes):
-    """Which of the kinds are the Hessian."""
+    """For each kind of model, whether it is the Hessian."""
     n = X.shape[0]
     with Workers() as workers:
         task = Task(
@@ -205,7 +209,7 @@ def kinds(X, n_classes):
 
 
 def test_models_are_measured_on_more_rows_each_time():
-    """64, 256 and 1024 rows for each of five coefficients, then all of them."""
+    """64, 256 and 1024 rows for each of five coefficients, then all rows."""
     n_samples = 64 * 5 * 40
     rows = []
     with Workers() as workers:
@@ -226,12 +230,15 @@ def test_models_are_measured_on_more_rows_each_time():
 
 
 def test_some_of_the_rarest_class_are_in_a_sample():
-    """As many as weights leave of them; a class without weight aside."""
+    """The effective number of rows counts; a class without weight does not."""
     y = np.zeros(10_000, dtype=int)
     y[:40], y[40:80] = 1, 2
     weights = np.ones(len(y))
     weights[40:80] = 0.0
-    for heavy, share in ((1.0, 0.4), (1e6, 1.0)):  # of 40, one heavy sample leaves one
+    for heavy, share in (
+        (1.0, 0.4),
+        (1e6, 1.0),
+    ):  # one heavy sample makes the effective number of the class one
         weights[0] = heavy
         with Workers() as workers:
             task = Task(np.eye(len(y), 4), y, weights / weights.sum(), 3, 0.1, True)
@@ -249,7 +256,7 @@ def test_a_sample_is_no_larger_than_the_limit(monkeypatch):
 
 
 def test_costs_grow_with_what_is_computed():
-    """Measured: 1e6 × 20 × 5, full 7 passes, shared 2; 60000 × 784 × 10, shared 8."""
+    """Measured in passes: full 7 and shared 2 for 1e6 × 20 × 5; shared 8 for 60000 × 784 × 10."""
     cost = _curvature.costs(5, 21)
     assert 0.5 < cost["shared"] < cost["per class"] < cost["full"] < 10
     assert _curvature.costs(10, 785)["shared"] == pytest.approx(8, abs=3)

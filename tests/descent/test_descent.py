@@ -43,7 +43,7 @@ class Quadratic:
 
 
 class Counting:
-    """Counts the evaluations of another objective, and of a curvature model that is no help."""
+    """Counts the evaluations of another objective, and of a model that changes no gradient."""
 
     gradient_max = None
 
@@ -63,7 +63,7 @@ class Counting:
 
 
 def descent_of(objective, kinds, n=6):
-    """The states of a descent by these kinds of model, from zeros."""
+    """The states of a descent from zeros, given the kinds of model."""
     return matrix_descent(objective, [start(objective, np.zeros((1, n)))], kinds, Newtonian())
 
 
@@ -114,7 +114,7 @@ def test_an_exact_model_takes_one_step():
 
 
 def measuring(log, name, cost, *, exact=False, length=1e-4):
-    """A kind of model, always the same small step, that logs the passes at which it is measured."""
+    """A kind of model that makes small steps along the gradient, and logs where it is measured."""
 
     def measure(params):
         log.append((name, params))
@@ -171,7 +171,7 @@ def test_corrections_outlive_a_renewal_unless_the_model_is_the_hessian(exact):
 
 
 def step_and_newest_pair(*factors):
-    """Factors for the two gradients that a model is given at once, as soon as there are pairs."""
+    """Factors for the two arrays that a model solves for at once, as soon as there are pairs."""
     return np.array(factors)[:, np.newaxis, np.newaxis]
 
 
@@ -194,7 +194,7 @@ def test_a_model_of_which_half_is_spent_is_renewed_after_too_long_a_step(age, is
 
 
 def test_a_step_that_cannot_fall_is_tried_once_more_from_a_fresh_model():
-    """Here the second step of the first model goes uphill."""
+    """The second step of the first model goes uphill."""
     log = []
 
     def measure(params):
@@ -274,7 +274,7 @@ def test_the_cubic_minimizer_is_exact_on_cubics(third, minimizer, size):
 
 
 def test_a_step_is_cut_to_between_a_tenth_and_seven_tenths():
-    # Of t (t - 2 m): slopes -2 m and 2 - 2 m.
+    # The function t (t - 2 m) has slopes -2 m and 2 - 2 m at its ends.
     for minimizer, kept in ((0.05, 0.1), (0.3, 0.3), (0.9, 0.7)):
         end = 1.0 - 2.0 * minimizer
         found = _cubic_minimizer(0.0, -2.0 * minimizer, end, 2.0 - 2.0 * minimizer)
@@ -296,7 +296,7 @@ def test_where_rounding_hides_the_fall_the_gradient_must_shrink_by_a_tenth(shrin
     state = State(0, np.zeros((1, 2)), 1.0, np.full((1, 2), 1e-9), n_passes=1)
     after = line_search(objective, state, -state.gradient)
     assert (after.iteration == 1) == is_taken
-    assert after.n_passes == 2  # no use in a shorter one
+    assert after.n_passes == 2  # a shorter step would be of no use
 
 
 def test_a_gradient_that_shrinks_is_no_reason_where_the_loss_should_have_fallen():
@@ -304,11 +304,11 @@ def test_a_gradient_that_shrinks_is_no_reason_where_the_loss_should_have_fallen(
         precision=1e-16, gradient_max=None, value_and_gradient=lambda _: (1.0, np.array([[0.5]]))
     )
     after = line_search(objective, State(0, np.zeros((1, 1)), 1.0, np.ones((1, 1)), 1), -np.ones(1))
-    assert after.step_length < 1e-10  # only where rounding may have hidden it
+    assert after.step_length < 1e-10  # taken only where rounding may have hidden the fall
 
 
 def test_a_direction_that_is_no_number_is_not_taken():
-    """As where rounding leaves a model no curvature along the newest pair."""
+    """This happens where rounding leaves a model no curvature along the newest pair."""
     pair = Pair(np.ones((1, 2)), np.ones((1, 2)), 2.0)
     with np.errstate(all="ignore"):
         step = quasi_newton_step(np.ones((1, 2)), [pair], lambda gradient: 0.0 * gradient)

@@ -61,7 +61,7 @@ def test_it_leads_as_near_as_statistics_say():
     state = head_start(objective, np.zeros(objective.shape))
     loss, _ = objective.value_and_gradient(state.params)
     least = SoftmaxGDClassifier(tol=1e-14).fit(X, y).loss_
-    n_free = (3 - 1) * (8 + 1)  # of three rows of parameters, two
+    n_free = (3 - 1) * (8 + 1)  # three rows of parameters, of which two are free
     assert 0.2 * n_free < 2 * (len(y) // 16) * (loss - least) < 5.0 * n_free
 
 
@@ -93,12 +93,12 @@ def test_it_is_a_step_of_the_descent_unless_the_loss_is_higher_there(monkeypatch
 
 
 def test_the_copy_is_small(monkeypatch):
-    monkeypatch.setattr(_head_start, "LARGEST", 2000 * 9)
+    monkeypatch.setattr(_head_start, "MOST_COPIED", 2000 * 9)
     objective = objective_of(*many())
     sizes, sample = [], objective.sample
     objective.sample = lambda n_samples: sizes.append(n_samples) or sample(n_samples)
     head_start(objective, np.zeros(objective.shape))
-    assert sizes[0] == 2000  # the others are for models
+    assert sizes[0] == 2000  # later samples are for curvature models
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Problem(NamedTuple):
 
 
 def draw(seed):
-    """A problem of any kind: badly scaled, weighted, soft, with a constant, without intercept."""
+    """A random problem: scales, weights, soft targets, a constant column or no intercept."""
     rng = np.random.default_rng(seed)
     n, d, K = rng.integers(6, 60), rng.integers(1, 7), rng.integers(2, 6)
     X = rng.standard_normal((n, d)) * 10.0 ** rng.uniform(-2, 2, d) + rng.choice([0, 0, 30], d)
@@ -75,7 +75,7 @@ def draw(seed):
 
 
 def descent_of(ours):
-    """The steps of "auto" from zero weights."""
+    """The descent of "auto" from zero weights."""
     objective, zeros = ours.objective, np.zeros(ours.objective.shape)
     if ours.task.has_kinks:
         return l1_descent(objective, start_at(objective, zeros), l1_curvature_kinds)
@@ -83,7 +83,7 @@ def descent_of(ours):
 
 
 def least_loss(problem):
-    """The minimum: a descent to the end, judged in extended precision."""
+    """The minimum: the end of a descent, with the loss in extended precision."""
     with Workers() as workers, np.errstate(all="ignore"):
         ours = StandardizedProblem(problem.task(), workers, may_reduce=False)
         descent = descent_of(ours)
@@ -93,7 +93,7 @@ def least_loss(problem):
 
 
 def in_single(X):
-    """What float32 makes of X, in float64."""
+    """X rounded to float32, as float64."""
     return X.astype(np.float32).astype(np.float64)
 
 
@@ -109,7 +109,7 @@ KINDS = {
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 0.999, 1.0])
 @pytest.mark.parametrize("first", range(0, 2000, 250))
 def test_never_below_the_true_excess(first, kind, l1_ratio):
-    """Two thousand problems, at every step of the way, and with a constant rate."""
+    """Two thousand problems, at every step of a descent, by "auto" and by a constant rate."""
     n_problems = 6 if l1_ratio else 250 if kind == "float64" else 20
     for seed in range(first, first + n_problems):
         problem, (store, judge) = draw(seed)._replace(l1_ratio=l1_ratio), KINDS[kind]
@@ -127,7 +127,7 @@ def test_never_below_the_true_excess(first, kind, l1_ratio):
             for ours, descent in descents:
                 gap = ours.certificate()
                 for state in islice(descent, 25):
-                    # In the precision that it is computed in: L1 sums are float64 whatever X is.
+                    # `exact` has X in the precision of the sums: with an L1 penalty float64.
                     excess = float(exact.loss(*ours.smooth.coef(state.params)) - least)
                     bound = gap(state.params, state.loss, state.gradient)
                     assert bound >= excess, (seed, state.iteration)
@@ -135,7 +135,7 @@ def test_never_below_the_true_excess(first, kind, l1_ratio):
 
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
 def test_in_extended_precision(l1_ratio):
-    """Of weights of any size, down to the last digit."""
+    """The bound holds for weights of any size, down to the last digit."""
     rng = np.random.default_rng(0)
     for seed in range(60):
         problem = draw(seed)._replace(l1_ratio=l1_ratio)
@@ -156,7 +156,7 @@ def test_in_extended_precision(l1_ratio):
 
 
 def exact_loss(X, y, alpha, weights=None):
-    """The minimum, from a fit to the end."""
+    """The minimum, from a fit that goes on to the end."""
     return SoftmaxGDClassifier(alpha=alpha, tol=0).fit(X, y, weights).loss_
 
 
@@ -164,7 +164,7 @@ def exact_loss(X, y, alpha, weights=None):
 @pytest.mark.parametrize("alpha", [1.0, 1e-2, 1e-5])
 @pytest.mark.parametrize("convert", [np.asarray, np.float32, sparse.csr_array])
 def test_the_gap_of_a_fit(load, alpha, convert):
-    """Raw data; at most twice the excess, but for rounding."""
+    """On raw data the gap is at most twice the excess, apart from rounding."""
     X, y = load(return_X_y=True)
     X = convert(X)
     model = SoftmaxGDClassifier(alpha=alpha, tol=1e-3).fit(X, y)
@@ -185,7 +185,7 @@ def softmax_of(logits):
 
 
 def test_the_gap_of_any_weights():
-    """Those of a fit that was stopped early, and those that someone made up."""
+    """The weights of a fit that was stopped early, and invented weights."""
     X, y = load_digits(return_X_y=True)
     weights = np.linspace(0.0, 1.0, len(y))
     least = exact_loss(X, y, 1e-2, weights)
@@ -260,7 +260,7 @@ def test_early_stopping_certifies_the_weights_it_keeps():
     model.set_params(gap_tol=1e-6).fit(X[:300], y[:300])
     assert model.best_iter_ < model.n_iter_
     assert (model.stop_reason_, model.converged_) == ("gap_tol", False)
-    assert model.gap_ > 1e-2  # of the weights that it keeps
+    assert model.gap_ > 1e-2  # the gap is that of the weights that are kept
 
 
 def test_rounding_that_hides_the_minimum_is_no_convergence():
@@ -322,7 +322,7 @@ def test_bad_input():
 @pytest.mark.parametrize("share", [0.0, 1e-30, 1e-17, 1e-15, 1e-6])
 @pytest.mark.parametrize("start", [0.0, -36.0, -300.0])
 def test_classes_with_next_to_no_share(share, start):
-    """Their shares are less than rounding: the mixture must stay one of probabilities."""
+    """The classes' shares are less than rounding: mixed probabilities must not be negative."""
     rng = np.random.default_rng(0)
     for seed in range(8):
         X = rng.standard_normal((12, 2)) * 10.0 ** rng.uniform(-1, 1)
@@ -333,7 +333,7 @@ def test_classes_with_next_to_no_share(share, start):
             ours = StandardizedProblem(problem.task(), workers, may_reduce=False)
             params = np.zeros(ours.objective.shape)
             params[:, -1] = [start, -start / 2, -start / 2]
-            # However low the first intercept, and however far the descent goes, none is lower.
+            # No descent goes below the bound, whatever its first intercept.
             far = np.array([[0.0, 0.0, start - 700.0], [0.0] * 3, [0.0] * 3])
             begun = [start_at(ours.objective, each) for each in (params, far)]
             descents = [auto_descent(ours.objective, each) for each in begun]
@@ -346,7 +346,7 @@ def test_classes_with_next_to_no_share(share, start):
 
 
 def test_tiny_losses():
-    """A loss is exact to a rounding of one, not of itself."""
+    """The error of a loss is a rounding of one, not of the loss."""
     for seed in range(150):
         rng = np.random.default_rng(seed)
         n = rng.integers(4, 12)

@@ -40,7 +40,7 @@ def make_problem(seed, n_samples, n_features, n_classes, *, zeros=False):
 
 
 def make_objective(X, y, weights, n_classes, workers, *, alpha=0.1, fit_intercept=True, rng=None):
-    """An objective in raw coordinates, or in random ones."""
+    """An objective in raw coordinates, or in random coordinates if `rng` is given."""
     n_outputs, n_features = 1 if n_classes == 2 else n_classes, X.shape[1]
     center, scale = np.zeros(n_features), np.ones(n_features)
     if rng is not None:
@@ -109,13 +109,13 @@ def test_value_and_gradient_equal_the_textbook(
 
 @pytest.fixture
 def layout():
-    """Dense, unless a test asks for others."""
+    """The layout of X: dense, unless a test asks for another."""
     return "C"
 
 
 @pytest.fixture
 def objective(n_classes, fit_intercept, layout):
-    """One in random coordinates."""
+    """An objective in random coordinates."""
     X, y, weights, rng = make_problem(1, 30, 3, n_classes, zeros=True)
     X = LAYOUTS[layout](X / np.abs(X).max(axis=0))
     with Workers() as workers:
@@ -178,7 +178,7 @@ def test_class_hessians_equal_finite_differences(objective, params):
 @pytest.mark.parametrize("n_classes", [3, 5])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_full_hessian_equals_finite_differences(objective, params, n_classes):
-    """Along u with a last row of zeros, the params u - u.mean(axis=0)."""
+    """The Hessian for u with a last row of zeros, where params are u - u.mean(axis=0)."""
     n_dof = params.shape[1]
     centering = np.eye(n_classes)[:, :-1] - 1.0 / n_classes  # (n_classes, n_classes - 1)
     to_params = np.kron(centering, np.eye(n_dof))
@@ -219,7 +219,7 @@ def test_curvature_is_finite_where_every_probability_is_zero_or_one(objective, p
     [(2, "shared"), (2, "class"), (4, "shared"), (4, "class"), (4, "full")],
 )
 def test_rows_without_curvature_are_left_out_of_models(n_classes, kind, monkeypatch):
-    """What is missing has no negative direction, and less than a thousandth of the whole.
+    """The part left out is positive semi-definite, and less than a thousandth of the whole.
 
     On NumPy alone, where rows can be counted; `test_compiled` compares.
     """
@@ -285,7 +285,7 @@ def test_a_sample_is_an_objective_over_some_of_the_rows(n_classes, fit_intercept
         np.testing.assert_array_equal(objective.sample(20).sums.rows.X, sample.sums.rows.X)
         sums = objective.sums
         sums.weights = np.where(np.isin(np.arange(50), chosen), 0.0, sums.weights)
-        assert sums.sample(20) is sums  # no weight in the sample, no curvature
+        assert sums.sample(20) is sums  # a sample without weight has no curvature
 
 
 @every_kind
@@ -309,7 +309,7 @@ def test_a_known_gram_matrix_gives_the_curvature_at_zero(n_classes, fit_intercep
 
 
 def test_precision_is_of_the_logits_terms():
-    """A logit loses what it is smaller than its terms, as the offsets of 100 deviations here."""
+    """Offsets of 100 deviations cancel in a logit, and cost it digits."""
     X, y, weights, _ = make_problem(1, 30, 3, 3)
     X = (X / X.std(axis=0) + [0.0, 100.0, -10.0]).astype(np.float32)
     with Workers() as workers:
@@ -422,7 +422,7 @@ def test_a_row_with_weight_is_found(monkeypatch):
 def test_of_very_many_samples_no_permutation_is_made(monkeypatch):
     monkeypatch.setattr(_sums, "MANY_SAMPLES", 1000)
     np.testing.assert_array_equal(_sums.choose(1000, 3), _sums.choose(1000, 3))
-    assert len(_sums.choose(1200, 600)) < 600  # some were drawn twice
+    assert len(_sums.choose(1200, 600)) < 600  # some were drawn twice, and are taken once
     chosen = _sums.choose(10**12, 500)
     assert (np.diff(chosen) > 0).all()
     assert len(chosen) == 500
@@ -431,7 +431,7 @@ def test_of_very_many_samples_no_permutation_is_made(monkeypatch):
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_blocks_of_float32_are_added_in_float64(n_classes, monkeypatch):
-    """What fifteen blocks bring would be lost beside the first one's gradient in float32."""
+    """In float32, fifteen small blocks would be lost beside the first block's gradient."""
     monkeypatch.setattr(_rows, "BLOCK_ROWS", (4, 4))
     X = np.ones((64, 1), dtype=np.float32)
     X[:4] = 2.0**30
