@@ -43,10 +43,8 @@ class RowSums(RowCurvature):
         self.is_sparse, self.may_copy = rows.is_sparse, not rows.is_on_disk
         self._block_loss, self._targets = block_loss(y, rows.n_outputs, rows.dtype)
         n_logits = rows.n_samples * rows.n_outputs
-        fastest, self._fused = (
-            kernels(n_logits),
-            None if rows.is_sparse else fused_kernels(n_logits),
-        )
+        self._fused = None if rows.is_sparse else fused_kernels(n_logits)
+        fastest = kernels(n_logits)
         self._to_proba = fastest.sigmoid_block if self.n_outputs == 1 else fastest.softmax_block
 
     def _fused_pass(self, coef: Array) -> FusedPass | None:
@@ -61,9 +59,8 @@ class RowSums(RowCurvature):
             or (is_copied and self.n_features > FUSED_FEATURES)
         ):
             return None
-        fused: FusedPass = (
-            self._fused.two_class_pass if len(coef) == 1 else self._fused.softmax_pass
-        )
+        of_two, of_more = self._fused.two_class_pass, self._fused.softmax_pass
+        fused: FusedPass = of_two if len(coef) == 1 else of_more
         return fused
 
     @property
@@ -103,10 +100,9 @@ class RowSums(RowCurvature):
         """See `Sums.ordinary`."""
 
         def run_kept(run: list[Block]) -> Array:
-            scaled = (
-                np.abs(X - frame.center) * frame.inverse_scale for _, X in self.rows.read(run)
-            )
-            return np.concatenate([(rows <= limit).all(axis=1) for rows in scaled])
+            distances = (np.abs(X - frame.center) for _, X in self.rows.read(run))
+            kept = [(each * frame.inverse_scale <= limit).all(axis=1) for each in distances]
+            return np.concatenate(kept)
 
         return np.concatenate(self.rows.map(run_kept)), self.weights
 

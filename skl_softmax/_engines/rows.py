@@ -78,18 +78,16 @@ class Rows:
         self.is_on_disk = isinstance(X, OnDisk)
         self.is_sparse = sparse.issparse(X) and not dense and origin is None
         self._is_made = dense or origin is not None
-        self._is_read = (
-            self.is_on_disk or self._is_made
-        )  # a block has its rows only while it is read
+        # Where rows are read or made, a block has its rows only while it is used.
+        self._is_read = self.is_on_disk or self._is_made
         self.dtype = np.dtype(dtype or X.dtype)
         self.n_passes = 0  # over all rows
         self._workers = workers
         n_entries = X.nnz if self.is_sparse else self.n_samples * self.n_features
         # The sums of a run have n_outputs * n_features entries: on sparse data, short runs would
         # spend their time adding up these entries.
-        n_runs = n_entries // max(
-            RUN_OPERATIONS // n_outputs, RUN_ENTRIES_PER_COLUMN * self.n_features
-        )
+        least = max(RUN_OPERATIONS // n_outputs, RUN_ENTRIES_PER_COLUMN * self.n_features)
+        n_runs = n_entries // least
         n_runs = max(min(n_runs, FEW_RUNS), min(n_runs // LONG_RUN, MANY_RUNS))
         n_runs = int(np.clip(n_runs, 1, self.n_samples))
         if self.is_sparse:
