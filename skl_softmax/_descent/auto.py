@@ -16,6 +16,7 @@ from skl_softmax._descent.head_start import with_head_start
 from skl_softmax._descent.l1_curvature import l1_curvature_kinds
 from skl_softmax._descent.l1_steps import OrthantSteps, l1_descent
 from skl_softmax._descent.steps import (
+    DEAR,
     ROUNDINGS,
     Near,
     Newtonian,
@@ -26,8 +27,6 @@ from skl_softmax._descent.steps import (
 )
 from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._objective.smooth import SoftmaxObjective
-
-MOST_STEPS_FOR_LOOK = 30.0  # steps that a model of a first state, which may be the last, may cost
 
 
 def auto_descent(
@@ -60,7 +59,7 @@ def _looked_at(objective: Smooth, state: State, kinds: Sequence[Curvature], targ
     The state itself is returned if no model is the Hessian, or if measuring the Hessian costs much.
     """
     best = kinds[-1]
-    if not best.is_hessian or best.cost(state.params) > MOST_STEPS_FOR_LOOK:
+    if not best.is_hessian or best.cost(state.params) > DEAR:
         return state
     state = state._replace(n_passes=state.n_passes + 1, model=best.measure(state.params))
     direction, left = estimated(objective, state, best, Newtonian(), ())

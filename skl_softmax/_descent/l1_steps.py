@@ -156,11 +156,18 @@ def _to_minimum(
     Move towards the minimum over the free coordinates. A coordinate that becomes zero on the way
     stays zero, and is no longer free. Repeat, at most `MOST_CORNERS` times.
 
+    The model is factored once. Where coordinates are held at zero, multipliers correct its step:
+    with E the columns of the identity for these coordinates, H⁻¹g - H⁻¹E (Eᵀ H⁻¹ E)⁻¹ Eᵀ H⁻¹g.
+
     params, slopes, orthant, free, damping : (n_outputs, n_dof), as of `_orthant_of`
     """
-    at, slopes, free = params.copy(), slopes.copy(), free.copy()
+    at, slopes, solve = params.copy(), slopes.copy(), model.on(free, damping)
+    held, columns = np.empty(0, dtype=int), np.empty((0, params.size))  # columns: H⁻¹E, transposed
     for _ in range(MOST_CORNERS):
-        direction = -model.on(free, damping)(np.where(free, slopes, 0.0))
+        step = -solve(np.where(free, slopes, 0.0)).ravel()
+        step -= np.linalg.solve(columns[:, held], step[held]) @ columns
+        step[held] = 0.0
+        direction = step.reshape(at.shape)
         crossing = direction * orthant < 0.0
         lengths = np.full_like(at, np.inf)
         lengths[crossing] = -at[crossing] / direction[crossing]
@@ -171,7 +178,10 @@ def _to_minimum(
         if t == 1.0:
             break
         slopes += model.times(step, damping)
-        free &= ~corner
+        new = np.flatnonzero(corner)
+        units = (np.arange(params.size) == new[:, np.newaxis]) * 1.0
+        held = np.concatenate([held, new])
+        columns = np.vstack([columns, solve(units.reshape(-1, *at.shape)).reshape(units.shape)])
     return np.asarray(at - params)
 
 

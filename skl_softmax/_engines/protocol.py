@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 import numpy as np
 
 from skl_softmax._arrays import Array, Matrix
-from skl_softmax._engines.negligible_rows import few_of
+from skl_softmax._engines.negligible_rows import SPARED_SAMPLES, few_of
 from skl_softmax._engines.rows import Moments
 
 MANY_SAMPLES = 2**22  # samples: up to so many, a random permutation of all takes at most 32 MiB
@@ -205,9 +205,10 @@ class Subsampled(Protocol):
         """The mean curvature p (1 - p), (n_outputs,), of all samples or, of many, of a few.
 
         Gram matrices leave out the rows whose curvature is negligible beside the mean. With
-        outliers no row may be left out: the mean is then `KEEP_ALL`.
+        outliers no row may be left out, and of few samples none need be: the mean is then
+        `KEEP_ALL`.
         """
-        if frame.has_outliers:
+        if frame.has_outliers or self.n_samples <= SPARED_SAMPLES:
             return np.full(self.n_outputs, KEEP_ALL)
         chosen = few_of(self.n_samples)
         if chosen is None:

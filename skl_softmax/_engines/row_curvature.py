@@ -12,7 +12,12 @@ from types import ModuleType
 import numpy as np
 
 from skl_softmax._arrays import Array
-from skl_softmax._engines.negligible_rows import curvature_of_softmax, essential, has_part
+from skl_softmax._engines.negligible_rows import (
+    SPARED_SAMPLES,
+    curvature_of_softmax,
+    essential,
+    has_part,
+)
 from skl_softmax._engines.protocol import Frame, Subsampled
 from skl_softmax._engines.rows import Block, Rows
 
@@ -88,7 +93,8 @@ class RowCurvature(Subsampled):
         """The mean curvature (n_outputs,); None if there is one block: it computes its own mean."""
         if self.known_mean is not None:
             return self.known_mean
-        if len(self.rows.runs) == len(self.rows.runs[0]) == 1 and not frame.has_outliers:
+        is_one_block = len(self.rows.runs) == len(self.rows.runs[0]) == 1
+        if is_one_block and not frame.has_outliers and self.n_samples > SPARED_SAMPLES:
             return None
         return self.mean_curvature(coef, intercept, frame)
 

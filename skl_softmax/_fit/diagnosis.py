@@ -68,18 +68,14 @@ def _not_converged(parameters: Parameters, run: Run, *, is_single: bool) -> str:
         )
     name = "tol" if run.gap is None else "gap_tol"
     allowed = f", more than {name}={getattr(parameters, name):g}"
-    # No loss is below zero: a bound that is near the loss itself says nothing.
-    is_bound = run.gap is not None or parameters.l1_ratio > 0.0
-    at_most = run.gap if run.gap is not None else run.left
-    if not at_most < (TELLING if is_bound else 1.0) * run.kept.loss:
-        left, allowed = "it is not known how far the loss is above its minimum", ""
-    elif run.gap is not None:
+    is_bound = parameters.l1_ratio > 0.0
+    if run.gap is not None:
         left = f"the loss may be {run.gap:.2g} above its minimum"
-    elif parameters.l1_ratio > 0.0:
-        left = f"the loss may be {run.left / run.null_loss:.2g} of the null loss above its minimum"
-    else:
-        share = run.left / run.null_loss
-        left = f"the loss is an estimated {share:.2g} of the null loss above its minimum"
+    elif run.left < (TELLING if is_bound else 1.0) * run.kept.loss:
+        share, what = run.left / run.null_loss, "may be" if is_bound else "is an estimated"
+        left = f"the loss {what} {share:.2g} of the null loss above its minimum"
+    else:  # no loss is below zero, so that the bound or the estimate says nothing
+        left, allowed = "it is not known how far the loss is above its minimum", ""
     if run.stop_reason == "precision":
         single = "float64, " if is_single else ""
         return (

@@ -598,6 +598,20 @@ def test_a_warm_start_in_float32(alpha):
     assert n_converged >= 4
 
 
+@pytest.mark.parametrize("alpha", [1e-4, 1e-2])
+def test_a_few_rows_with_a_date(alpha):
+    """The date's penalty is as good as none, and what tells it from a constant are a few rows."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        dates = np.round(1.7e9 + 3e7 * rng.random(10))
+        X = np.column_stack([dates, rng.normal(size=(10, 2))])
+        y = np.r_[np.arange(4), rng.integers(0, 4, 6)]
+        model, is_warned = quietly(SoftmaxGDClassifier(alpha=alpha), X, y)
+        exact, _ = quietly(SoftmaxGDClassifier(alpha=alpha, tol=1e-12), X, y)
+        assert not is_warned, seed
+        assert model.loss_ - exact.loss_ < 1.1e-4 * np.log(4), seed
+
+
 def test_hundreds_of_classes_with_three_samples():
     rng = np.random.default_rng(3000)
     y = np.repeat(np.arange(800), 3)
