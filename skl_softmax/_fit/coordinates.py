@@ -131,6 +131,10 @@ def standardized(
     all_sums: tuple[Sums, ...] = (sums,)
     if task.has_kinks and gram is not None:  # no step with an L1 penalty uses it
         gram = np.isfinite(scale) * 1.0
+    if gram is None and sums.dtype == np.float32:  # a giant number times a residual's rounding
+        dtype = np.float64
+        sums = task.sums(workers, dtype=dtype)
+        all_sums = (*all_sums, sums)
     if is_far(center, scale):
         shift = center.astype(sums.dtype).astype(np.float64)
         left, sums = center - shift, task.sums(workers, dtype=dtype, origin=shift)
