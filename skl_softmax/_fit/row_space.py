@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.linalg import eigh, qr, svd
+from scipy.linalg import eigh, qr, svd, svdvals
 
 from skl_softmax._arrays import Array, Matrix
 from skl_softmax._engines.device import OnDevice
 from skl_softmax._engines.disk import OnDisk
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.standardization import FEW_ENTRIES
+from skl_softmax._fit.standardization import EXACT_DEVIATION, FEW_ENTRIES, ROUNDINGS
 
 FEW_ROWS = 2**10  # rows: the eigenvectors of more take longer than a hundred passes
 COLUMNS_PER_ROW, LEAST_COLUMNS = 2, 200  # of wide data: with fewer, its row space does not pay
@@ -135,8 +135,10 @@ def column_space(X: Matrix, weights: Array, center: Array, deviations: Array) ->
     """Return coordinates of tall data with columns so nearly collinear that a Gram matrix fails.
 
     The rows themselves are factored. So a difference of two columns is known down to 1e-12 of their
-    spread; from a Gram matrix it is known down to 1e-7. None if one column is too small for that,
-    or if X cannot be factored because it is too large, or not a dense array in memory.
+    spread; from a Gram matrix it is known down to 1e-7. None if a combination of the columns, each
+    in units of its deviation, is lost where the columns have their own units, since a column with
+    large numbers hides it; or if X cannot be factored because it is too large, or not a dense array
+    in memory.
 
     X : (n_samples, n_features)
     weights : (n_samples,)
@@ -144,14 +146,17 @@ def column_space(X: Matrix, weights: Array, center: Array, deviations: Array) ->
     """
     if not isinstance(X, np.ndarray) or X.size > FEW_ENTRIES:
         return None
-    varying = deviations[np.isfinite(deviations)]
-    if not varying.min() ** 2 > SEEN_BY_ROWS * (varying**2).sum():
-        return None
-    rows = X - center
-    root = np.sqrt(weights)[:, np.newaxis]
+    rows, root = X - center, np.sqrt(weights)[:, np.newaxis]
     (triangle,) = qr(root * rows, mode="r", check_finite=False)
-    _, scale, right = svd(triangle[: X.shape[1]], full_matrices=False, check_finite=False)
-    kept = scale > ROUNDING_DEVIATION * scale[0]
+    triangle = triangle[: X.shape[1]]
+    _, scale, right = svd(triangle, full_matrices=False, check_finite=False)
+    rounding = ROUNDINGS * np.finfo(X.dtype).eps * np.abs(X).max()
+    kept = scale > max(rounding, ROUNDING_DEVIATION * scale[0])
+    offsets = np.max(np.abs(center) / deviations)
+    rounding = max(EXACT_DEVIATION, ROUNDINGS * np.finfo(X.dtype).eps * (1.0 + float(offsets)))
+    in_units = svdvals(triangle / deviations, check_finite=False)
+    if np.count_nonzero(kept) < np.count_nonzero(in_units > rounding):
+        return None
     Q = right[kept].T
     return RowSpace(center, rows @ Q, scale[kept], deviations, Written(Q, X.dtype))
 

@@ -23,6 +23,7 @@ ODD_DEVIATIONS = 30.0  # of most rows: a feature's deviation above is due to a f
 SEEN_SHARE = 1e-10  # of a standardised column's variance, not shared with others: a Gram matrix's
 LOST_DEVIATION = 3e-6  # of a combination of standardised columns: its square is rounding
 EXACT_DEVIATION = 3e-14  # of such a combination, itself rounding: the columns are collinear
+ROUNDINGS = 4.0  # of the largest number of a column, that may be a combination's own deviation
 FEW_ENTRIES = 2**24  # of X that may be copied to factor it: 128 MB of float64
 OFF_CENTER = 10.0  # deviations from zero, where an offset costs a certificate its first digit
 # The least deviations of a feature: their squares are normal numbers, and coefficients in range.
@@ -74,10 +75,10 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
     """The largest deviation of a combination of columns that a Gram matrix cannot see; or zero.
 
     Products of columns square their scales: a deviation below 1e-6 of the columns' own is lost in
-    rounding. The rows themselves tell it, down to their own rounding. Columns that are exact
-    combinations of others, or that in float32 differ from these by rounding, have no such
-    deviation. If X is large or not in memory, and its few rows at hand are too few, the result is
-    zero.
+    rounding. The rows themselves tell it, down to their own rounding, which grows with the columns'
+    offsets. Columns that are exact combinations of others, or that differ from these by rounding,
+    have no such deviation. If X is large or not in memory, and its few rows at hand are too few,
+    the result is zero.
     """
     if found.gram is None or found.gram.ndim == 1:
         return 0.0
@@ -95,10 +96,9 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
         few = X
     (triangle,) = qr(((few - found.center) / found.scale)[:, varying], mode="r", check_finite=False)
     deviations = svdvals(triangle, check_finite=False) / np.sqrt(len(few))
-    least = EXACT_DEVIATION
-    if X.dtype == np.float32:
-        offsets = np.abs(found.center[varying]) / found.scale[varying]
-        least = np.finfo(np.float32).eps * (1.0 + offsets.max())
+    offsets = np.abs(found.center[varying]) / found.scale[varying]
+    rounding = ROUNDINGS * np.finfo(X.dtype).eps * (1.0 + offsets.max())
+    least = max(EXACT_DEVIATION, rounding)
     return float(deviations[(deviations > least) & (deviations < LOST_DEVIATION)].max(initial=0.0))
 
 

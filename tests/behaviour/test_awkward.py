@@ -612,6 +612,55 @@ def test_a_few_rows_with_a_date(alpha):
         assert model.loss_ - exact.loss_ < 1.1e-4 * np.log(4), seed
 
 
+@pytest.mark.parametrize(("alpha", "degree"), [(1e-4, 6), (1e-7, 7), (0.0, 7), (0.0, 4)])
+def test_powers_of_a_number_far_from_zero(alpha, degree):
+    """Collinear columns whose scales lie far apart: it may say that it does not know."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        low, width = rng.choice([10.0, 50.0, 1000.0]), rng.choice([1.0, 10.0, 20.0])
+        x = rng.uniform(low, low + width, 300)
+        z = 2.0 * (x - low) / width - 1.0  # the same powers, of a number near zero
+        y = (4.0 * np.sin(8.0 * z) + rng.logistic(size=300) > 0).astype(int)
+        powers, kinder = (
+            np.column_stack([number**k for k in range(1, degree + 1)]) for number in (x, z)
+        )
+        model, _ = quietly(SoftmaxGDClassifier(alpha=alpha), powers, y)
+        if not model.converged_:
+            continue
+        if alpha == 0.0:
+            least = SoftmaxGDClassifier(alpha=0.0, tol=1e-10).fit(kinder, y).loss_
+        else:
+            least = quietly(SoftmaxGDClassifier(alpha=alpha, gap_tol=1e-9), powers, y)[0].loss_
+        assert model.loss_ - least < 1e-3 * np.log(2), seed
+
+
+def test_rows_that_point_nearly_one_way_without_an_intercept():
+    """The columns' means are a million deviations from zero, and their scales lie far apart."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        scale = 10.0 ** rng.uniform(0, 6, 18)
+        Z = rng.normal(size=(300, 18))
+        y = (3.0 * Z[:, 0] + rng.logistic(size=300) > 0).astype(int)
+        X = (10.0 ** rng.choice([5.0, 6.0, 7.0]) + Z) * scale
+        model, _ = quietly(SoftmaxGDClassifier(fit_intercept=False), X, y)
+        further, _ = quietly(SoftmaxGDClassifier(fit_intercept=False, gap_tol=1e-9), X, y)
+        assert not model.converged_ or model.loss_ - further.loss_ < 1e-3 * np.log(2), seed
+
+
+@pytest.mark.parametrize("shape", [(25, 30), (25, 48), (40, 60)])
+@pytest.mark.parametrize("offset", [1e4, 1e5, 1e6])
+def test_more_columns_than_rows_far_from_zero_are_separated(shape, offset):
+    """The weights that are stored separate the classes, not weights of rounding."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X, y = rng.normal(size=shape) + offset, rng.integers(0, 2, shape[0])
+        model, is_warned = quietly(SoftmaxGDClassifier(alpha=0.0), X, y)
+        assert is_warned
+        assert model.stop_reason_ == "separation"
+        assert model.score(X, y) == 1.0
+        assert model.loss_ == pytest.approx(objective_at(model, X, y)[0], rel=1e-6)
+
+
 def test_hundreds_of_classes_with_three_samples():
     rng = np.random.default_rng(3000)
     y = np.repeat(np.arange(800), 3)
