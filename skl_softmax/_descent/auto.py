@@ -15,16 +15,8 @@ from skl_softmax._descent.curvature import Curvature, Smooth, curvature_kinds
 from skl_softmax._descent.head_start import with_head_start
 from skl_softmax._descent.l1_curvature import l1_curvature_kinds
 from skl_softmax._descent.l1_steps import OrthantSteps, l1_descent
-from skl_softmax._descent.steps import (
-    DEAR,
-    ROUNDINGS,
-    Near,
-    Newtonian,
-    State,
-    believed,
-    estimated,
-    matrix_descent,
-)
+from skl_softmax._descent.matrix_descent import DEAR, Near, believed, estimated, matrix_descent
+from skl_softmax._descent.steps import ROUNDINGS, Newtonian, State
 from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._objective.smooth import SoftmaxObjective
 

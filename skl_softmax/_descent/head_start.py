@@ -20,7 +20,8 @@ from itertools import pairwise
 from math import prod
 
 from skl_softmax._descent.curvature import Smooth, Vectors, curvature_kinds
-from skl_softmax._descent.steps import Newtonian, State, matrix_descent, start
+from skl_softmax._descent.matrix_descent import matrix_descent
+from skl_softmax._descent.steps import Newtonian, State, start
 from skl_softmax._engines.protocol import rarest
 
 ONE_IN = 16  # samples, of which one is copied: a pass over the copy costs a sixteenth

@@ -23,12 +23,12 @@ import numpy as np
 from skl_softmax._arrays import Array
 from skl_softmax._descent.curvature import Curvature
 from skl_softmax._descent.l1_curvature import FreeModel
+from skl_softmax._descent.matrix_descent import matrix_descent
 from skl_softmax._descent.steps import (
     Pair,
     State,
     falls_enough,
     make_pairs,
-    matrix_descent,
     quasi_newton_step,
     start,
 )

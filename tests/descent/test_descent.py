@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skl_softmax._descent.curvature import Curvature
+from skl_softmax._descent.matrix_descent import matrix_descent
 from skl_softmax._descent.steps import (
     Newtonian,
     Pair,
@@ -16,7 +17,6 @@ from skl_softmax._descent.steps import (
     _cubic_minimizer,
     constant_descent,
     make_pairs,
-    matrix_descent,
     quasi_newton_step,
     start,
 )

@@ -9,7 +9,8 @@ from skl_softmax import SoftmaxGDClassifier
 from skl_softmax._descent import head_start as _head_start
 from skl_softmax._descent.curvature import curvature_kinds
 from skl_softmax._descent.head_start import head_start
-from skl_softmax._descent.steps import Newtonian, State, matrix_descent, start
+from skl_softmax._descent.matrix_descent import matrix_descent
+from skl_softmax._descent.steps import Newtonian, State, start
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.task import Task

@@ -15,7 +15,8 @@ from threadpoolctl import threadpool_limits
 from skl_softmax import CoefPathDisplay, SoftmaxGDClassifier, SoftmaxPath, softmax_path
 from skl_softmax._data.parameters import check_parameters
 from skl_softmax._descent.auto import auto_descent
-from skl_softmax._descent.steps import Newtonian, matrix_descent, start
+from skl_softmax._descent.matrix_descent import matrix_descent
+from skl_softmax._descent.steps import Newtonian, start
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.rows import Rows
 from skl_softmax._engines.threads import Workers
