@@ -201,9 +201,9 @@ def costs(
     n_free : coordinates of the full Hessian; None: all coordinates of all classes but one
     density : share of the entries of X that are stored
 
-    The numbers are nanoseconds a sample, measured on one core; only their ratios matter, and the
-    tests compare these with measured ones. They are for each sample, so that the same models are
-    measured, and the same steps are taken, whether samples are weighted or repeated.
+    The numbers are nanoseconds a sample, measured on one core; only their ratios matter. They are
+    for each sample, so that the same models are measured, and the same steps are taken, whether
+    samples are weighted or repeated.
     """
     n_free = (n_outputs - 1) * n_dof if n_free is None else n_free
     softmax = 8.0 + 2.0 * n_outputs  # in any case, and for each class

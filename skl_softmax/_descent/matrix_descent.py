@@ -120,7 +120,7 @@ class _ModelInUse:
         return state._replace(n_passes=state.n_passes + 1, model=kind.measure(state.params))
 
     def is_fresh(self, kind: Curvature) -> bool:
-        """Whether the model is of that kind, and was measured at the state of now."""
+        """Whether the model is of that kind, and no step was made since it was measured."""
         return self.age == 0 and not self.pairs and self._kind is kind
 
     def learn_from_step(self, before: State, after: State) -> None:
