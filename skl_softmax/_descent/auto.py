@@ -14,9 +14,9 @@ from skl_softmax._arrays import Array, to_numpy
 from skl_softmax._descent.curvature import Curvature, Smooth, curvature_kinds
 from skl_softmax._descent.head_start import with_head_start
 from skl_softmax._descent.l1_curvature import l1_curvature_kinds
-from skl_softmax._descent.l1_steps import OrthantSteps, l1_descent
+from skl_softmax._descent.l1_steps import OrthantSteps, l1_descent, proximal_descent
 from skl_softmax._descent.matrix_descent import DEAR, Near, believed, estimated, matrix_descent
-from skl_softmax._descent.steps import ROUNDINGS, Newtonian, State
+from skl_softmax._descent.steps import ROUNDINGS, Newtonian, State, constant_descent
 from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._objective.smooth import SoftmaxObjective
 
@@ -43,6 +43,15 @@ def auto_descent(
         state = _looked_at(objective, state, kinds, target)
     beginning = with_head_start(objective, state) if may_start_ahead else [state]
     return matrix_descent(objective, beginning, kinds, Newtonian(), target=target, is_near=is_near)
+
+
+def number_descent(
+    objective: Smooth | L1Objective, state: State, learning_rate: float
+) -> Iterator[State]:
+    """The states of a descent whose step is a number, without end; the given state comes first."""
+    if isinstance(objective, L1Objective):
+        return proximal_descent(objective, state, learning_rate)
+    return constant_descent(objective, state, learning_rate)
 
 
 def _looked_at(objective: Smooth, state: State, kinds: Sequence[Curvature], target: float) -> State:

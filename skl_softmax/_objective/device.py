@@ -12,6 +12,7 @@ from copy import copy
 
 from skl_softmax._arrays import Array, DeviceArray, to_numpy
 from skl_softmax._engines.device import DeviceSums
+from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._objective.smooth import SoftmaxObjective
 
 
@@ -86,3 +87,20 @@ class DeviceObjective:
     def largest_difference(self, params: DeviceArray) -> float:
         """See `SoftmaxObjective.largest_difference`."""
         return self.smooth.largest_difference(to_numpy(params))
+
+
+def where_data_are(
+    objective: SoftmaxObjective | L1Objective, params: Array, center: Array, scale: Array
+) -> tuple[SoftmaxObjective | L1Objective | DeviceObjective, Array | DeviceArray]:
+    """Return the objective of params that are where the data are, and the params there.
+
+    With an L1 penalty params stay NumPy's, since its steps are decided on the host; and so they do
+    in a row space, which is on the host.
+
+    params : (n_outputs, n_dof)
+    center, scale : as of `DeviceObjective`
+    """
+    if isinstance(objective, L1Objective) or not isinstance(objective.sums, DeviceSums):
+        return objective, params
+    there = DeviceObjective(objective, center, scale)
+    return there, there.place(params)

@@ -268,6 +268,20 @@ def test_what_is_elsewhere_is_refused(library, problem):
         there.fit(put(X), put(X[:, 0]))
 
 
+@pytest.mark.parametrize("learning_rate", ["auto", 1e-4])
+def test_the_derivative_that_is_printed(learning_rate, library, problem, capsys):
+    """Of standardised features, whose means are far from zero."""
+    put, _ = library
+    X, y = problem[0] + 1e7, problem[1]
+    printed = []
+    for arrays in ((X, y), (put(X), put(y))):
+        model = SoftmaxGDClassifier(learning_rate=learning_rate, tol=0, max_iter=1, verbose=1)
+        model.fit(*arrays)
+        first = capsys.readouterr().out.splitlines()[0]
+        printed.append(float(first.split("gradient ")[1]))
+    assert printed[1] == pytest.approx(printed[0], rel=1e-2)
+
+
 def test_a_step_reads_its_device_twice(library, problem, monkeypatch):
     """Loss, slopes and the largest derivative, all in one; and the slope that says what is left.
 
