@@ -32,7 +32,7 @@ from skl_softmax._engines.negligible_rows import NEGLIGIBLE
 from skl_softmax._engines.protocol import LEAD_ROUNDING, Frame, Subsampled, at_equal_distances
 from skl_softmax._engines.rows import Moments, Parts, add
 
-BLOCK_BYTES = 2**28  # bytes beside X: few calls, and a small part of a device's memory
+DEVICE_BLOCK_BYTES = 2**28  # bytes beside X: few calls, and a small part of a device's memory
 COPIES_OF_LOGITS = 4  # arrays like the logits that a softmax and its loss make
 COLUMNS_BESIDE = 8  # arrays of one number for each row that a softmax and its loss make
 
@@ -162,14 +162,14 @@ class DeviceSums(Subsampled):
     def _blocks(self, n_copied: int = 0) -> Iterator[tuple[DeviceArray, DeviceArray, DeviceArray]]:
         """Yield blocks of the rows: X (rows, n_features), y (rows, …) and weights (rows,).
 
-        In `BLOCK_BYTES` a block has room for the arrays of a softmax, and for `n_copied` numbers of
-        the widest type for each row.
+        In `DEVICE_BLOCK_BYTES` a block has room for the arrays of a softmax, and for `n_copied`
+        numbers of the widest type for each row.
         """
         self.n_passes += 1
         row_bytes = (
             COPIES_OF_LOGITS * self.n_outputs + COLUMNS_BESIDE
         ) * self.dtype.itemsize + 8 * n_copied
-        n_rows = max(1, BLOCK_BYTES // row_bytes)
+        n_rows = max(1, DEVICE_BLOCK_BYTES // row_bytes)
         for start in range(0, self.n_samples, n_rows):
             rows = slice(start, min(start + n_rows, self.n_samples))
             yield self._rows.X[rows, :], self._y[rows, ...], self._weights[rows]

@@ -27,7 +27,7 @@ from numpy.typing import DTypeLike
 from skl_softmax._arrays import Array
 from skl_softmax._engines.disk import Derived
 
-MANY_ROWS = 2**22  # samples: above so many, do not keep one float for each (32 MiB)
+KEPT_SAMPLES = 2**22  # samples: above so many, do not keep one float for each (32 MiB)
 WORTH_COMPILING = 2**12  # logits: to load Numba takes as long as hundreds of fits with fewer
 
 # (logits, targets, weights) -> the loss of a block; afterwards logits hold residuals s (p - y).
@@ -97,7 +97,7 @@ def block_loss(y: Array, n_outputs: int, dtype: DTypeLike) -> tuple[BlockLoss, T
     }[y.ndim, n_outputs == 1]
     if form is None:
         return loss, y
-    return loss, Derived(form, y) if isinstance(y, Derived) or len(y) > MANY_ROWS else form(y)
+    return loss, Derived(form, y) if isinstance(y, Derived) or len(y) > KEPT_SAMPLES else form(y)
 
 
 def softmax_loss(logits: Array, y: Array, weights: Array) -> float:

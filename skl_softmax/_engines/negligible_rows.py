@@ -15,7 +15,7 @@ SPARED_SAMPLES = (
 FEW_SAMPLES = 2**14  # samples: up to so many, all of them give the mean curvature
 MEAN_SAMPLES = 2**8  # samples, about, that estimate the mean curvature where there are more
 NEGLIGIBLE = 1e-3  # share of the mean curvature; rows below add less than the next step changes
-MOST_COPIED = 0.6  # share of rows: to copy more rows takes longer than leaving out the others saves
+MOST_COPIED_SHARE = 0.6  # of rows: to copy more takes longer than leaving out the others saves
 
 
 def few_of(n_samples: int) -> Array | None:
@@ -47,7 +47,7 @@ def essential(curvature: Array, weights: Array, mean: float | None = None) -> tu
     """
     chosen = has_part(curvature, weights, mean)
     n_kept = np.count_nonzero(chosen)
-    if n_kept > MOST_COPIED * len(chosen):
+    if n_kept > MOST_COPIED_SHARE * len(chosen):
         every = np.arange(len(chosen))
         return every, weights if n_kept == len(chosen) else weights * chosen
     kept = np.flatnonzero(chosen)

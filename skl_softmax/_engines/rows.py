@@ -25,7 +25,7 @@ from skl_softmax._engines.threads import Workers
 BLOCK_BYTES = 2**21  # bytes of a block of X with its logits: two L2 caches, for fewer NumPy calls
 BLOCK_ROWS = 512, 16384  # rows of a block: with fewer BLAS idles, more do not fit in the cache
 FEW_BYTES = 2**25  # bytes that a dense copy of columns, or the results of all runs, may take
-MANY_ROWS = 2**20  # rows to search for a positive weight at a time: 8 MiB of weights
+SEARCHED_ROWS = 2**20  # rows to search for a positive weight at a time: 8 MiB of weights
 SHORT_ROW_FEATURES = 16  # features: NumPy is slower along shorter rows than along a copy's columns
 RUN_OPERATIONS = 2**21  # multiply-adds in a run: enough to pay for handing it to a thread
 RUN_GRAM_OPERATIONS = 2**25  # multiply-adds in a run of matrix products, which are faster ones
@@ -337,8 +337,8 @@ def _sparse_moments(X: Matrix, weights: Array, origin: Array) -> Moments:
 
 def _first_positive(weights: Array) -> int:
     """The index of the first row with a positive weight; 0 if there is none."""
-    for start in range(0, len(weights), MANY_ROWS):
-        positive = weights[start : start + MANY_ROWS] > 0.0
+    for start in range(0, len(weights), SEARCHED_ROWS):
+        positive = weights[start : start + SEARCHED_ROWS] > 0.0
         if positive.any():
             return start + int(positive.argmax())
     return 0

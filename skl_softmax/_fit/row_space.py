@@ -21,7 +21,7 @@ from skl_softmax._arrays import Array, Matrix
 from skl_softmax._engines.device import OnDevice
 from skl_softmax._engines.disk import OnDisk
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.standardization import EXACT_DEVIATION, FEW_ENTRIES, ROUNDINGS
+from skl_softmax._fit.standardization import FEW_ENTRIES, recentered, rounding_deviation
 
 FEW_ROWS = 2**10  # rows: the eigenvectors of more take longer than a hundred passes
 COLUMNS_PER_ROW, LEAST_COLUMNS = 2, 200  # of wide data: with fewer, its row space does not pay
@@ -147,15 +147,13 @@ def column_space(X: Matrix, weights: Array, center: Array, deviations: Array) ->
     if not isinstance(X, np.ndarray) or X.size > FEW_ENTRIES:
         return None
     rows, root = X - center, np.sqrt(weights)[:, np.newaxis]
-    (triangle,) = qr(root * rows, mode="r", check_finite=False)
+    (triangle,) = qr(root * recentered(rows, weights, center), mode="r", check_finite=False)
     triangle = triangle[: X.shape[1]]
     _, scale, right = svd(triangle, full_matrices=False, check_finite=False)
-    rounding = ROUNDINGS * np.finfo(X.dtype).eps * np.abs(X).max()
-    kept = scale > max(rounding, ROUNDING_DEVIATION * scale[0])
-    offsets = np.max(np.abs(center) / deviations)
-    rounding = max(EXACT_DEVIATION, ROUNDINGS * np.finfo(X.dtype).eps * (1.0 + float(offsets)))
+    kept = scale > ROUNDING_DEVIATION * scale[0]
     in_units = svdvals(triangle / deviations, check_finite=False)
-    if np.count_nonzero(kept) < np.count_nonzero(in_units > rounding):
+    told = in_units > rounding_deviation(X.dtype, center, deviations)
+    if np.count_nonzero(kept) < np.count_nonzero(told):
         return None
     Q = right[kept].T
     return RowSpace(center, rows @ Q, scale[kept], deviations, Written(Q, X.dtype))

@@ -23,7 +23,6 @@ ODD_DEVIATIONS = 30.0  # of most rows: a feature's deviation above is due to a f
 SEEN_SHARE = 1e-10  # of a standardised column's variance, not shared with others: a Gram matrix's
 LOST_DEVIATION = 3e-6  # of a combination of standardised columns: its square is rounding
 EXACT_DEVIATION = 3e-14  # of such a combination, itself rounding: the columns are collinear
-ROUNDINGS = 4.0  # of the largest number of a column, that may be a combination's own deviation
 FEW_ENTRIES = 2**24  # of X that may be copied to factor it: 128 MB of float64
 OFF_CENTER = 10.0  # deviations from zero, where an offset costs a certificate its first digit
 # The least deviations of a feature: their squares are normal numbers, and coefficients in range.
@@ -75,10 +74,10 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
     """The largest deviation of a combination of columns that a Gram matrix cannot see; or zero.
 
     Products of columns square their scales: a deviation below 1e-6 of the columns' own is lost in
-    rounding. The rows themselves tell it, down to their own rounding, which grows with the columns'
-    offsets. Columns that are exact combinations of others, or that differ from these by rounding,
-    have no such deviation. If X is large or not in memory, and its few rows at hand are too few,
-    the result is zero.
+    rounding. The rows themselves tell it, down to their own rounding. Columns that are exact
+    combinations of others, or that in float32 differ from these by rounding, have no such
+    deviation. If X is large or not in memory, and its few rows at hand are too few, the result is
+    zero.
     """
     if found.gram is None or found.gram.ndim == 1:
         return 0.0
@@ -94,12 +93,34 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
         if not isinstance(X, np.ndarray) or X.size > FEW_ENTRIES:
             return 0.0
         few = X
-    (triangle,) = qr(((few - found.center) / found.scale)[:, varying], mode="r", check_finite=False)
+    rows = recentered(few - found.center, 1.0 / len(few), found.center) / found.scale
+    (triangle,) = qr(rows[:, varying], mode="r", check_finite=False)
     deviations = svdvals(triangle, check_finite=False) / np.sqrt(len(few))
-    offsets = np.abs(found.center[varying]) / found.scale[varying]
-    rounding = ROUNDINGS * np.finfo(X.dtype).eps * (1.0 + offsets.max())
-    least = max(EXACT_DEVIATION, rounding)
+    least = rounding_deviation(X.dtype, found.center, found.scale)
     return float(deviations[(deviations > least) & (deviations < LOST_DEVIATION)].max(initial=0.0))
+
+
+def rounding_deviation(dtype: DTypeLike, center: Array, scale: Array) -> float:
+    """The deviation below which a combination of standardised columns is the columns' rounding.
+
+    center, scale : means and deviations of the columns, (n_features,)
+    """
+    if dtype != np.float32:
+        return EXACT_DEVIATION
+    return float(np.finfo(dtype).eps) * (1.0 + float(np.max(np.abs(center) / scale, initial=0.0)))
+
+
+def recentered(rows: Array, weights: Array | float, center: Array) -> Array:
+    """Rows less a center, (rows, n_features), whose means are zero, and not the center's rounding.
+
+    A constant column of that rounding would look like a combination of columns. As they are, if
+    nothing was subtracted.
+
+    weights : (rows,), or a number for all
+    """
+    if not center.any():
+        return rows
+    return np.asarray(rows - np.sum(weights * rows.T, axis=1))
 
 
 def centered_task(

@@ -14,7 +14,7 @@ def dispatch(monkeypatch):
         pytest.skip("this scikit-learn does not dispatch to them")
     if os.environ.get("SCIPY_ARRAY_API") != "1":
         pytest.skip("scikit-learn wants SCIPY_ARRAY_API=1")
-    monkeypatch.setattr("skl_softmax._engines.device.BLOCK_BYTES", 2**14)
+    monkeypatch.setattr("skl_softmax._engines.device.DEVICE_BLOCK_BYTES", 2**14)
     with config_context(array_api_dispatch=True):
         yield
 

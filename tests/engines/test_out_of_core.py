@@ -103,7 +103,7 @@ def test_columns_are_not_copied(rng, monkeypatch):
 def test_of_very_many_rows_no_float_is_kept(problem, monkeypatch):
     X, y = problem
     expected = SoftmaxGDClassifier().fit(X, y)
-    monkeypatch.setattr("skl_softmax._engines.kernels.MANY_ROWS", 100)
+    monkeypatch.setattr("skl_softmax._engines.kernels.KEPT_SAMPLES", 100)
     made = []
     init = Derived.__init__
     monkeypatch.setattr(Derived, "__init__", lambda *a: made.append(1) or init(*a))

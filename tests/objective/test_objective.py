@@ -414,7 +414,7 @@ def test_column_moments_equal_numpy(seed, n_samples, n_features, layout, block_r
 
 
 def test_a_row_with_weight_is_found(monkeypatch):
-    monkeypatch.setattr(_rows, "MANY_ROWS", 4)
+    monkeypatch.setattr(_rows, "SEARCHED_ROWS", 4)
     assert _rows._first_positive(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 1.0])) == 5
     assert _rows._first_positive(np.zeros(9)) == 0
 
