@@ -15,10 +15,12 @@ from skl_softmax._descent.curvature import Curvature, Smooth, curvature_kinds
 from skl_softmax._descent.head_start import with_head_start
 from skl_softmax._descent.l1_curvature import l1_curvature_kinds
 from skl_softmax._descent.l1_steps import OrthantSteps, l1_descent, proximal_descent
-from skl_softmax._descent.matrix_descent import DEAR, Near, believed, estimated, matrix_descent
+from skl_softmax._descent.matrix_descent import Near, believed, estimated, matrix_descent
 from skl_softmax._descent.steps import ROUNDINGS, Newtonian, State, constant_descent
 from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._objective.smooth import SoftmaxObjective
+
+DEAREST_LOOK = 30.0  # steps that a model of a first state, which may be the last, may cost
 
 
 def auto_descent(
@@ -60,7 +62,7 @@ def _looked_at(objective: Smooth, state: State, kinds: Sequence[Curvature], targ
     The state itself is returned if no model is the Hessian, or if measuring the Hessian costs much.
     """
     best = kinds[-1]
-    if not best.is_hessian or best.cost(state.params) > DEAR:
+    if not best.is_hessian or best.cost(state.params) > DEAREST_LOOK:
         return state
     state = state._replace(n_passes=state.n_passes + 1, model=best.measure(state.params))
     direction, left = estimated(objective, state, best, Newtonian(), ())

@@ -18,7 +18,6 @@ from skl_softmax._arrays import to_numpy
 from skl_softmax._descent.curvature import Curvature, Vectors
 from skl_softmax._descent.steps import Objective, Pair, State, Stepped, Steps, make_pairs
 
-DEAR = 30.0  # steps that a model costs, beyond which none is measured for a single look
 N_PAIRS = 8  # steps that L-BFGS remembers: 3 to 20 are usual (Nocedal and Wright, section 7.2)
 CAUTION = 2.0  # times what the last falls say is left, since falls are irregular
 N_LOSSES = 7  # losses that tell how fast the loss falls: three falls, and three before them
@@ -86,13 +85,11 @@ def matrix_descent(
             yield state
             if not model.is_due(state):
                 continue
-            state = model.renewed(state)
+        elif model.age == 0 and not model.pairs:
+            return
         else:
-            last_resort = _last_resort(kinds, state)
-            if model.is_fresh(last_resort):
-                return
             model.pairs.clear()  # try once more, with a fresh model and no pairs
-            state = model.renewed(state, last_resort)
+        state = model.renewed(state)
         direction, _ = steps.direction(objective, state, model.pairs)
 
 
@@ -107,21 +104,16 @@ class _ModelInUse:
 
     def __init__(self, kinds: Sequence[Curvature]) -> None:
         self._kinds = kinds
-        self._kind: Curvature | None = None  # of the model, if it was measured in this descent
         self.age = 1  # steps since the model was measured: at least one, if a state brought it
         self.pairs: deque[Pair] = deque(maxlen=N_PAIRS)
 
     def renewed(self, state: State, kind: Curvature | None = None) -> State:
         """The state with a model measured there: of a given kind, or of the best affordable one."""
         kind = kind or (_affordable(self._kinds, state) if state.iteration else self._kinds[0])
-        self.age, self._kind = 0, kind
+        self.age = 0
         if kind.is_hessian:
             self.pairs.clear()
         return state._replace(n_passes=state.n_passes + 1, model=kind.measure(state.params))
-
-    def is_fresh(self, kind: Curvature) -> bool:
-        """Whether the model is of that kind, and no step was made since it was measured."""
-        return self.age == 0 and not self.pairs and self._kind is kind
 
     def learn_from_step(self, before: State, after: State) -> None:
         """Keep what a step shows of the curvature."""
@@ -195,12 +187,6 @@ def extrapolated(losses: Sequence[float]) -> float:
     if after <= 0.0:
         return 0.0
     return after**2 / (before - after) if before > after else np.inf
-
-
-def _last_resort(kinds: Sequence[Curvature], state: State) -> Curvature:
-    """The kind of model to try where no step will do: the best, unless that is dear."""
-    best = kinds[-1]
-    return best if best.cost(state.params) <= DEAR else _affordable(kinds, state)
 
 
 def _affordable(kinds: Sequence[Curvature], state: State) -> Curvature:

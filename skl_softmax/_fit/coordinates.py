@@ -120,9 +120,10 @@ def standardized(
     found, is_doubtful = standardization(sums, task.fit_intercept, with_gram=with_gram), False
     hidden = hidden_deviation(found, sums, task.X)
     if hidden > 0.0:
-        space = column_space(task.X, task.weights, found.center, found.scale)
-        if may_reduce and space is not None:
-            return _of_space(space, task, workers, sums, n_looks)
+        if may_reduce:
+            space = column_space(task.X, task.weights, found.center, found.scale)
+            if space is not None:
+                return _of_space(space, task, workers, sums, n_looks)
         # Unless the numbers of the columns are no more exact than that.
         rounding = np.finfo(float).eps * np.max(np.abs(found.center) / found.scale)
         is_doubtful = bool(hidden > rounding)
@@ -139,9 +140,16 @@ def standardized(
         shift = center.astype(sums.dtype).astype(np.float64)
         left, sums = center - shift, task.sums(workers, dtype=dtype, origin=shift)
         all_sums = (*all_sums, sums)
-    smooth = task.smooth(sums, left, scale, gram, has_outliers=gram is None)
     return Coordinates(
-        smooth, all_sums, center, scale, scale, mean, shift, None, n_looks, is_doubtful
+        smooth=task.smooth(sums, left, scale, gram, has_outliers=gram is None),
+        sums=all_sums,
+        center=center,
+        deviations=scale,
+        scale=scale,
+        mean=mean,
+        shift=shift,
+        n_looks=n_looks,
+        is_doubtful=is_doubtful,
     )
 
 
@@ -154,13 +162,13 @@ def _of_space(
     found = beside_outliers(found, of_space, fit_intercept=task.fit_intercept)
     center, scale, mean, gram = found
     return Coordinates(
-        task.smooth(of_space, center, scale, gram, has_outliers=gram is None),
-        (sums, of_space),
-        space.center,
-        space.deviations,
-        np.ones_like(space.center),
-        mean,
-        space.center,
-        space.basis,
-        n_looks,
+        smooth=task.smooth(of_space, center, scale, gram, has_outliers=gram is None),
+        sums=(sums, of_space),
+        center=space.center,
+        deviations=space.deviations,
+        scale=np.ones_like(space.center),
+        mean=mean,
+        shift=space.center,
+        basis=space.basis,
+        n_looks=n_looks,
     )

@@ -21,7 +21,7 @@ from skl_softmax._fit.task import Task
 from skl_softmax._parameters import Parameters
 
 
-class Fitted(Protocol):
+class Scored(Protocol):
     """What a classifier has once it is fitted: enough to predict."""
 
     classes_: Array
@@ -77,7 +77,7 @@ class Fold:
         weights = weights[self.fitted]
         return Samples(X[self.fitted], y[self.fitted], weights / weights.sum())
 
-    def scorer(self, scoring: object, task: Task, workers: Workers) -> Callable[[Fitted], float]:
+    def scorer(self, scoring: object, task: Task, workers: Workers) -> Callable[[Scored], float]:
         """Return what scores a fitted classifier on the samples held out."""
         X, codes, _ = self.samples
         X, codes = X[self.held_out], codes[self.held_out]
@@ -89,7 +89,7 @@ class Fold:
             return lambda model: -loss(model.coef_, model.intercept_)
         labels = self.classes[codes]
 
-        def score(model: Fitted) -> float:
+        def score(model: Scored) -> float:
             scorer = check_scoring(model, scoring)
             if weights is None or not _takes_weights(scorer):
                 return float(scorer(model, X, labels))
@@ -115,7 +115,7 @@ class FoldResult(NamedTuple):
 
 
 def fit_fold(
-    fold: Fold, model: Fitted, parameters: Parameters, alphas: Array, scoring: object
+    fold: Fold, model: Scored, parameters: Parameters, alphas: Array, scoring: object
 ) -> FoldResult:
     """Fit and score for every alpha; `model` is a classifier to score with."""
     model.classes_, model.n_features_in_ = fold.classes, fold.samples.X.shape[1]

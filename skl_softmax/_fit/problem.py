@@ -309,6 +309,7 @@ class StandardizedProblem(Problem):
         other = copy(self)
         other.task = replace(self.task, alpha=alpha)
         other.smooth = self.smooth.with_alpha(alpha * (1.0 - self.task.l1_ratio))
+        other.coordinates = replace(self.coordinates, smooth=other.smooth)
         other.objective = other.task.with_kinks(other.smooth)
         other._certificate = None
         return other

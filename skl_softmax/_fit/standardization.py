@@ -93,7 +93,7 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
         if not isinstance(X, np.ndarray) or X.size > FEW_ENTRIES:
             return 0.0
         few = X
-    rows = recentered(few - found.center, 1.0 / len(few), found.center) / found.scale
+    rows = recentered(few - found.center, None, found.center) / found.scale
     (triangle,) = qr(rows[:, varying], mode="r", check_finite=False)
     deviations = svdvals(triangle, check_finite=False) / np.sqrt(len(few))
     least = rounding_deviation(X.dtype, found.center, found.scale)
@@ -110,17 +110,17 @@ def rounding_deviation(dtype: DTypeLike, center: Array, scale: Array) -> float:
     return float(np.finfo(dtype).eps) * (1.0 + float(np.max(np.abs(center) / scale, initial=0.0)))
 
 
-def recentered(rows: Array, weights: Array | float, center: Array) -> Array:
+def recentered(rows: Array, weights: Array | None, center: Array) -> Array:
     """Rows less a center, (rows, n_features), whose means are zero, and not the center's rounding.
 
     A constant column of that rounding would look like a combination of columns. As they are, if
     nothing was subtracted.
 
-    weights : (rows,), or a number for all
+    weights : (rows,); None: all equal
     """
     if not center.any():
         return rows
-    return np.asarray(rows - np.sum(weights * rows.T, axis=1))
+    return np.asarray(rows - np.average(rows, axis=0, weights=weights))
 
 
 def centered_task(
