@@ -9,9 +9,7 @@ import numpy as np
 
 from skl_softmax._arrays import Array
 
-SPARED_SAMPLES = (
-    2**11
-)  # samples: of so few no row is left out, which saves less than it costs steps
+SPARED_SAMPLES = 2**11  # samples: of so few no row is left out, which would save next to nothing
 FEW_SAMPLES = 2**14  # samples: up to so many, all of them give the mean curvature
 MEAN_SAMPLES = 2**8  # samples, about, that estimate the mean curvature where there are more
 NEGLIGIBLE = 1e-3  # share of the mean curvature; rows below add less than the next step changes

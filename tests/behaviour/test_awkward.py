@@ -487,6 +487,17 @@ def test_raw_columns_in_cross_validation(kind, l1_ratio, seed):
     assert path.losses[-1] <= plain.loss_ + 0.02
 
 
+def test_larger_alphas_that_may_be_better_are_named():
+    """Wide data with a signal: the largest of the default grid is the best, and not zero weights."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(60, 500))
+    y = (2 * X[:, :3].sum(axis=1) + rng.logistic(size=60) > 0).astype(int)
+    with pytest.warns(UserWarning, match="at the largest of 10, .* Larger alphas may: give alphas"):
+        model = SoftmaxGDClassifierCV().fit(X, y)
+    wider = np.r_[100 * model.alpha_, 10 * model.alpha_, model.alpha_]
+    assert SoftmaxGDClassifierCV(alphas=wider).fit(X, y).alpha_ > model.alpha_
+
+
 def test_an_end_of_the_grid_that_is_best_is_warned_of(rng):
     X = rng.normal(size=(2000, 2))
     y = (X[:, 0] + 0.1 * rng.logistic(size=2000) > 0).astype(int)

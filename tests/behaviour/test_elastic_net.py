@@ -224,6 +224,12 @@ class TestFewOfManyFeatures:
         excess = model.loss_ - SoftmaxGDClassifier(**self.penalty).fit(*wide).loss_
         assert excess < told * np.log(4) < 10 * excess
 
+    def test_a_bound_as_large_as_the_loss_is_not_told(self, rng):
+        X = rng.normal(size=(300, 5))
+        y = (X[:, :3] + rng.gumbel(size=(300, 3))).argmax(axis=1)
+        with pytest.warns(ConvergenceWarning, match="not known how far the loss is above"):
+            SoftmaxGDClassifier(l1_ratio=1.0, alpha=1e-6, max_iter=2).fit(X, y)
+
     def test_what_is_not_known_is_not_printed(self, wide, capsys):
         SoftmaxGDClassifier(verbose=2, **self.penalty).fit(*wide)
         lines = capsys.readouterr().out.splitlines()

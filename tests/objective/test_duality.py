@@ -254,6 +254,13 @@ def test_a_gap_that_is_not_reached():
         SoftmaxGDClassifier(gap_tol=1e-9, max_iter=2).fit(X, y)
 
 
+def test_a_gap_that_rounding_makes_negative_is_none(monkeypatch):
+    X, y = load_iris(return_X_y=True)
+    model = SoftmaxGDClassifier(tol=1e-14).fit(X, y)
+    monkeypatch.setattr("skl_softmax._objective.duality.Certificate.gap", lambda *_: -1e-9)
+    assert 1e-9 <= model.duality_gap(X, y) < 1.1e-9
+
+
 def test_early_stopping_certifies_the_weights_it_keeps():
     X, y = load_digits(return_X_y=True)
     model = SoftmaxGDClassifier(early_stopping=True, n_iter_no_change=1000, random_state=0)
