@@ -488,7 +488,7 @@ def test_raw_columns_in_cross_validation(kind, l1_ratio, seed):
 
 
 def test_larger_alphas_that_may_be_better_are_named():
-    """Wide data with a signal: the largest of the default grid is the best, and not zero weights."""
+    """Wide data with a signal: the largest of the default grid is the best."""
     rng = np.random.default_rng(1)
     X = rng.normal(size=(60, 500))
     y = (2 * X[:, :3].sum(axis=1) + rng.logistic(size=60) > 0).astype(int)
