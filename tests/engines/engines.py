@@ -15,6 +15,14 @@ from skl_softmax._engines import disk as _disk
 from skl_softmax._engines import kernels as _kernels
 
 
+def draw_problem(rng, n_samples, n_classes, decades=3.0, offset=5.0):
+    """Five features with scales from 10^-decades to 10^decades, off zero, and noisy labels."""
+    Z = rng.normal(size=(n_samples, 5))
+    logits = Z @ rng.normal(size=(5, n_classes))
+    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    return Z * np.logspace(-decades, decades, 5) + offset, y
+
+
 class Memory:
     """Arrays in this process, in some layout.
 

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from engines import draw_problem
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning
@@ -38,11 +39,7 @@ def library(device):
 
 @pytest.fixture(params=[2, 4])
 def problem(request, rng):
-    n_classes = request.param
-    Z = rng.normal(size=(700, 5))
-    logits = Z @ rng.normal(size=(5, n_classes))
-    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-    return Z * np.logspace(-2, 2, 5) + 3.0, y
+    return draw_problem(rng, 700, n_classes=request.param, decades=2.0, offset=3.0)
 
 
 def sums_of(X, y, weights, n_classes):

@@ -8,6 +8,7 @@ import time
 import joblib
 import numpy as np
 import pytest
+from engines import draw_problem
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -39,11 +40,8 @@ CHUNKS = {"one": N, "even": 100, "uneven": (1, 299, 0, 250, 50)}
 
 @pytest.fixture(params=[2, 4])
 def problem(request, rng):
-    n_classes = request.param
-    Z = rng.normal(size=(N, D))
-    logits = Z @ rng.normal(size=(D, n_classes))
-    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-    return Z * np.logspace(-2, 2, D) + 3.0, np.array(["ash", "birch", "cedar", "fir"])[y]
+    X, y = draw_problem(rng, N, n_classes=request.param, decades=2.0, offset=3.0)
+    return X, np.array(["ash", "birch", "cedar", "fir"])[y]
 
 
 def cut(*arrays, chunks=100):

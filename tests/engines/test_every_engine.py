@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+from engines import draw_problem
 
 from skl_softmax import SeparationWarning, SoftmaxGDClassifier
 from skl_softmax._engines import kernels as _kernels
@@ -17,11 +18,7 @@ PREDICTIONS = ("predict", "predict_proba", "predict_log_proba", "decision_functi
 
 @pytest.fixture(params=[2, 4])
 def problem(request, rng):
-    n_classes = request.param
-    Z = rng.normal(size=(N, D))
-    logits = Z @ rng.normal(size=(D, n_classes))
-    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-    return Z * np.logspace(-3, 3, D) + 5.0, y
+    return draw_problem(rng, N, n_classes=request.param)
 
 
 def fit_both(engine, X, y, weights=None, **params):

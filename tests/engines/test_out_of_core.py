@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from engines import Stored
+from engines import Stored, draw_problem
 
 from skl_softmax import SoftmaxGDClassifier, softmax_path
 from skl_softmax._engines import disk as _on_disk
@@ -30,11 +30,7 @@ def nothing_is_small(monkeypatch):
 
 @pytest.fixture(params=[2, 4])
 def problem(request, rng):
-    n_classes = request.param
-    Z = rng.normal(size=(N, D))
-    logits = Z @ rng.normal(size=(D, n_classes))
-    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-    return Z * np.logspace(-3, 3, D) + 5.0, y
+    return draw_problem(rng, N, n_classes=request.param)
 
 
 def test_bytes_in_another_order(problem, tmp_path):
