@@ -18,14 +18,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import copy_context
 from functools import cached_property, partial
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
-from typing import Any, Protocol, TypeAlias, TypeVar
+from threading import RLock, Thread
+from typing import Any, TypeAlias, TypeVar
 
 # Both BLAS libraries must be loaded before the first look for them.
 import numpy as np  # noqa: F401
 import scipy.linalg  # noqa: F401
 import threadpoolctl
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,12 +34,8 @@ TASKS_AHEAD = 2  # tasks handed out for each thread: one to compute, and one to 
 Task: TypeAlias = Callable[[], None]
 # The number of a task, its result of any type, and its exception.
 Outcome: TypeAlias = tuple[int, Any, BaseException | None]
-
-
-class Limiter(Protocol):
-    """A limit on the threads of BLAS that threadpoolctl has set."""
-
-    def restore_original_limits(self) -> None: ...
+# Each BLAS, and the number of threads that it is allowed.
+Limits: TypeAlias = list[tuple[LibController, int]]
 
 
 class _SingleThreadedBlas:
@@ -48,54 +44,71 @@ class _SingleThreadedBlas:
     The limit holds for the process, not for a thread. If each fit restored the limit that it found,
     a fit that begins during another one and ends after it would restore the lowered limit for good.
     So the first fit lowers the limit, and the last fit restores it, in whichever thread it runs.
+
+    Ctrl-C may interrupt each method anywhere. So what is to be restored is written down before the
+    limit is lowered, and `release` may be called again.
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._n_users = 0
+        self._lock = RLock()  # an interrupted `Workers` may be deleted while its thread holds it
         self._n_threads = 1
-        self._limiter: Limiter | None = None
+        self._first = Limits()
+        self._users: dict[int, Limits] = {}
 
     @cached_property
-    def _controller(self) -> ThreadpoolController:
-        """The object that sets limits; made once, since it searches every loaded library."""
-        return ThreadpoolController().select(user_api="blas")
+    def _libraries(self) -> list[LibController]:
+        """Every BLAS that is loaded; looked for once, since the search takes long."""
+        return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
-    def acquire(self) -> tuple[int, Limiter | None]:
-        """Lower the limit; return the number of threads BLAS was allowed, and a limiter or None."""
-        with self._lock:
-            if self._n_users == 0:
-                self._n_threads, self._limiter = self._available(), None
-                if self._n_threads > 1:  # else there is nothing to lower, and that takes time
-                    _release_openblas()
-                    self._limiter = self.limit()
-                limiter = self._limiter
-            else:
-                limiter = self.limit()  # for this thread, which computes too
-            self._n_users += 1
-            return self._n_threads, limiter
+    def acquire(self, user: int) -> int:
+        """Lower the limit; return the number of threads that BLAS was allowed.
 
-    def limit(self) -> Limiter:
-        """Set the limit to one thread; where BLAS has a limit for each thread, for this one."""
-        limiter: Limiter = self._controller.limit(limits=1)
-        return limiter
-
-    def _available(self) -> int:
-        return max((lib.num_threads for lib in self._controller.lib_controllers), default=1)
-
-    def release(self, limiter: Limiter | None) -> None:
-        """Restore the limit if no other fit needs it lowered.
-
-        limiter : the second result of `acquire`
+        user : a number of the caller's own, for `release`
         """
         with self._lock:
-            self._n_users -= 1
-            if limiter is not None and limiter is not self._limiter:
-                limiter.restore_original_limits()
-            if self._n_users == 0 and self._limiter is not None:
+            if self._users:
+                self._users[user] = self._limits()  # of this thread, which computes too
+                self.limit()
+                return self._n_threads
+            self._n_threads = self._available()
+            lowers = self._n_threads > 1  # else there is nothing to lower, and that takes time
+            self._first = self._users[user] = self._limits() if lowers else Limits()
+            if lowers:
                 _release_openblas()
-                self._limiter.restore_original_limits()
+                self.limit()
+            return self._n_threads
+
+    def limit(self) -> None:
+        """Set the limit to one thread; where BLAS has a limit for each thread, for this one."""
+        for library in self._libraries:
+            library.set_num_threads(1)
+
+    def _limits(self) -> Limits:
+        return [(library, library.num_threads) for library in self._libraries]
+
+    def _available(self) -> int:
+        return max((n_threads for _, n_threads in self._limits()), default=1)
+
+    def release(self, user: int) -> None:
+        """Restore the limit if no other fit needs it lowered.
+
+        user : the number that `acquire` was called with
+        """
+        with self._lock:
+            limits = self._users.get(user, self._first)
+            if limits is not self._first:
+                _restore(limits)
+            self._users.pop(user, None)
+            if not self._users and self._first:
                 _release_openblas()
+                _restore(self._first)
+                _release_openblas()
+                self._first = Limits()
+
+
+def _restore(limits: Limits) -> None:
+    for library, n_threads in limits:
+        library.set_num_threads(n_threads)
 
 
 def _release_openblas() -> None:
@@ -126,29 +139,41 @@ class Workers:
         limit.
     """
 
+    _entered = False
+
     def __init__(self, *, at_most: int | None = None) -> None:
         self._at_most = at_most
+        self._threads: list[Thread] = []
+        self._n_begun = 0  # one more than in the list, if the start of a thread was interrupted
+        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
 
     def __enter__(self) -> Workers:
-        self._threads: list[Thread] = []
-        self._n_begun = (
-            0  # threads begun: one more than in the list, if starting a thread was interrupted
-        )
-        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
-        n_allowed, self._limiter = _single_threaded_blas.acquire()
+        self._entered = True
+        n_allowed = _single_threaded_blas.acquire(id(self))
         self.n_threads = n_allowed if self._at_most is None else min(n_allowed, self._at_most)
         return self
 
     def __exit__(self, *error: object) -> None:
         try:
-            while _next(self._tasks) is not None:
-                pass  # tasks that are left after an error or an interruption
-            for _ in range(self._n_begun):
-                self._tasks.put(None)
+            self._dismiss()
             for thread in self._threads:
                 thread.join()
         finally:
-            _single_threaded_blas.release(self._limiter)
+            _single_threaded_blas.release(id(self))
+        self._entered = False
+
+    def __del__(self) -> None:
+        """End what an interrupted `__enter__` or `__exit__` left: Python calls neither again."""
+        if self._entered:
+            self._dismiss()
+            _single_threaded_blas.release(id(self))
+
+    def _dismiss(self) -> None:
+        """Tell the threads to end; drop the tasks that an error or an interruption left."""
+        while not self._tasks.empty():
+            _next(self._tasks)
+        for _ in range(self._n_begun):
+            self._tasks.put(None)
 
     def map(self, function: Callable[[Item], Result], tasks: Sequence[Item]) -> Iterable[Result]:
         """Yield ``function(task)`` for each task, in the order of the tasks."""

@@ -1,5 +1,6 @@
 """Threads: the same bits with any number, the user's limits obeyed and restored."""
 
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -236,3 +237,51 @@ def test_a_limit_of_its_own():
     with Workers() as workers, Workers(at_most=1) as alone:
         assert alone.n_threads == 1
         assert workers.n_threads >= 1
+
+
+def _interrupted_at(n):
+    """Use two threads; raise KeyboardInterrupt at the n-th line or call of the module's own code.
+
+    Returns
+    -------
+    bool : False where the block ends before it
+    """
+    left = n
+
+    def interrupt(frame, event, _):
+        nonlocal left
+        if frame.f_code.co_filename != _threads.__file__ or frame.f_code.co_name == "__del__":
+            return None
+        if event in ("call", "line"):
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+        return interrupt
+
+    sys.settrace(interrupt)
+    try:
+        with Workers() as workers:
+            assert list(workers.map(abs, range(3))) == [0, 1, 2]
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+def test_an_interruption_anywhere_leaves_no_thread_and_no_limit():
+    """Also as `__exit__` begins, where Python calls it no second time."""
+    debugger, before = sys.gettrace(), threading.active_count()
+    try:
+        with threadpool_limits(2):
+            n = 0
+            while _interrupted_at(n):
+                n += 1
+                deadline = time.monotonic() + 10
+                while threading.active_count() > before and time.monotonic() < deadline:
+                    time.sleep(0.001)
+                assert threading.active_count() == before, n
+                assert set(blas_threads()) == {2}, n
+    finally:
+        sys.settrace(debugger)
+    assert n > 50  # the walk went through the module
