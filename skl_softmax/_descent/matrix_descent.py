@@ -15,8 +15,9 @@ from typing import TypeAlias
 import numpy as np
 
 from skl_softmax._arrays import dot, numbers, to_numpy
-from skl_softmax._descent.curvature import RIDGES, Curvature, Vectors
+from skl_softmax._descent.curvature import Curvature
 from skl_softmax._descent.steps import Objective, Pair, State, Stepped, Steps, make_pairs
+from skl_softmax._objective.inverse import RIDGES, Vectors
 
 N_PAIRS = 8  # steps that L-BFGS remembers: 3 to 20 are usual (Nocedal and Wright, section 7.2)
 CAUTION = 2.0  # times what the last falls say is left, since falls are irregular
