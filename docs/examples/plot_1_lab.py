@@ -14,17 +14,17 @@ At the end of this page you can
 
 What is new, if you know binary logistic regression:
 
-====================  ===========================  ==============================================
-\                     two classes                  K classes
-====================  ===========================  ==============================================
-labels                0 or 1                       one-hot rows: a 1 in the column of the class
-weights               one column                   one column for each class
-probabilities         sigmoid of one logit         softmax of K logits
-loss of a sample      −log(probability of its class), for two classes as for K
-error                 p − y                        E = P − Y, a row for each sample
-gradient              (1/n) Xᵀ(p − y)              (1/n) XᵀE, a column for each class
-boundaries            one line                     one line for each pair of classes
-====================  ===========================  ==============================================
+==================  ===============================  ==============================================
+\                   two classes                      K classes
+==================  ===============================  ==============================================
+labels              0 or 1                           one-hot rows: a 1 in the column of the class
+weights             one column                       one column for each class
+probabilities       sigmoid of one logit             softmax of K logits
+loss of a sample    −y log p − (1 − y) log(1 − p)    −log(probability of its class)
+error               p − y                            E = P − Y, a row for each sample
+gradient            (1/n) Xᵀ(p − y)                  (1/n) XᵀE, a column for each class
+boundaries          one line                         one line for each pair of classes
+==================  ===============================  ==============================================
 
 The page follows the lab "Lab2-4. Softmax Regression via Gradient Descent" by Byungkook Oh (2026),
 and gets its numbers.
@@ -162,7 +162,9 @@ def cross_entropy_of_labels(X, y, W):
 
 
 # %%
-# At zero weights all classes are equally probable, and the loss is log K.
+# At zero weights all classes are equally probable, and the loss is log K. (If a probability
+# underflows to zero, its logarithm is infinite. :mod:`skl_softmax.textbook` takes the logarithm of
+# the sum of exponentials, which cannot.)
 
 print(f"{cross_entropy(X1, Y, W):.4f}  {cross_entropy_of_labels(X1, y, W):.4f}")
 print(f"log {K} = {np.log(K):.4f}")
@@ -314,10 +316,9 @@ ax.grid(alpha=0.3)
 W = weights[-1]
 print(W.round(4))
 for k in range(K):
-    print(
-        f"class {k} gains from {'larger' if W[1, k] > 0 else 'smaller'} x1 ({W[1, k]:+.2f})", end=""
-    )
-    print(f" and from {'larger' if W[2, k] > 0 else 'smaller'} x2 ({W[2, k]:+.2f})")
+    for j, name in ((1, "x1"), (2, "x2")):
+        direction = "larger" if W[j, k] > 0 else "smaller"
+        print(f"class {k} gains from {direction} {name} ({W[j, k]:+.2f})")
 
 # %%
 # The estimator is this loop
@@ -369,6 +370,7 @@ names = ["$x_1$", "$x_2$"]
 fig, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
 CoefPathDisplay.from_estimator(model, feature_names=names, ax=ax)
 ax.set_title("The weights over the steps")
+ax.set_xlim(right=1.35 * n_steps)  # room for the legend
 ax.grid(alpha=0.3)
 
 # %%
