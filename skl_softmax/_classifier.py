@@ -63,10 +63,12 @@ class SoftmaxGDClassifier(
         - a float > 0: that number at every step, in the data's own units, and nothing else: the
           textbook loop. With an L1 penalty each step ends with soft thresholding: proximal gradient
           descent (ISTA).
-    alpha : float, default=1e-4
+    alpha : float or "1/n_samples", default=1e-4
         Strength of the penalty on `coef_`; the intercept is never penalised. It acts on the
         mean loss, so it means the same at any number of samples:
         ``C = 1 / (alpha * sum of weights)`` in `sklearn.linear_model.LogisticRegression`.
+        ``"1/n_samples"``: C is 1, as by default there. A sample counts by its weight in
+        `sample_weight`, times `class_weight`; what early stopping holds out does not count.
     l1_ratio : float, default=0.0
         The L1 penalty's share, from 0 (L2 alone) to 1 (L1 alone); between, the elastic net. With an
         L1 penalty many coefficients are exactly zero. It is a matter of the data's units: scale
@@ -224,7 +226,7 @@ class SoftmaxGDClassifier(
         self,
         *,
         learning_rate: str | float = "auto",
-        alpha: float = 1e-4,
+        alpha: float | str = 1e-4,
         l1_ratio: float = 0.0,
         fit_intercept: bool = True,
         max_iter: int = 1000,
@@ -399,10 +401,11 @@ class SoftmaxGDClassifier(
             coef, intercept = start_weights(before, classes, train.X.shape[1])
             self._forget_fit()  # or callbacks would see what is not of this one
             self.classes_ = labels_there(classes, given.y, train.X)
+            parameters = parameters.of_samples(train.unit)
             task = Task.of(parameters, train, len(coef))
             with Workers() as workers, np.errstate(all="ignore"):
                 problem, descent = plan(parameters, task, workers, coef, intercept)
-                validation_loss = held_out and task.cross_entropy(*held_out, workers)
+                validation_loss = held_out and task.cross_entropy(*held_out[:3], workers)
                 run = follow(parameters, problem, descent, validation_loss, callbacks)
                 self.__dict__.update(run.attributes(task.X))
                 try:

@@ -36,7 +36,7 @@ STEPS = 1000  # towards the minimum; a bound that is still far off then is retur
 class FittedMixin(StagedMixin):
     """The methods."""
 
-    alpha: float
+    alpha: float | str
     l1_ratio: float
     fit_intercept: bool
     class_weight: object
@@ -78,7 +78,8 @@ class FittedMixin(StagedMixin):
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Their labels, or the probabilities of `classes_`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights. None: all equal. `class_weight` multiplies them, as in a fit.
+            Non-negative weights. None: all equal. `class_weight` multiplies them, as in a fit; and
+            ``alpha="1/n_samples"`` counts them.
 
         Returns
         -------
@@ -123,6 +124,7 @@ class FittedMixin(StagedMixin):
         samples = check_known_samples(self, X, y, sample_weight)
         model = self._model()
         coef, intercept = model.coef.astype(np.float64), model.intercept.astype(np.float64)
+        parameters = parameters.of_samples(samples.unit)
         task = Task.of(parameters, samples, len(coef))
         with Workers() as workers, np.errstate(all="ignore"):
             task, intercept = centered_task(task, workers, coef, intercept)

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skl_softmax._arrays import Array
-from skl_softmax._parameters import Parameters
+from skl_softmax._parameters import PER_SAMPLE, Parameters
 
 
 def check_parameters(estimator: Any) -> Parameters:
@@ -26,13 +26,16 @@ def check_parameters(estimator: Any) -> Parameters:
         check_number("learning_rate", rate, above=0.0, allowed=allowed)
     elif rate != "auto":
         raise ValueError(f"learning_rate must be {allowed}, got {rate!r}.")
-    check_number("alpha", estimator.alpha, at_least=0.0, allowed="a finite number >= 0")
+    alpha, allowed = estimator.alpha, f"a finite number >= 0 or {PER_SAMPLE!r}"
+    per_sample = isinstance(alpha, str) and alpha == PER_SAMPLE
+    if not per_sample:
+        check_number("alpha", alpha, at_least=0.0, allowed=allowed)
     share = "a number from 0 to 1"
     check_number("l1_ratio", estimator.l1_ratio, at_least=0.0, at_most=1.0, allowed=share)
     check_number("tol", estimator.tol, at_least=0.0, allowed="a finite number >= 0")
     if estimator.gap_tol is not None:
         check_number("gap_tol", estimator.gap_tol, above=0.0, allowed="None or a finite number > 0")
-        if estimator.alpha == 0:
+        if alpha == 0:
             raise ValueError("gap_tol needs alpha > 0: without a penalty there is no certificate.")
     check_integer("max_iter", estimator.max_iter, at_least=1)
     check_integer("verbose", estimator.verbose, at_least=0)
@@ -52,7 +55,8 @@ def check_parameters(estimator: Any) -> Parameters:
             raise TypeError(f"{name} must be True or False, got {value!r}.")
     return Parameters(
         learning_rate=None if isinstance(rate, str) else float(rate),
-        alpha=float(estimator.alpha),
+        alpha=1.0 if per_sample else float(alpha),
+        per_sample=per_sample,
         l1_ratio=float(estimator.l1_ratio),
         fit_intercept=bool(estimator.fit_intercept),
         max_iter=int(estimator.max_iter),

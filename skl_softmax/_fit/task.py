@@ -50,7 +50,8 @@ class Task:
     def of(cls, parameters: Parameters, samples: Samples, n_outputs: int) -> Task:
         """The task that an estimator's parameters set for some samples."""
         p = parameters
-        return cls(*samples, n_outputs, p.alpha, p.fit_intercept, p.l1_ratio)
+        X, y, weights, _ = samples
+        return cls(X, y, weights, n_outputs, p.alpha, p.fit_intercept, p.l1_ratio)
 
     @property
     def has_kinks(self) -> bool:

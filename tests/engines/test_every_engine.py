@@ -61,6 +61,7 @@ def assert_equal_fits(engine, found, expected):
         {"class_weight": {1: 3.0}},
         {"gap_tol": 1e-6},
         {"alpha": 0.0},
+        {"alpha": "1/n_samples", "class_weight": {1: 3.0}},
     ],
     ids=lambda params: ", ".join(
         f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
