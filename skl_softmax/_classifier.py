@@ -7,8 +7,6 @@ formula of the loss and no rule for a step.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skl_softmax._arrays import Array, Matrix
+from skl_softmax._attributes import forget_fit, restored_if_it_fails
 from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
 from skl_softmax._data.check import check_samples
 from skl_softmax._data.device import labels_there
@@ -125,6 +124,8 @@ class SoftmaxGDClassifier(
         zero (with an L1 penalty, whose sum of absolute values is the least for their differences).
     intercept_ : ndarray of shape (n_classes,) or (1,)
         Intercepts; zeros if ``fit_intercept=False``.
+    class_prior_ : ndarray of shape (n_classes,)
+        The share of each class in the weight of the samples fitted, `class_weight` included.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -392,14 +393,14 @@ class SoftmaxGDClassifier(
 
     def _fit(self, given: FitInput, callbacks: Callbacks) -> Self:
         """Fit; if that fails, what an earlier fit left stays as it was."""
-        with _restored_if_it_fails(self):
+        with restored_if_it_fails(self):
             parameters = check_parameters(self)
             # Measuring the scale of what is fitted sees the numbers in it that are not finite.
             is_measured = parameters.measures_scale and not parameters.early_stopping
             classes, train, held_out = self._check_samples(given, all_finite=not is_measured)
             before = self._model() if self.warm_start and hasattr(self, "coef_") else None
             coef, intercept = start_weights(before, classes, train.X.shape[1])
-            self._forget_fit()  # or callbacks would see what is not of this one
+            forget_fit(self)  # or callbacks would see what is not of this one
             self.classes_ = labels_there(classes, given.y, train.X)
             parameters = parameters.of_samples(train.unit)
             task = Task.of(parameters, train, len(coef))
@@ -428,22 +429,3 @@ class SoftmaxGDClassifier(
     ) -> tuple[Array, Samples, Samples | None]:
         """The sorted classes, the samples to fit and the samples to validate on, if any."""
         return check_samples(self, given, all_finite=all_finite)
-
-    def _forget_fit(self) -> None:
-        """Drop the attributes of an earlier fit, except what the check of this input has set."""
-        for name in list(vars(self)):
-            of_input = name in ("n_features_in_", "feature_names_in_")
-            if name.endswith("_") and not name.startswith("_") and not of_input:
-                delattr(self, name)
-
-
-@contextmanager
-def _restored_if_it_fails(estimator: SoftmaxGDClassifier) -> Iterator[None]:
-    """Put back an estimator's attributes after an error: checking the input already sets some."""
-    before = estimator.__dict__.copy()
-    try:
-        yield
-    except BaseException:
-        estimator.__dict__.clear()
-        estimator.__dict__.update(before)
-        raise

@@ -203,7 +203,7 @@ def test_the_format_names_these_attributes():
     model = SoftmaxGDClassifier(gap_tol=1.0, store_coef_history=True, early_stopping=True)
     model.fit(X, y)
     assert skl_softmax._fitted.FORMAT == 2
-    fitted = """best_iter_ classes_ coef_ coef_history_ converged_ gap_ intercept_
+    fitted = """best_iter_ class_prior_ classes_ coef_ coef_history_ converged_ gap_ intercept_
     intercept_history_ loss_ loss_history_ n_features_in_ n_iter_ n_passes_ passes_history_
     stop_reason_ validation_loss_history_"""
     params = """alpha class_weight early_stopping fit_intercept gap_tol l1_ratio learning_rate

@@ -18,6 +18,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
+from scipy.special import entr
 
 from skl_softmax._arrays import Array, to_numpy
 from skl_softmax._descent.auto import auto_descent, decrement
@@ -101,8 +102,16 @@ class Problem:
 
     @cached_property
     def null_loss(self) -> float:
-        """The loss of the best constant prediction."""
-        return self.smooth.null_loss()
+        """The loss of the best constant prediction: the entropy of the classes.
+
+        If one class has all the weight, it is the entropy of equally frequent classes.
+        """
+        return float(entr(self.class_shares).sum()) or float(np.log(len(self.class_shares)))
+
+    @cached_property
+    def class_shares(self) -> Array:
+        """The share of each class in the weight of all samples, (n_classes,)."""
+        return np.asarray(self.smooth.sums.class_weights()[0])
 
     def gap(self, state: State) -> float:
         """How far a state's loss is above the minimum at most; infinite if that is not known."""

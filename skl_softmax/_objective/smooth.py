@@ -26,7 +26,6 @@ from collections.abc import Sequence
 from copy import copy
 
 import numpy as np
-from scipy.special import entr
 
 from skl_softmax._arrays import Array
 from skl_softmax._engines.protocol import Frame, Sums
@@ -96,14 +95,6 @@ class SoftmaxObjective:
         other = copy(self)
         other.penalty = self._penalty(alpha)
         return other
-
-    def null_loss(self) -> float:
-        """The mean cross-entropy of the best constant prediction: the entropy of the classes.
-
-        If one class has all the weight, it is the entropy of equally frequent classes.
-        """
-        shares, _ = self.sums.class_weights()
-        return float(entr(shares).sum()) or float(np.log(len(shares)))
 
     def sample(self, n_samples: int) -> SoftmaxObjective:
         """Return F over a random sample of the rows, copied: the same rows at every call."""

@@ -98,6 +98,18 @@ def test_fits(params, engine, problem, rng):
         np.testing.assert_allclose(stages, list(expected.staged_predict_proba(X)), atol=1e-9)
 
 
+def test_other_shares_of_the_classes(engine, problem, rng):
+    X, y = problem
+    expected, found = fit_both(engine, X, y, rng.random(N))
+    prior = rng.dirichlet(np.ones(len(expected.classes_)))
+    moved = found.with_class_prior(prior)
+    assert type(moved) is engine.classifier
+    assert type(moved.intercept_) is type(found.intercept_)
+    there = engine.fetch(moved.predict_proba(engine.put(X)))
+    here = expected.with_class_prior(prior).predict_proba(X)
+    np.testing.assert_allclose(there, here, **engine.prediction_tolerance)
+
+
 def test_labels_by_name(engine, problem):
     X, y = problem
     names = np.array(["ash", "birch", "cedar", "fir"])[y]
