@@ -18,7 +18,7 @@ from skl_softmax._attributes import forget_fit, restored_if_it_fails
 from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
 from skl_softmax._data.check import check_samples
 from skl_softmax._data.device import labels_there
-from skl_softmax._data.parameters import check_parameters
+from skl_softmax._data.parameters import check_parameters, fitted_to
 from skl_softmax._data.samples import FitInput
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
@@ -229,6 +229,7 @@ class SoftmaxGDClassifier(
         learning_rate: str | float = "auto",
         alpha: float | str = 1e-4,
         l1_ratio: float = 0.0,
+        penalty_factor: ArrayLike | None = None,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-4,
@@ -245,6 +246,7 @@ class SoftmaxGDClassifier(
         self.learning_rate = learning_rate
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.penalty_factor = penalty_factor
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
@@ -402,7 +404,7 @@ class SoftmaxGDClassifier(
             coef, intercept = start_weights(before, classes, train.X.shape[1])
             forget_fit(self)  # or callbacks would see what is not of this one
             self.classes_ = labels_there(classes, given.y, train.X)
-            parameters = parameters.of_samples(train.unit)
+            parameters = fitted_to(train, parameters, self)
             task = Task.of(parameters, train, len(coef))
             with Workers() as workers, np.errstate(all="ignore"):
                 problem, descent = plan(parameters, task, workers, coef, intercept)

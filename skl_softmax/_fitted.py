@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from skl_softmax._arrays import Array, Matrix, put_beside, to_numpy
 from skl_softmax._data.check import check_known_samples
 from skl_softmax._data.labels import check_prior
-from skl_softmax._data.parameters import check_parameters
+from skl_softmax._data.parameters import check_parameters, fitted_to
 from skl_softmax._descent.auto import auto_descent
 from skl_softmax._descent.steps import start
 from skl_softmax._engines.finiteness import check_measured
@@ -56,7 +56,7 @@ class FittedMixin(StagedMixin):
                 "The model was written by another version of skl_softmax, whose models have other"
                 " attributes: load it with that version, or fit it again."
             )
-        super().__setstate__(state)  # type: ignore[misc]
+        super().__setstate__(state)
 
     def duality_gap(
         self,
@@ -115,10 +115,12 @@ class FittedMixin(StagedMixin):
         """
         check_is_fitted(self)
         parameters = check_parameters(self)
-        if self.alpha == 0:
+        if not parameters.has_penalty:
             warnings.warn(
                 "With alpha=0 the gap is infinite: without a penalty there need not be a minimum,"
-                " and weights of any size may have a lower loss.",
+                " and weights of any size may have a lower loss."
+                if parameters.alpha == 0
+                else "With penalty_factor=0 for all features the gap is infinite, as with alpha=0.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -126,7 +128,7 @@ class FittedMixin(StagedMixin):
         samples = check_known_samples(self, X, y, sample_weight)
         model = self._model()
         coef, intercept = model.coef.astype(np.float64), model.intercept.astype(np.float64)
-        parameters = parameters.of_samples(samples.unit)
+        parameters = fitted_to(samples, parameters, self)
         task = Task.of(parameters, samples, len(coef))
         with Workers() as workers, np.errstate(all="ignore"):
             task, intercept = centered_task(task, workers, coef, intercept)

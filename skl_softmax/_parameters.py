@@ -5,7 +5,10 @@ Knows no other part of the package.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 PER_SAMPLE = "1/n_samples"  # an alpha that depends on the data's size
 
@@ -19,9 +22,11 @@ class Parameters:
     learning_rate : float or None
         None: "auto".
     alpha : float
-        For ``alpha="1/n_samples"`` it is 1, until `of_samples` divides it.
+        For ``alpha="1/n_samples"`` it is 1, until the number of samples is known.
     per_sample : bool
-        Whether that is still to be done.
+        Whether it is still to be divided by that.
+    penalty_factor : ndarray (n_features,) or None
+        None: one for every feature.
     estimator_name : str
         Of the estimator's class, for messages.
     """
@@ -30,6 +35,7 @@ class Parameters:
     alpha: float
     per_sample: bool
     l1_ratio: float
+    penalty_factor: NDArray[np.float64] | None
     fit_intercept: bool
     max_iter: int
     tol: float
@@ -40,16 +46,10 @@ class Parameters:
     verbose: int
     estimator_name: str
 
-    def of_samples(self, total: float) -> Parameters:
-        """The parameters for samples of a total weight, which ``alpha="1/n_samples"`` counts."""
-        if not self.per_sample:
-            return self
-        if not (total > 0.0 and 0.0 < 1.0 / total < float("inf")):
-            raise ValueError(
-                f"alpha={PER_SAMPLE!r} is one over the total weight of the samples: that is"
-                f" {total:g}, out of range. Give weights of ordinary size, or a number for alpha."
-            )
-        return replace(self, alpha=self.alpha / total, per_sample=False)
+    @property
+    def has_penalty(self) -> bool:
+        """Whether some feature has a penalty."""
+        return self.alpha > 0.0 and (self.penalty_factor is None or bool(self.penalty_factor.any()))
 
     @property
     def measures_scale(self) -> bool:

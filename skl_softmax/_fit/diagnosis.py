@@ -104,13 +104,16 @@ def _unbounded(
     feature_names: Array | None,
 ) -> Warning | None:
     """What to say if there is no minimum, or if that was not decided."""
-    if parameters.alpha > 0 or parameters.tol == 0:
+    if parameters.tol == 0 or not task.is_free.any():
         return None
+    what, remedy = "alpha=0", "Set alpha > 0"
+    if parameters.alpha > 0:
+        what, remedy = "penalty_factor=0", "Set their penalty_factor > 0"
     found = run.recession or recession_of(task, workers, *run.weights)
     if not found.is_decided:
         return ConvergenceWarning(  # type: ignore[no-any-return]
-            "With alpha=0 the loss need not have a minimum; here that was not decided, since it"
-            " would take too long. Set alpha > 0."
+            f"With {what} the loss need not have a minimum; here that was not decided, since it"
+            f" would take too long. {remedy}."
         )
     if found.features is None:
         return None
@@ -121,6 +124,6 @@ def _unbounded(
     shown = ", ".join(moved[:MOST_NAMES]) + (", …" if len(moved) > MOST_NAMES else "")
     return SeparationWarning(
         "No minimum: some samples can be told apart without an error by"
-        f" {shown or 'the intercept alone'}, and with alpha=0 the loss, now {run.kept.loss:.3g},"
-        " falls without end as coefficients grow. Set alpha > 0."
+        f" {shown or 'the intercept alone'}, and with {what} the loss, now {run.kept.loss:.3g},"
+        f" falls without end as coefficients grow. {remedy}."
     )

@@ -159,9 +159,8 @@ class _Log:
         self._least = np.inf
         self._printed: State | None = None
         # Without a penalty, unless every step is to be taken or other data say when to stop.
-        self._may_be_separated = (
-            parameters.alpha == 0 and parameters.tol > 0 and not parameters.early_stopping
-        )
+        is_watched = parameters.tol > 0 and not parameters.early_stopping
+        self._may_be_separated = is_watched and bool(problem.task.is_free.any())
         self._tested_loss = np.inf  # the last that was tested for separation
         self._recession: Recession | None = None
         self.last: State | None = None
@@ -269,11 +268,12 @@ class _Log:
         """Whether there is no minimum: tested when the loss has halved, and decided in the end.
 
         Weights that tell all samples apart prove it. Where the loss hardly falls any more, there
-        may be some samples that can be told apart.
+        may be some samples that can be told apart. Features with a penalty cannot tell them.
         """
         if state.loss <= 0.5 * self._tested_loss:
             self._tested_loss = state.loss
-            return self._problem.smooth.separates(to_numpy(state.params))
+            has_no_penalty = bool(self._problem.task.is_free.all())
+            return has_no_penalty and self._problem.smooth.separates(to_numpy(state.params))
         if self._recession is not None or self._steps[-2].loss - state.loss > self._target:
             return False
         weights = self._weights_of(state)
