@@ -45,13 +45,13 @@ class SoftmaxGDClassifier(
 
         F(W, b) = \frac{1}{\sum_i s_i} \sum_i s_i \,
                   \mathrm{CE}\bigl(y_i, \mathrm{softmax}(W x_i + b)\bigr)
-                  + \alpha \rho \lVert W \rVert_1
-                  + \frac{\alpha (1 - \rho)}{2} \lVert W \rVert_F^2,
+                  + \alpha \sum_{kj} f_j \Bigl(\rho \lvert w_{kj} \rvert
+                  + \frac{1 - \rho}{2} w_{kj}^2\Bigr),
         \qquad \rho = \mathtt{l1\_ratio},
 
     in nats per sample, by steps :math:`W \leftarrow W - (\text{step}) \, \nabla F(W)` from zero
     weights. The step is a number in the textbook and a matrix in ``"auto"``; the loss after every
-    step is kept in `loss_history_`.
+    step is kept in `loss_history_`. Each :math:`f_j` is 1, unless `penalty_factor` is given.
 
     Parameters
     ----------
@@ -72,6 +72,11 @@ class SoftmaxGDClassifier(
         The L1 penalty's share, from 0 (L2 alone) to 1 (L1 alone); between, the elastic net. With an
         L1 penalty many coefficients are exactly zero. It is a matter of the data's units: scale
         features, if they are to be chosen on equal terms.
+    penalty_factor : array-like of shape (n_features,), default=None
+        What `alpha` is multiplied by for each feature, in the order of the columns of X: finite
+        numbers >= 0, for the L1 and the L2 penalty alike, and not rescaled. 0 leaves a feature
+        without a penalty: without a minimum too, if such features tell the classes apart. None: 1
+        for each feature. Wide data take longer with different factors.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     max_iter : int, default=1000
@@ -88,8 +93,8 @@ class SoftmaxGDClassifier(
         further at the precision of its numbers).
     gap_tol : float, default=None
         In the place of `tol`: stop when a certificate says that the loss is at most that many nats
-        per sample above its minimum (`duality_gap` tells how). Needs ``alpha > 0``; wide data
-        take longer.
+        per sample above its minimum (`duality_gap` tells how, and what that means for features
+        without a penalty). Needs ``alpha > 0``; wide data take longer.
     class_weight : dict, "balanced" or None, default=None
         Factors ``{class: weight}`` on the weights of each class's samples; classes that are not
         named have the factor 1.
@@ -159,7 +164,7 @@ class SoftmaxGDClassifier(
     stop_reason_ : str
         Why the fit stopped: ``"tol"`` or ``"gap_tol"`` (reached), ``"precision"`` (the loss can
         fall no further at the precision of its numbers, or of the weights that are stored),
-        ``"separation"`` (``alpha=0``, and there is no minimum),
+        ``"separation"`` (there is no minimum, with ``alpha=0`` or zeros in `penalty_factor`),
         ``"max_iter"``, ``"early_stopping"``, ``"callback"`` (one asked for it), ``"interrupted"``
         (by Ctrl-C) or ``"diverged"``.
     coef_history_ : ndarray of shape (`n_iter_` + 1, n_classes or 1, n_features)
@@ -325,7 +330,8 @@ class SoftmaxGDClassifier(
         SeparationWarning
             If ``alpha=0`` and some or all samples can be told apart without an error, so that the
             loss has no minimum: a ConvergenceWarning too, which names the features. Unless
-            ``tol=0``, the fit stops where that is found out.
+            ``tol=0``, the fit stops where that is found out. With ``alpha > 0``, if features whose
+            `penalty_factor` is 0 tell them apart.
         """
         callbacks = Callbacks(self, X, y, sample_weight)
         given = FitInput(X, y, sample_weight, X_val, y_val, sample_weight_val)

@@ -78,6 +78,9 @@ class SoftmaxGDClassifierCV(
         parameters, and the weights and parameters are means over the folds.
     n_jobs : int, default=None
         How many processes share the folds. None: one; -1: one for each processor.
+    penalty_factor : array-like of shape (n_features,), default=None
+        What each alpha is multiplied by for each feature: numbers >= 0, as in
+        `SoftmaxGDClassifier`. None: 1 for each feature.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     max_iter : int, default=1000

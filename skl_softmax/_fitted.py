@@ -70,7 +70,9 @@ class FittedMixin(StagedMixin):
         loss on these samples that is lower by more. It takes up to 1000 steps of its own towards
         the minimum, until the bound is at most twice the true excess: as long as a fit that starts
         from these weights. Where one of the classes has no sample, the bound stays far above; with
-        an L1 penalty alone it can stay a little above.
+        an L1 penalty alone it can stay a little above. If some features have no penalty
+        (`penalty_factor` is 0), their weights are compared only with weights that, times the
+        feature's standard deviation, are at most 10, or at most twice what they are here.
         Computed in float64, with a margin for rounding.
 
         Parameters
@@ -86,7 +88,7 @@ class FittedMixin(StagedMixin):
         Returns
         -------
         gap : float
-            In nats per sample; infinite for ``alpha=0``.
+            In nats per sample; infinite for ``alpha=0``, or if no feature has a penalty.
 
         Raises
         ------
@@ -98,7 +100,8 @@ class FittedMixin(StagedMixin):
         Warns
         -----
         UserWarning
-            If ``alpha=0``: without a penalty there need not be a minimum.
+            If ``alpha=0``, or each `penalty_factor` is 0: without a penalty there need not be a
+            minimum.
 
         References
         ----------
@@ -229,7 +232,8 @@ class FittedMixin(StagedMixin):
         For tools that know no other classifier: converters to ONNX, explainers, model stores. It
         predicts the same labels and probabilities. Its penalty is LogisticRegression's default,
         which matters only if it is fitted again: ``C = 1 / (alpha * sum of weights)`` and the
-        `l1_ratio` of this classifier give the optimum of this classifier.
+        `l1_ratio` of this classifier give the optimum of this classifier, unless it has a
+        `penalty_factor`, which LogisticRegression does not know.
 
         Returns
         -------

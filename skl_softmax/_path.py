@@ -59,6 +59,10 @@ def softmax_path(
         The L1 penalty's share, from 0 to 1. The first alpha is the least for which all coefficients
         are zero; for an `l1_ratio` below 0.1, where there is none or a very large one, it is the
         first alpha of 0.1.
+    penalty_factor : array-like of shape (n_features,), default=None
+        What each alpha is multiplied by for each feature: numbers >= 0, as in
+        `SoftmaxGDClassifier`. None: 1 for each feature. Features whose factor is 0 have
+        coefficients at the first alpha already.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     max_iter : int, default=1000

@@ -268,12 +268,13 @@ class _Log:
         """Whether there is no minimum: tested when the loss has halved, and decided in the end.
 
         Weights that tell all samples apart prove it. Where the loss hardly falls any more, there
-        may be some samples that can be told apart. Features with a penalty cannot tell them.
+        may be some samples that can be told apart. Weights with a penalty prove nothing.
         """
         if state.loss <= 0.5 * self._tested_loss:
             self._tested_loss = state.loss
-            has_no_penalty = bool(self._problem.task.is_free.all())
-            return has_no_penalty and self._problem.smooth.separates(to_numpy(state.params))
+            smooth, is_free = self._problem.smooth, self._problem.task.is_free
+            params = to_numpy(state.params)
+            return smooth.separates(params if is_free.all() else params * smooth.dof_of(is_free))
         if self._recession is not None or self._steps[-2].loss - state.loss > self._target:
             return False
         weights = self._weights_of(state)

@@ -20,6 +20,11 @@ from skl_softmax import (
     SoftmaxGDClassifierCV,
     softmax_path,
 )
+from skl_softmax._descent.auto import auto_descent
+from skl_softmax._descent.steps import start
+from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.problem import StandardizedProblem
+from skl_softmax._fit.task import Task
 
 PER_SAMPLE = "1/n_samples"
 EXACT = {"tol": 1e-17}
@@ -208,6 +213,27 @@ def test_the_certificate_knows_the_factors(seed, l1_ratio):
     assert certified.loss_ - best.loss_ <= certified.gap_ + 1e-12 <= 1.1e-5
 
 
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_no_weights_are_certified_to_be_nearer_than_they_are(seed, l1_ratio, rng):
+    """On the way to the minimum, and where only weights without a penalty are off."""
+    X, P, weights, factor = draw(seed)
+    factor[0] = 0.0
+    factor[1] += factor.sum() == 0.0
+    n_outputs = 1 if P.shape[1] == 2 else P.shape[1]
+    task = Task(X, P, weights / weights.sum(), n_outputs, 0.01, True, l1_ratio, factor=factor)
+    with Workers() as workers, np.errstate(all="ignore"):
+        ours = StandardizedProblem(task, workers)
+        zeros = np.zeros(ours.objective.shape)
+        states = list(auto_descent(ours.objective, start(ours.objective, zeros)))
+        least = states[-1]
+        for size in (1e-6, 1e-3, 0.1):
+            off = size * rng.normal(size=zeros.shape) * ours.smooth.dof_of(factor == 0.0)
+            states.append(start(ours.objective, least.params + off))
+        for state in states:
+            assert ours.gap(state) >= state.loss - least.loss - 1e-13
+
+
 @pytest.mark.parametrize("learning_rate", ["auto", 0.5])
 @pytest.mark.parametrize("is_wide", [False, True])
 def test_a_factor_is_a_scale_of_the_column(learning_rate, is_wide, rng):
@@ -370,6 +396,15 @@ def test_classes_that_features_without_a_penalty_tell_apart(n_classes, l1_ratio,
     model.set_params(penalty_factor=np.r_[1, 0, 0, 1, np.ones(3000)])
     with pytest.warns(SeparationWarning, match="by x1, and with penalty_factor=0"):
         model.fit(wide, y)
+
+
+def test_all_classes_told_apart_without_a_penalty(rng):
+    """Where there are too many such features for a linear program."""
+    X, y = sparse.random(300, 2000, 0.02, "csr", random_state=0), rng.integers(0, 4, 300)
+    model = SoftmaxGDClassifier(penalty_factor=np.arange(2000) % 2)
+    with pytest.warns(SeparationWarning, match="own class .* with penalty_factor=0 .* Set their"):
+        model.fit(X, y)
+    assert model.stop_reason_ == "separation"
 
 
 def test_wide_data_with_features_without_a_penalty():

@@ -62,7 +62,7 @@ def assert_equal_fits(engine, found, expected):
         {"gap_tol": 1e-6},
         {"alpha": 0.0},
         {"alpha": "1/n_samples", "class_weight": {1: 3.0}},
-        {"penalty_factor": [0.0, 1.0, 3.0, 0.5, 0.0], "gap_tol": 1e-6},
+        {"penalty_factor": [0.0, 1.0, 3.0, 0.5, 0.0]},
         {"penalty_factor": [0.0, 1.0, 3.0, 0.5, 2.0], "alpha": 0.01, "l1_ratio": 0.7, "tol": 1e-8},
     ],
     ids=lambda params: ", ".join(
