@@ -40,6 +40,15 @@ def to_numpy(array: DeviceArray) -> DeviceArray:
         return move_to(array, xp=np, device="cpu")
 
 
+def put_beside(array: Array, other: DeviceArray) -> DeviceArray:
+    """Return an array of NumPy's where another array is: on the device, and of the library."""
+    if isinstance(other, np.ndarray) or not is_library_array(other):
+        return array
+    with config_context(array_api_dispatch=True):
+        xp, device = namespace_and_device(other)
+        return move_to(array, xp=xp, device=device)
+
+
 def on_host(estimator: Estimator) -> Estimator:
     """A copy of a fitted estimator with NumPy arrays only; itself if it has no other arrays."""
     arrays = {name: to_numpy(value) for name, value in vars(estimator).items()}

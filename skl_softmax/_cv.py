@@ -21,7 +21,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from skl_softmax._arrays import Array, Matrix
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._compat import is_on_device
-from skl_softmax._data.parameters import check_number, check_parameters
+from skl_softmax._data.parameters import check_number, check_parameters, fitted_to
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.folds import Fold, fit_fold, mean_of_bests
@@ -78,6 +78,9 @@ class SoftmaxGDClassifierCV(
         parameters, and the weights and parameters are means over the folds.
     n_jobs : int, default=None
         How many processes share the folds. None: one; -1: one for each processor.
+    penalty_factor : array-like of shape (n_features,), default=None
+        What each alpha is multiplied by for each feature: numbers >= 0, as in
+        `SoftmaxGDClassifier`. None: 1 for each feature.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     max_iter : int, default=1000
@@ -155,6 +158,7 @@ class SoftmaxGDClassifierCV(
         select: str = "best",
         refit: bool = True,
         n_jobs: int | None = None,
+        penalty_factor: ArrayLike | None = None,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-4,
@@ -168,6 +172,7 @@ class SoftmaxGDClassifierCV(
         self.select = select
         self.refit = refit
         self.n_jobs = n_jobs
+        self.penalty_factor = penalty_factor
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
@@ -228,8 +233,8 @@ class SoftmaxGDClassifierCV(
                 " SoftmaxGDClassifier."
             )
         model = self._classifier()
-        parameters = check_parameters(model)
         samples = check_input(model, X, y, sample_weight, all_finite=True, in_memory=True)
+        parameters = fitted_to(samples, check_parameters(model), model)
         of_ratios = [replace(parameters, l1_ratio=ratio) for ratio in ratios.tolist()]
         alphas = _grids(of_ratios, samples, len(model.classes_), strengths, self.eps)
         folds = self._folds(model.classes_, samples, sample_weight, groups)
@@ -270,6 +275,7 @@ class SoftmaxGDClassifierCV(
         return SoftmaxGDClassifier(
             alpha=alpha,
             l1_ratio=l1_ratio,
+            penalty_factor=self.penalty_factor,
             fit_intercept=self.fit_intercept,
             max_iter=self.max_iter,
             tol=self.tol,

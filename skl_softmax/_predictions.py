@@ -35,6 +35,10 @@ class PredictionMixin:
     __metadata_request__predict_proba: ClassVar[dict[str, str]] = {"out": UNUSED}
     __metadata_request__predict_log_proba: ClassVar[dict[str, str]] = {"out": UNUSED}
 
+    def __setstate__(self, state: dict[str, object]) -> None:
+        # Models of before do not know this parameter.
+        super().__setstate__({"penalty_factor": None, **state})  # type: ignore[misc]
+
     def decision_function(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
         """Return the logits of the samples.
 

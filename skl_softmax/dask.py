@@ -47,11 +47,11 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
 
     Parameters
     ----------
-    learning_rate, alpha, l1_ratio, fit_intercept, max_iter, tol, gap_tol, class_weight
+    learning_rate, alpha, l1_ratio, penalty_factor, fit_intercept, max_iter, tol, gap_tol
         As in `SoftmaxGDClassifier`.
     early_stopping, n_iter_no_change, validation_fraction, random_state
         As in `SoftmaxGDClassifier`; early stopping needs `X_val` and `y_val`.
-    warm_start, store_coef_history, verbose
+    class_weight, warm_start, store_coef_history, verbose
         As in `SoftmaxGDClassifier`.
 
     Attributes

@@ -169,6 +169,7 @@ def test_files_of_before_are_read(stored):
         for name in ("classifier", "search", "path")
     )
     assert type(classifier) is SoftmaxGDClassifier
+    assert "Classifier" in repr(classifier) + repr(search)  # parameters that are new have defaults
     assert classifier.coef_history_.shape == (4, 3, 2)
     np.testing.assert_allclose(classifier.predict_proba(X), proba, rtol=1e-12)
     assert type(search) is skl_softmax.SoftmaxGDClassifierCV
@@ -203,10 +204,10 @@ def test_the_format_names_these_attributes():
     model = SoftmaxGDClassifier(gap_tol=1.0, store_coef_history=True, early_stopping=True)
     model.fit(X, y)
     assert skl_softmax._fitted.FORMAT == 2
-    fitted = """best_iter_ classes_ coef_ coef_history_ converged_ gap_ intercept_
+    fitted = """best_iter_ class_prior_ classes_ coef_ coef_history_ converged_ gap_ intercept_
     intercept_history_ loss_ loss_history_ n_features_in_ n_iter_ n_passes_ passes_history_
     stop_reason_ validation_loss_history_"""
     params = """alpha class_weight early_stopping fit_intercept gap_tol l1_ratio learning_rate
-    max_iter n_iter_no_change random_state store_coef_history tol validation_fraction verbose
-    warm_start"""
+    max_iter n_iter_no_change penalty_factor random_state store_coef_history tol
+    validation_fraction verbose warm_start"""
     assert sorted(vars(model)) == sorted(fitted.split() + params.split())

@@ -137,8 +137,8 @@ def _check_weights(
 
     Where y is in memory, as probabilities always are, the weights are too.
     """
-    weights = storage.weights(sample_weight, len(y), name)
-    return Samples(X, y, weights[:] if isinstance(y, np.ndarray) else weights)
+    weights, unit = storage.weights(sample_weight, len(y), name)
+    return Samples(X, y, weights[:] if isinstance(y, np.ndarray) else weights, unit)
 
 
 def _check_validation_set(estimator: FitParameters, given: FitInput, classes: Array) -> Samples:
@@ -159,13 +159,16 @@ def _check_validation_set(estimator: FitParameters, given: FitInput, classes: Ar
     return _check_weights(storage, X, y, given.sample_weight_val, "sample_weight_val")
 
 
-def _weigh(samples: Samples, factors: Array, name: str) -> Samples:
-    """Multiply the weights by the factors (n_classes,) of the classes; divide them by their sum.
+def _weigh(samples: Samples, of_classes: tuple[Array, float], name: str) -> Samples:
+    """Multiply the weights by the factors of the classes; divide them by their sum.
 
     A sample with probabilities of several classes stands for one sample of each class, weighted by
     its probability. Factors therefore change its weight and its probabilities.
+
+    of_classes : as `class_factors` returns them
     """
-    X, y, weights = samples
+    X, y, weights, unit = samples
+    factors, unit_of_factors = of_classes
     if (factors != 1.0).any():
         if y.ndim == 1:
             weights = derived(lambda some, codes: some * factors[codes], weights, y)
@@ -180,9 +183,10 @@ def _weigh(samples: Samples, factors: Array, name: str) -> Samples:
             f"All weights are zero: {name} and class_weight leave no sample; at least one"
             " weight must be positive."
         )
+    unit = unit * unit_of_factors * total
     if isinstance(weights, np.ndarray) and weights.strides == (0,):  # all equal: one number
-        return Samples(X, y, np.broadcast_to(1.0 / len(weights), len(weights)))
-    return Samples(X, y, derived(lambda some: some / total, weights))
+        return Samples(X, y, np.broadcast_to(1.0 / len(weights), len(weights)), unit)
+    return Samples(X, y, derived(lambda some: some / total, weights), unit)
 
 
 def _split(estimator: FitParameters, n_samples: int, groups: Array | None) -> tuple[Array, Array]:
@@ -212,6 +216,6 @@ def _split(estimator: FitParameters, n_samples: int, groups: Array | None) -> tu
 
 def _take(storage: Storage, samples: Samples, rows: Array) -> Samples:
     """Copy the samples of these indices; weights that are all one still take no memory."""
-    X, y, weights = samples
+    X, y, weights, unit = samples
     weights = np.broadcast_to(1.0, len(rows)) if weights.strides == (0,) else weights[rows]
-    return Samples(storage.take(X, rows), y[rows], weights)
+    return Samples(storage.take(X, rows), y[rows], weights, unit)

@@ -234,9 +234,17 @@ def cut_alike(column: da.Array, lengths: tuple[float, ...], name: str) -> da.Arr
 
 
 def _weigh(
-    chunks: list[Lazy], summary: Summary, factors: Array, n_features: int, name: str
+    chunks: list[Lazy],
+    summary: Summary,
+    of_classes: tuple[Array, float],
+    n_features: int,
+    name: str,
 ) -> Samples:
-    """Return the samples with codes for labels, and weights that sum to one over all chunks."""
+    """Return the samples with codes for labels, and weights that sum to one over all chunks.
+
+    of_classes : as `class_factors` returns them
+    """
+    factors, unit = of_classes
     total = float(summary.totals @ factors)
     if not 0.0 < total < np.inf:
         raise ValueError(f"{name} and class_weight must leave a finite weight > 0, got {total:g}.")
@@ -247,4 +255,4 @@ def _weigh(
     density = None if dense else (n_stored or 0) / (n_samples * n_features)
     kept = list(dask.persist(*coded))
     X = OnCluster(kept, summary.lengths, n_features, summary.dtype, density)
-    return Samples(X, None, None)
+    return Samples(X, None, None, unit * total)

@@ -170,3 +170,19 @@ def check_proba(P: Any, X: Matrix, classes: ArrayLike | None, name: str) -> tupl
         raise ValueError(f"{allowed}, got a sum of {sums[off[0]]:.9g} in row {off[0]}.")
     P /= sums[:, np.newaxis]
     return sorted_labels, P.argmax(axis=1) if (P.max(axis=1) == 1.0).all() else P
+
+
+def check_prior(prior: ArrayLike, classes: Array) -> Array:
+    """Return the prior probabilities (n_classes,), whose sum is one."""
+    allowed = (
+        f"prior must hold a probability > 0 for each of the classes {classes.tolist()}, with a sum"
+        " of one"
+    )
+    try:
+        shares = np.array(prior, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise type(error)(f"{allowed}, got {prior!r}.") from error
+    is_allowed = shares.shape == classes.shape and bool((shares > 0.0).all())
+    if not (is_allowed and abs(shares.sum() - 1.0) <= SUM_TOLERANCE):
+        raise ValueError(f"{allowed}, got {prior!r}.")
+    return np.asarray(shares / shares.sum())

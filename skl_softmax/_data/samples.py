@@ -73,8 +73,8 @@ class Storage(NamedTuple):
         The numbers of a matrix that was opened without `all_finite`, a part at a time.
     known_labels : callable (y, matrix, classes, name) -> codes (n_samples,)
         Refuses labels that are not among the classes.
-    weights : callable (sample_weight, n_samples, name) -> weights (n_samples,)
-        The largest weight is one.
+    weights : callable (sample_weight, n_samples, name) -> weights (n_samples,), float
+        The largest weight is one; the number is what it was.
     take : callable (matrix, rows) -> matrix
         Copies the rows of these indices.
     """
@@ -83,5 +83,5 @@ class Storage(NamedTuple):
     labels: Callable[[Any, Matrix], tuple[Array, Any]]
     parts: Callable[[Matrix], Iterable[Array]]
     known_labels: Callable[[Any, Matrix, Array, str], Any] = encode_known_labels
-    weights: Callable[[Any, int, str], Any] = check_sample_weight
+    weights: Callable[[Any, int, str], tuple[Any, float]] = check_sample_weight
     take: Callable[[Matrix, Array], Matrix] = getitem

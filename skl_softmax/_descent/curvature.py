@@ -158,7 +158,7 @@ def curvature_kinds(objective: Smooth) -> list[Curvature]:
         if n_outputs > 1 and FULL_COPIES * ((n_outputs - 1) * n_dof) ** 2 <= LARGEST:
             full = measuring(_full_model, lambda at: sample.draw().full_hessian(at))
             kinds.append(Curvature(full, cost["full"], is_hessian=True, share=sample.share))
-        if not smooth.penalty.any():
+        if not smooth.is_penalized:
             kinds = _outside_null_space(kinds, objective)
     if smooth.gram is None or smooth.gram.ndim == 1:
         diagonal = measuring(_diagonal_model, smooth.hessian_diagonal)
@@ -216,16 +216,19 @@ def costs(
 def _outside_null_space(kinds: list[Curvature], objective: Smooth) -> list[Curvature]:
     """The kinds, with steps that have no part in directions in which no sample's logits change.
 
-    Without a penalty, models are singular in these directions. A gradient's part there is rounding
-    alone, and a singular model would make a long step of it. Collinear columns then share their
-    weight as if it were penalised.
+    Where features have no penalty, models are singular in these directions. A gradient's part there
+    is rounding alone, and a singular model would make a long step of it. Collinear columns then
+    share their weight as if it were penalised.
     """
 
     @cache
     def null_space() -> Vectors:
-        gram = objective.smooth.shared_hessian(np.zeros(objective.shape))
+        free = np.flatnonzero(objective.smooth.penalty == 0.0)
+        gram = objective.smooth.shared_hessian(np.zeros(objective.shape))[np.ix_(free, free)]
         values, vectors = eigh(gram, check_finite=False)
-        null = vectors[:, values <= NULL_ROUNDINGS * len(gram) * np.finfo(float).eps * values[-1]]
+        least = NULL_ROUNDINGS * len(gram) * np.finfo(float).eps * values[-1]
+        null = np.zeros((objective.shape[1], int(np.count_nonzero(values <= least))))
+        null[free] = vectors[:, values <= least]
         return objective.put(null)
 
     def outside(measure: Measure, params: Array) -> Solve:

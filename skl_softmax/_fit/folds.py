@@ -73,14 +73,13 @@ class Fold:
 
     def train(self) -> Samples:
         """The samples to fit; their weights sum to one."""
-        X, y, weights = self.samples
+        X, y, weights, _ = self.samples
         weights = weights[self.fitted]
         return Samples(X[self.fitted], y[self.fitted], weights / weights.sum())
 
     def scorer(self, scoring: object, task: Task, workers: Workers) -> Callable[[Scored], float]:
         """Return what scores a fitted classifier on the samples held out."""
-        X, codes, _ = self.samples
-        X, codes = X[self.held_out], codes[self.held_out]
+        X, codes = self.samples.X[self.held_out], self.samples.y[self.held_out]
         weights = None if self.weights is None else self.weights[self.held_out]
         if isinstance(scoring, str) and scoring == "neg_log_loss":
             # scikit-learn's would need a sample of every class, and takes longer than the fit.

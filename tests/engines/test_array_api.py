@@ -47,7 +47,7 @@ def sums_of(X, y, weights, n_classes):
     n_outputs = 1 if n_classes == 2 else n_classes
     given = FitInput(X, y, weights, None, None, None)
     _, samples, _ = check_samples(SoftmaxGDClassifier(), given, all_finite=True)
-    return Task(*samples, n_outputs, 0.1, True)
+    return Task(*samples[:3], n_outputs, 0.1, True)
 
 
 @pytest.mark.parametrize("soft", [False, True])

@@ -66,7 +66,7 @@ def sums_of(X, y, chunks, n_outputs):
     _, here, _ = check_samples(SoftmaxGDClassifier(), given, all_finite=True)
     lazy = FitInput(*cut(X, y, chunks=chunks), None, None, None, None)
     _, there, _ = check_dask(DaskSoftmaxGDClassifier(), lazy)
-    return [Task(*samples, n_outputs, 0.0, True) for samples in (here, there)]
+    return [Task(*samples[:3], n_outputs, 0.0, True) for samples in (here, there)]
 
 
 @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)

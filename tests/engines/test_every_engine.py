@@ -61,6 +61,9 @@ def assert_equal_fits(engine, found, expected):
         {"class_weight": {1: 3.0}},
         {"gap_tol": 1e-6},
         {"alpha": 0.0},
+        {"alpha": "1/n_samples", "class_weight": {1: 3.0}},
+        {"penalty_factor": [0.0, 1.0, 3.0, 0.5, 0.0]},
+        {"penalty_factor": [0.0, 1.0, 3.0, 0.5, 2.0], "alpha": 0.01, "l1_ratio": 0.7, "tol": 1e-8},
     ],
     ids=lambda params: ", ".join(
         f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
@@ -95,6 +98,18 @@ def test_fits(params, engine, problem, rng):
     elif "store_coef_history" in params:
         stages = [engine.fetch(stage) for stage in found.staged_predict_proba(A)]
         np.testing.assert_allclose(stages, list(expected.staged_predict_proba(X)), atol=1e-9)
+
+
+def test_other_shares_of_the_classes(engine, problem, rng):
+    X, y = problem
+    expected, found = fit_both(engine, X, y, rng.random(N))
+    prior = rng.dirichlet(np.ones(len(expected.classes_)))
+    moved = found.with_class_prior(prior)
+    assert type(moved) is engine.classifier
+    assert type(moved.intercept_) is type(found.intercept_)
+    there = engine.fetch(moved.predict_proba(engine.put(X)))
+    here = expected.with_class_prior(prior).predict_proba(X)
+    np.testing.assert_allclose(there, here, **engine.prediction_tolerance)
 
 
 def test_labels_by_name(engine, problem):
