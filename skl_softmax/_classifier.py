@@ -7,8 +7,6 @@ formula of the loss and no rule for a step.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +26,7 @@ from skl_softmax._fit.diagnosis import SeparationWarning, outcome
 from skl_softmax._fit.loop import follow
 from skl_softmax._fit.plan import plan
 from skl_softmax._fit.task import Task
-from skl_softmax._fitted import FittedMixin
+from skl_softmax._fitted import FittedMixin, unfitted
 from skl_softmax._model import start_weights
 
 
@@ -389,31 +387,37 @@ class SoftmaxGDClassifier(
         return self._fit(given, callbacks)
 
     def _fit(self, given: FitInput, callbacks: Callbacks) -> Self:
-        """Fit; if that fails, what an earlier fit left stays as it was."""
-        with _restored_if_it_fails(self):
-            parameters = check_parameters(self)
-            # Measuring the scale of what is fitted sees the numbers in it that are not finite.
-            is_measured = parameters.measures_scale and not parameters.early_stopping
-            classes, train, held_out = self._check_samples(given, all_finite=not is_measured)
-            before = self._model() if self.warm_start and hasattr(self, "coef_") else None
-            coef, intercept = start_weights(before, classes, train.X.shape[1])
-            self._forget_fit()  # or callbacks would see what is not of this one
-            self.classes_ = labels_there(classes, given.y, train.X)
-            task = Task.of(parameters, train, len(coef))
-            with Workers() as workers, np.errstate(all="ignore"):
-                problem, descent = plan(parameters, task, workers, coef, intercept)
-                validation_loss = held_out and task.cross_entropy(*held_out, workers)
-                run = follow(parameters, problem, descent, validation_loss, callbacks)
-                self.__dict__.update(run.attributes(task.X))
-                try:
-                    names = getattr(self, "feature_names_in_", None)
-                    warning = outcome(parameters, run, task, workers, names)
-                except KeyboardInterrupt:  # what is fitted, is
-                    warning, self.stop_reason_ = None, "interrupted"
-                if isinstance(warning, SeparationWarning):
-                    self.converged_, self.stop_reason_ = False, "separation"
-                self.n_passes_ = problem.n_passes
-            callbacks.end()
+        """Fit a copy, and take over its attributes at once.
+
+        So what an earlier fit left stays as it was if this one fails. Until this one ends, other
+        threads may predict with the earlier fit.
+        """
+        fitted = type(self).__new__(type(self))
+        fitted.__dict__ = unfitted(self)
+        callbacks.describe(fitted)
+        parameters = check_parameters(self)
+        # Measuring the scale of what is fitted sees the numbers in it that are not finite.
+        is_measured = parameters.measures_scale and not parameters.early_stopping
+        classes, train, held_out = fitted._check_samples(given, all_finite=not is_measured)
+        before = self._model() if self.warm_start and hasattr(self, "coef_") else None
+        coef, intercept = start_weights(before, classes, train.X.shape[1])
+        fitted.classes_ = labels_there(classes, given.y, train.X)
+        task = Task.of(parameters, train, len(coef))
+        with Workers() as workers, np.errstate(all="ignore"):
+            problem, descent = plan(parameters, task, workers, coef, intercept)
+            validation_loss = held_out and task.cross_entropy(*held_out, workers)
+            run = follow(parameters, problem, descent, validation_loss, callbacks)
+            fitted.__dict__.update(run.attributes(task.X))
+            try:
+                names = getattr(fitted, "feature_names_in_", None)
+                warning = outcome(parameters, run, task, workers, names)
+            except KeyboardInterrupt:  # what is fitted, is
+                warning, fitted.stop_reason_ = None, "interrupted"
+            if isinstance(warning, SeparationWarning):
+                fitted.converged_, fitted.stop_reason_ = False, "separation"
+            fitted.n_passes_ = problem.n_passes
+        callbacks.end()
+        self.__dict__ = {**vars(fitted), **unfitted(self)}
         if self.stop_reason_ == "interrupted":
             raise KeyboardInterrupt
         if warning is not None:
@@ -425,22 +429,3 @@ class SoftmaxGDClassifier(
     ) -> tuple[Array, Samples, Samples | None]:
         """The sorted classes, the samples to fit and the samples to validate on, if any."""
         return check_samples(self, given, all_finite=all_finite)
-
-    def _forget_fit(self) -> None:
-        """Drop the attributes of an earlier fit, except what the check of this input has set."""
-        for name in list(vars(self)):
-            of_input = name in ("n_features_in_", "feature_names_in_")
-            if name.endswith("_") and not name.startswith("_") and not of_input:
-                delattr(self, name)
-
-
-@contextmanager
-def _restored_if_it_fails(estimator: SoftmaxGDClassifier) -> Iterator[None]:
-    """Put back an estimator's attributes after an error: checking the input already sets some."""
-    before = estimator.__dict__.copy()
-    try:
-        yield
-    except BaseException:
-        estimator.__dict__.clear()
-        estimator.__dict__.update(before)
-        raise
