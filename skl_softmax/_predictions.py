@@ -171,7 +171,7 @@ class PredictionMixin:
         block.
         """
         check_is_fitted(self)
-        refuse_dask(X=X)
+        refuse_dask({"X": X})
         check_columns(X)
         if HAS_DEVICES:
             check_same_namespace(X, self, attribute="coef_", method=method)
