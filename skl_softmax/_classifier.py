@@ -91,7 +91,7 @@ class SoftmaxGDClassifier(
         take longer.
     class_weight : dict, "balanced" or None, default=None
         Factors ``{class: weight}`` on the weights of each class's samples; classes that are not
-        named have the factor 1.
+        named have the factor 1. Names of classes that `y` lacks, as a fold may, are ignored.
         ``"balanced"`` gives every class the same total weight.
     early_stopping : bool, default=False
         Whether to stop when the loss on a validation set has not fallen below its least for
