@@ -316,7 +316,7 @@ class SoftmaxGDClassifier(
         ConvergenceWarning
             If `max_iter` steps did not reach `tol` > 0, or `gap_tol`; if ``alpha=0`` and there are
             too many weights to decide whether there is a minimum; or if a constant learning rate
-            diverged: then the last weights with a finite loss are kept.
+            let the loss rise, or diverge: then the last weights with a finite loss are kept.
         SeparationWarning
             If ``alpha=0`` and some or all samples can be told apart without an error, so that the
             loss has no minimum: a ConvergenceWarning too, which names the features. Unless
