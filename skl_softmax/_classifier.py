@@ -288,7 +288,7 @@ class SoftmaxGDClassifier(
             whose deviations are below 1e-154 (in float32 1e-33) counts as constant, and its
             coefficients are zero: they would be out of range.
         y : array-like of shape (n_samples,)
-            Class labels of any sortable type, two classes at least.
+            Class labels, two classes at least: integers, booleans, strings or NumPy's dates.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; only their ratios matter. None: all equal.
         X_val : array-like or sparse matrix of shape (n_val, n_features), default=None

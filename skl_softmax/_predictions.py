@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skl_softmax._arrays import Array, Matrix, to_numpy
 from skl_softmax._compat import HAS_DEVICES, check_same_namespace, is_on_device
 from skl_softmax._data.check import storage_of
+from skl_softmax._data.labels import normalize_labels
 from skl_softmax._data.matrix import check_columns, refuse_dask
 from skl_softmax._data.parameters import check_out
 from skl_softmax._engines.device import OnDevice
@@ -137,6 +138,35 @@ class PredictionMixin:
             another shape or data type than the result.
         """
         return self._predict("predict_log_proba", X, out)
+
+    def score(
+        self, X: ArrayLike | Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return the accuracy: the share of samples whose label is predicted.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Their labels, of any type that `fit` takes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights. None: all equal.
+
+        Returns
+        -------
+        score : float
+            From 0 to 1.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If an input is not allowed.
+        """
+        accuracy: float = super().score(X, normalize_labels(y), sample_weight)  # type: ignore[misc]
+        return accuracy
 
     def _predict(self, method: str, X: ArrayLike | Matrix, out: Array | None) -> Array:
         """Return what a method of the model predicts for X, after checking X and `out`."""

@@ -14,7 +14,13 @@ from scipy import sparse
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from skl_softmax._arrays import Array, Matrix
-from skl_softmax._data.labels import check_two_classes, encode, find_classes, normalize_labels
+from skl_softmax._data.labels import (
+    check_label_type,
+    check_two_classes,
+    encode,
+    find_classes,
+    normalize_labels,
+)
 from skl_softmax._data.matrix import check_columns, check_held_out, is_small, one_entry_per_cell
 from skl_softmax._data.samples import ACCEPTED, FitInput, FitParameters
 from skl_softmax._data.weights import class_factors, finite_weights
@@ -121,6 +127,7 @@ def check_dask(estimator: FitParameters, given: FitInput) -> tuple[Array, Sample
         raise TypeError("fit_proba takes arrays in memory: on a cluster there are labels only.")
     known = None if given.classes is None else np.unique(column_or_1d(given.classes))
     if known is not None:
+        check_label_type(known, "classes")
         check_two_classes(known)
     set_features(estimator, given.X, reset=True)
     chunks, summary = _load(given.X, given.y, given.sample_weight, known, "")

@@ -34,8 +34,8 @@ def normalize_labels(y: Any) -> Any:
         labels = y.tolist()
         missing = any(not isinstance(label, str) for label in labels)
         y = y if missing else np.array(labels)
-    elif kind in ("m", "M"):
-        missing = missing or bool(np.any(np.isnat(np.asarray(y))))
+    elif isinstance(y, np.ndarray) and kind in "mM":
+        missing = bool(np.any(np.isnat(y)))
     if missing or np.ma.is_masked(y):
         raise ValueError("Input y contains NaN: no label may be missing.")
     numpy_dtype = getattr(dtype, "numpy_dtype", None)
@@ -79,11 +79,26 @@ def find_classes(y: Array) -> tuple[Array, Array]:
     try:
         if y.dtype.kind not in "biuSUO":  # floats may be continuous; these types are labels
             check_classification_targets(y)
-        return _unique_integers(y) if y.dtype.kind in "iu" else np.unique(y, return_inverse=True)
+        if y.dtype.kind in "iu":
+            return _unique_integers(y)
+        classes, codes = np.unique(y, return_inverse=True)
     except TypeError as error:
         raise TypeError(
             f"y must hold labels that can be sorted, none of them missing: {error}."
         ) from error
+    check_label_type(classes, "y")
+    return classes, codes
+
+
+def check_label_type(classes: Array, name: str) -> None:
+    """Raise a ValueError for labels that `score` and other metrics of scikit-learn would refuse."""
+    kind = classes.dtype.kind
+    if kind in "SV" or (kind == "O" and not all(isinstance(label, str) for label in classes)):
+        raise ValueError(
+            f"Unknown label type: {name} holds {type(classes[0]).__name__} in an array of"
+            f" {classes.dtype}, which scikit-learn's metrics refuse. Use integers, booleans,"
+            " strings or NumPy's dates: .astype(int), .astype(bool) or .astype(str) converts them."
+        )
 
 
 def encode(y: Array, classes: Array, name: str) -> Array:
@@ -154,6 +169,7 @@ def check_proba(P: Any, X: Matrix, classes: ArrayLike | None, name: str) -> tupl
         sorted_labels, order = np.unique(labels, return_index=True)
     except TypeError as error:
         raise TypeError(f"classes must hold labels that can be sorted: {error}.") from error
+    check_label_type(sorted_labels, "classes")
     if len(labels) != n_classes or len(sorted_labels) < n_classes:
         raise ValueError(
             f"classes must hold a different label for each of the {n_classes} columns of {name},"
