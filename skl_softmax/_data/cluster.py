@@ -20,6 +20,7 @@ from skl_softmax._data.labels import (
     encode,
     find_classes,
     normalize_labels,
+    one_column,
 )
 from skl_softmax._data.matrix import check_columns, check_held_out, is_small, one_entry_per_cell
 from skl_softmax._data.samples import ACCEPTED, FitInput, FitParameters
@@ -79,7 +80,7 @@ def make_chunk(
     X = one_entry_per_cell(check_array(X, **CHUNK_OPTIONS))
     if is_held_out:
         check_held_out(X.data if sparse.issparse(X) else X)
-    y = column_or_1d(normalize_labels(y))
+    y = one_column(normalize_labels(y))
     if len(y) != X.shape[0]:
         raise ValueError(f"Chunk {number} of X has {X.shape[0]} rows, that of y {len(y)}.")
     if weights is not None:
@@ -122,9 +123,9 @@ def check_dask(estimator: FitParameters, given: FitInput) -> tuple[Array, Sample
     The weights of the samples to fit sum to one, and so do the weights to validate with. X is
     loaded once; its labels and lengths are read once, and become a `Summary`.
     """
-    check_one_engine(X=given.X, y=given.y, sample_weight=given.sample_weight)
     if given.is_proba:
         raise TypeError("fit_proba takes arrays in memory: on a cluster there are labels only.")
+    check_one_engine(X=given.X, y=given.y, sample_weight=given.sample_weight)
     known = None if given.classes is None else np.unique(column_or_1d(given.classes))
     if known is not None:
         check_label_type(known, "classes")

@@ -6,6 +6,7 @@ value received and what is allowed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -42,12 +43,26 @@ def normalize_labels(y: Any) -> Any:
     return y.to_numpy(dtype=numpy_dtype) if numpy_dtype is not None and kind in "biu" else y
 
 
+def one_column(y: Any) -> Array:
+    """Return labels (n_samples,); with a warning, if they are in one column (n_samples, 1)."""
+    try:
+        labels: Array = column_or_1d(y, warn=True)
+    except ValueError as error:
+        if np.ndim(y) != 2:
+            raise
+        raise ValueError(
+            f"{error} For probabilities of the classes, one-hot labels among them, use fit_proba,"
+            " or give them to fit as P."
+        ) from error
+    return labels
+
+
 def check_labels(y: object, X: Matrix) -> tuple[Array, Array]:
     """Return the classes (n_classes,) and the codes (n_samples,) of labels in memory."""
     labels = normalize_labels(to_numpy(y))
     # Whole numbers need no more checks, which would take as long as a step of a small fit.
     if not (type(labels) is np.ndarray and labels.ndim == 1 and labels.dtype.kind in "biu"):
-        labels = column_or_1d(labels, warn=True)
+        labels = one_column(labels)
         assert_all_finite(labels, input_name="y")
     check_consistent_length(X, labels)
     return encode_labels(labels)
@@ -113,7 +128,7 @@ def encode(y: Array, classes: Array, name: str) -> Array:
 
 def _refuse_labels(unknown: list[object], classes: Array, name: str) -> None:
     raise ValueError(
-        f"{name} has labels {unknown} that were not fitted: those are {classes.tolist()}."
+        f"{name} has labels {unknown} that were not fitted: the classes are {classes.tolist()}."
     )
 
 
@@ -137,7 +152,7 @@ def _unique_integers(y: Array) -> tuple[Array, Array]:
 
 def encode_known_labels(y: object, X: Matrix, classes: Array, name: str) -> Array:
     """Return the codes (n_samples,) of labels that must be among the classes of a fit."""
-    labels = column_or_1d(normalize_labels(to_numpy(y)), warn=True).tolist()
+    labels = one_column(normalize_labels(to_numpy(y))).tolist()
     known = {label: k for k, label in enumerate(classes.tolist())}
     unknown = list({repr(label): label for label in labels if label not in known}.values())
     if unknown:
@@ -146,13 +161,23 @@ def encode_known_labels(y: object, X: Matrix, classes: Array, name: str) -> Arra
     return np.array([known[label] for label in labels])
 
 
+def column_names(P: object) -> list[Any] | None:
+    """The names of a data frame's columns; None of anything else."""
+    columns: Iterable[Any] | None = getattr(P, "columns", None)
+    return None if columns is None else list(columns)
+
+
 def check_proba(P: Any, X: Matrix, classes: ArrayLike | None, name: str) -> tuple[Array, Array]:
     """Return the sorted classes (n_classes,) and their probabilities (n_samples, n_classes).
 
     If each sample has probability one for some class, codes (n_samples,) replace the probabilities.
 
-    classes : the label of each column of P; None: 0, 1, 2, …
+    classes : the label of each column of P, unless a data frame's columns have just these names;
+        None: the names of a data frame's columns, else 0, 1, 2, …
     """
+    names = column_names(P)
+    if names is not None and (classes is None or set(names) == set(np.ravel(classes).tolist())):
+        classes = names
     P = to_numpy(P)
     dtype = getattr(P, "dtype", None)
     is_float = isinstance(dtype, np.dtype) and dtype.kind == "f"
