@@ -30,7 +30,7 @@ from skl_softmax._fit.folds import Fold, fit_fold, mean_of_bests
 from skl_softmax._fit.path import grid, prepare
 from skl_softmax._parameters import Parameters
 from skl_softmax._path import check_alphas, check_grid, check_input, warn_of
-from skl_softmax._predictions import PredictionMixin
+from skl_softmax._predictions import OnlyWith, PredictionMixin
 
 SELECT = "best", "one_standard_error"
 FIRST, LAST = 0, -1  # of the alphas
@@ -144,6 +144,7 @@ class SoftmaxGDClassifierCV(
     array([-0.32, -0.1 , -0.1 ])
     """
 
+    best_estimator_ = OnlyWith("refit=True")
     _doc_link_module = "skl_softmax"
     _doc_link_template = SoftmaxGDClassifier._doc_link_template
 

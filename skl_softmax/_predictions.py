@@ -7,7 +7,7 @@ How the weights were found does not matter here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +22,28 @@ from skl_softmax._data.matrix import check_columns, refuse_dask
 from skl_softmax._data.parameters import check_out
 from skl_softmax._engines.device import OnDevice
 from skl_softmax._model import DeviceModel, SoftmaxModel, dense, require_history
+
+
+class OnlyWith:
+    """An attribute that only some fits set: where it is missing, the error says what it takes.
+
+    What a fit sets on the estimator takes precedence.
+    """
+
+    def __init__(self, condition: str) -> None:
+        self._condition, self._name = condition, ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        if instance is None:
+            return self
+        raise AttributeError(
+            f"{owner.__name__} has {self._name} only if it is fitted with {self._condition}.",
+            name=self._name,
+            obj=instance,
+        )
 
 
 class PredictionMixin:
@@ -208,8 +230,8 @@ class PredictionMixin:
 class StagedMixin(PredictionMixin):
     """The predicting methods, also with the weights after each step of the fit."""
 
-    coef_history_: Array
-    intercept_history_: Array
+    coef_history_: Array = OnlyWith("store_coef_history=True")  # type: ignore[assignment]
+    intercept_history_: Array = OnlyWith("store_coef_history=True")  # type: ignore[assignment]
 
     def staged_decision_function(self, X: ArrayLike | Matrix) -> Iterator[Array]:
         """Return the logits of the samples after each step, from 0 to `n_iter_`.

@@ -1,6 +1,7 @@
 """The estimator's own behaviour: histories, when it stops and what it says, warm starts, labels."""
 
 import math
+import pickle
 import re
 import tracemalloc
 from contextlib import nullcontext
@@ -11,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.dtypes import StringDType
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
-from skl_softmax import SoftmaxGDClassifier, __all__, textbook
+from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV, __all__, textbook
 from skl_softmax._data.labels import encode_labels
 from skl_softmax._engines import rows as _rows
 
@@ -91,6 +93,31 @@ class TestHistories:
         assert model.coef_history_.shape == (model.n_iter_ + 1, 3, 300)
         np.testing.assert_array_equal(model.coef_history_[-1], model.coef_)
         np.testing.assert_array_equal(next(model.staged_predict_proba(X)), np.full((20, 3), 1 / 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [
+        ("coef_history_", "store_coef_history=True"),
+        ("intercept_history_", "store_coef_history=True"),
+        ("validation_loss_history_", "early_stopping=True"),
+        ("gap_", "gap_tol"),
+    ],
+)
+def test_what_only_some_fits_have(lab, name, condition):
+    for model in (SoftmaxGDClassifier(), SoftmaxGDClassifier().fit(*lab)):
+        assert not hasattr(model, name)
+        with pytest.raises(
+            AttributeError, match=f"SoftmaxGDClassifier has {name} only.*{condition}"
+        ):
+            getattr(model, name)
+        assert pickle.loads(pickle.dumps(clone(model))).get_params() == model.get_params()
+    parameters = {"early_stopping": True, "store_coef_history": True, "gap_tol": 0.1}
+    model = SoftmaxGDClassifier(random_state=0, **parameters).fit(*lab)
+    assert getattr(model, name) is vars(model)[name]
+    mean = SoftmaxGDClassifierCV(alphas=[0.1], refit=False).fit(*lab)
+    with pytest.raises(AttributeError, match=r"has best_estimator_ only if .* refit=True"):
+        _ = mean.best_estimator_
 
 
 class TestStopping:
