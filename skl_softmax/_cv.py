@@ -15,8 +15,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
 
 from skl_softmax._arrays import Array, Matrix
 from skl_softmax._classifier import SoftmaxGDClassifier
@@ -29,7 +31,7 @@ from skl_softmax._fit.path import grid, prepare
 from skl_softmax._fitted import StoredMixin, unfitted
 from skl_softmax._parameters import Parameters
 from skl_softmax._path import check_alphas, check_grid, check_input, warn_of
-from skl_softmax._predictions import PredictionMixin
+from skl_softmax._predictions import OnlyWith, PredictionMixin
 
 SELECT = "best", "one_standard_error"
 FIRST, LAST = 0, -1  # of the alphas
@@ -107,7 +109,8 @@ class SoftmaxGDClassifierCV(
     l1_ratios_ : ndarray of shape (n_l1_ratios,)
         The shares tried.
     scores_ : ndarray of shape (n_folds, n_l1_ratios, n_alphas)
-        The score on the samples held out by each fold.
+        The score on the samples held out by each fold. A fold that holds out all samples of a class
+        does without that class, and is left out if nothing else is to be told apart or scored.
     n_iter_ : ndarray of int of shape (n_folds, n_l1_ratios, n_alphas)
         The steps of each fit, from the one before.
     coef_ : ndarray of shape (n_classes, n_features) or (1, n_features)
@@ -146,6 +149,7 @@ class SoftmaxGDClassifierCV(
     array([-0.32, -0.1 , -0.1 ])
     """
 
+    best_estimator_ = OnlyWith("refit=True")
     _doc_link_module = "skl_softmax"
     _doc_link_template = SoftmaxGDClassifier._doc_link_template
 
@@ -219,8 +223,8 @@ class SoftmaxGDClassifierCV(
         Raises
         ------
         ValueError, TypeError
-            If a parameter or an input is not allowed, or if a fold holds out all samples of a
-            class; an earlier fit stays as it was.
+            If a parameter or an input is not allowed; if every fold, or with ``refit=False`` any,
+            holds out all samples of a class; an earlier fit stays as it was.
 
         Warns
         -----
@@ -228,7 +232,9 @@ class SoftmaxGDClassifierCV(
             Once for all fits of the folds that did not reach `tol`, and as `SoftmaxGDClassifier`
             for the last.
         UserWarning
-            If `alphas` is an int and the best score is at an end of the alphas that were tried.
+            If `alphas` is an int and the best score is at an end of the alphas that were tried; or
+            if a fold holds out all samples of a class: it then neither fits nor scores that class.
+            (Of a class with a single sample, only scikit-learn's stratified folds warn.)
         """
         ratios, strengths = self._check_parameters()
         if is_on_device(X):
@@ -272,6 +278,38 @@ class SoftmaxGDClassifierCV(
         found_warnings = list(chain(*(result.warnings for result in results)))
         warn_of(found_warnings, np.tile(alphas.ravel(), len(folds)).tolist())
         return self
+
+    def to_sklearn(self) -> LogisticRegression:
+        """Return scikit-learn's `LogisticRegression`, fitted, with these weights.
+
+        See `SoftmaxGDClassifier.to_sklearn`.
+
+        Returns
+        -------
+        classifier : sklearn.linear_model.LogisticRegression
+            It shares no memory with this one.
+
+        Raises
+        ------
+        NotFittedError
+            If there are no weights yet.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skl_softmax import SoftmaxGDClassifierCV
+        >>> X, y = load_iris(return_X_y=True)
+        >>> SoftmaxGDClassifierCV(alphas=[0.01, 0.001]).fit(X, y).to_sklearn().score(X, y)
+        0.97...
+        """
+        check_is_fitted(self)
+        if self.refit:
+            return self.best_estimator_.to_sklearn()
+        mean = self._classifier()
+        names = "classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_"
+        mean.__dict__.update({name: vars(self)[name] for name in names if hasattr(self, name)})
+        mean.n_iter_ = int(self.n_iter_.max())
+        return mean.to_sklearn()
 
     def _classifier(self, l1_ratio: float = 0.0, alpha: float = 1.0) -> SoftmaxGDClassifier:
         """One with these parameters."""
@@ -317,7 +355,7 @@ class SoftmaxGDClassifierCV(
         sample_weight: ArrayLike | None,
         groups: ArrayLike | None,
     ) -> list[Fold]:
-        """The folds, each with samples of every class to fit and with some to score."""
+        """The folds, each with samples to fit and with some to score."""
         labels = classes[samples.y]
         weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         if weights is not None and weights.ndim == 0:  # a number weighs all alike
@@ -326,11 +364,36 @@ class SoftmaxGDClassifierCV(
         folds = [Fold(classes, samples, weights, *split) for split in splits]
         if not folds:
             raise ValueError("cv gave no folds.")
+        totals = np.bincount(samples.y, samples.weights, len(classes))
+        if not totals.all():
+            missing = classes[totals == 0.0].tolist()
+            raise ValueError(f"No sample of class {missing[0]!r} has a weight > 0.")
+        folds = self._complete(folds)
         if self.select != "best" and len(folds) < 2:
             raise ValueError(f"select={self.select!r} needs two folds at least, cv gave one.")
+        return folds
+
+    def _complete(self, folds: list[Fold]) -> list[Fold]:
+        """The folds, each without the classes of which it has no sample to fit, as of a rare class.
+
+        A fold that then has nothing to tell apart or to score is left out.
+        """
+        complete, lacking, is_rare = [], "", True
         for number, fold in enumerate(folds):
             fold.check(number)
-        return folds
+            missing = fold.missing()
+            rest = fold.without(missing) if len(missing) else fold
+            if len(rest.classes) > 1 and rest.can_score:
+                complete.append(rest)
+            if len(missing) and not lacking:
+                label = fold.classes.tolist()[missing[0]]
+                lacking = f"cv leaves no sample of class {label!r} to be fitted in fold {number}:"
+                is_rare = (fold.samples.y == missing[0]).sum() == 1
+        if lacking and not (self.refit and complete):
+            raise ValueError(f"{lacking} use fewer folds, others, or refit=True.")
+        if not is_rare:
+            warnings.warn(f"{lacking} its samples are not scored there.", UserWarning, stacklevel=4)
+        return complete
 
 
 def _grids(

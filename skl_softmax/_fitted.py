@@ -28,7 +28,7 @@ from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.standardization import centered_task
 from skl_softmax._fit.task import Task
 from skl_softmax._model import dense
-from skl_softmax._predictions import StagedMixin
+from skl_softmax._predictions import OnlyWith, StagedMixin
 
 FORMAT = 2  # of stored models: which attributes they have, and what the attributes mean
 STEPS = 1000  # towards the minimum; a bound that is still far off then is returned as it is
@@ -72,6 +72,8 @@ class FittedMixin(StoredMixin, StagedMixin):
     warm_start: bool
     n_iter_: int
     class_prior_: Array
+    gap_ = OnlyWith("gap_tol")
+    validation_loss_history_ = OnlyWith("early_stopping=True, or with X_val and y_val")
 
     def duality_gap(
         self,

@@ -7,7 +7,7 @@ How the weights were found does not matter here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,10 +17,33 @@ from sklearn.utils.validation import check_is_fitted
 from skl_softmax._arrays import Array, Matrix, to_numpy
 from skl_softmax._compat import HAS_DEVICES, check_same_namespace, is_on_device
 from skl_softmax._data.check import storage_of
+from skl_softmax._data.labels import normalize_labels
 from skl_softmax._data.matrix import check_columns, refuse_dask
 from skl_softmax._data.parameters import check_out
 from skl_softmax._engines.device import OnDevice
 from skl_softmax._model import DeviceModel, SoftmaxModel, dense, require_history
+
+
+class OnlyWith:
+    """An attribute that only some fits set: where it is missing, the error says what it takes.
+
+    What a fit sets on the estimator takes precedence.
+    """
+
+    def __init__(self, condition: str) -> None:
+        self._condition, self._name = condition, ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        if instance is None:
+            return self
+        raise AttributeError(
+            f"{owner.__name__} has {self._name} only if it is fitted with {self._condition}.",
+            name=self._name,
+            obj=instance,
+        )
 
 
 class PredictionMixin:
@@ -142,6 +165,35 @@ class PredictionMixin:
         """
         return self._predict("predict_log_proba", X, out)
 
+    def score(
+        self, X: ArrayLike | Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return the accuracy: the share of samples whose label is predicted.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Their labels, of any type that `fit` takes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights. None: all equal.
+
+        Returns
+        -------
+        score : float
+            From 0 to 1.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If an input is not allowed.
+        """
+        accuracy: float = super().score(X, normalize_labels(y), sample_weight)  # type: ignore[misc]
+        return accuracy
+
     def _predict(self, method: str, X: ArrayLike | Matrix, out: Array | None) -> Array:
         """Return what a method of the model predicts for X, after checking X and `out`."""
         samples = self._check_X(X, method)
@@ -185,8 +237,8 @@ class PredictionMixin:
 class StagedMixin(PredictionMixin):
     """The predicting methods, also with the weights after each step of the fit."""
 
-    coef_history_: Array
-    intercept_history_: Array
+    coef_history_: Array = OnlyWith("store_coef_history=True")  # type: ignore[assignment]
+    intercept_history_: Array = OnlyWith("store_coef_history=True")  # type: ignore[assignment]
 
     def staged_decision_function(self, X: ArrayLike | Matrix) -> Iterator[Array]:
         """Return the logits of the samples after each step, from 0 to `n_iter_`.

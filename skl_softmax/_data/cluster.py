@@ -11,15 +11,17 @@ import dask
 import dask.array as da
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_array, column_or_1d, validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from skl_softmax._arrays import Array, Matrix
 from skl_softmax._data.labels import (
     check_classes,
+    check_label_type,
     check_two_classes,
     encode,
     find_classes,
     normalize_labels,
+    one_column,
     warn_of_twins,
 )
 from skl_softmax._data.matrix import check_columns, check_held_out, is_small, one_entry_per_cell
@@ -91,7 +93,7 @@ def make_chunk(
     check_width(X, n_features, f"Chunk {number} of X")
     if is_held_out:
         check_held_out(X.data if sparse.issparse(X) else X)
-    y = column_or_1d(normalize_labels(y))
+    y = one_column(normalize_labels(y))
     if len(y) != X.shape[0]:
         raise ValueError(f"Chunk {number} of X has {X.shape[0]} rows, that of y {len(y)}.")
     if weights is not None:
@@ -147,12 +149,14 @@ def check_dask(estimator: FitParameters, given: FitInput) -> tuple[Array, Sample
     The weights of the samples to fit sum to one, and so do the weights to validate with. X is
     loaded once; its labels and lengths are read once, and become a `Summary`.
     """
-    check_one_engine(X=given.X, y=given.y, sample_weight=given.sample_weight)
     if given.is_proba:
         raise TypeError("fit_proba takes arrays in memory: on a cluster there are labels only.")
+    check_one_engine(X=given.X, y=given.y, sample_weight=given.sample_weight)
     known = None if given.classes is None else np.unique(check_classes(given.classes))
-    if known is not None and len(known) < 2:
-        raise ValueError(f"classes must have two labels at least, got {given.classes!r}.")
+    if known is not None:
+        check_label_type(known, "classes")
+        if len(known) < 2:
+            raise ValueError(f"classes must have two labels at least, got {given.classes!r}.")
     set_features(estimator, given.X, reset=True)
     chunks, summary = _load(given.X, given.y, given.sample_weight, known, "")
     classes = summary.classes

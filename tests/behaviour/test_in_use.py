@@ -212,6 +212,7 @@ def test_nullable_labels_keep_their_type(iris, dtype):
     "labels",
     [
         pd.Series([0, 1, None] * 50, dtype="Int64"),
+        pd.Series(pd.to_datetime(["2020", "2021", None] * 50, utc=True)),
         pd.Series(["a", "b", None] * 50, dtype="string"),
         pd.Series(["a", "b", None] * 50, dtype=object),
         pd.Series([0.0, 1.0, np.nan] * 50),
