@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skl_softmax._arrays import Array, Matrix
-from skl_softmax._attributes import forget_fit, restored_if_it_fails
 from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
 from skl_softmax._data.check import check_samples
 from skl_softmax._data.device import labels_there
@@ -27,7 +26,7 @@ from skl_softmax._fit.diagnosis import SeparationWarning, outcome
 from skl_softmax._fit.loop import follow
 from skl_softmax._fit.plan import plan
 from skl_softmax._fit.task import Task
-from skl_softmax._fitted import FittedMixin
+from skl_softmax._fitted import FittedMixin, unfitted
 from skl_softmax._model import start_weights
 
 
@@ -400,32 +399,38 @@ class SoftmaxGDClassifier(
         return self._fit(given, callbacks)
 
     def _fit(self, given: FitInput, callbacks: Callbacks) -> Self:
-        """Fit; if that fails, what an earlier fit left stays as it was."""
-        with restored_if_it_fails(self):
-            parameters = check_parameters(self)
-            # Measuring the scale of what is fitted sees the numbers in it that are not finite.
-            is_measured = parameters.measures_scale and not parameters.early_stopping
-            classes, train, held_out = self._check_samples(given, all_finite=not is_measured)
-            before = self._model() if self.warm_start and hasattr(self, "coef_") else None
-            coef, intercept = start_weights(before, classes, train.X.shape[1])
-            forget_fit(self)  # or callbacks would see what is not of this one
-            self.classes_ = labels_there(classes, given.y, train.X)
-            parameters = fitted_to(train, parameters, self)
-            task = Task.of(parameters, train, len(coef))
-            with Workers() as workers, np.errstate(all="ignore"):
-                problem, descent = plan(parameters, task, workers, coef, intercept)
-                validation_loss = held_out and task.cross_entropy(*held_out[:3], workers)
-                run = follow(parameters, problem, descent, validation_loss, callbacks)
-                self.__dict__.update(run.attributes(task.X))
-                try:
-                    names = getattr(self, "feature_names_in_", None)
-                    warning = outcome(parameters, run, task, workers, names)
-                except KeyboardInterrupt:  # what is fitted, is
-                    warning, self.stop_reason_ = None, "interrupted"
-                if isinstance(warning, SeparationWarning):
-                    self.converged_, self.stop_reason_ = False, "separation"
-                self.n_passes_ = problem.n_passes
-            callbacks.end()
+        """Fit a copy, and take over its attributes at once.
+
+        So what an earlier fit left stays as it was if this one fails. Until this one ends, other
+        threads may predict with the earlier fit.
+        """
+        fitted = type(self).__new__(type(self))
+        fitted.__dict__ = unfitted(self)
+        callbacks.describe(fitted)
+        parameters = check_parameters(self)
+        # Measuring the scale of what is fitted sees the numbers in it that are not finite.
+        is_measured = parameters.measures_scale and not parameters.early_stopping
+        classes, train, held_out = fitted._check_samples(given, all_finite=not is_measured)
+        before = self._model() if self.warm_start and hasattr(self, "coef_") else None
+        coef, intercept = start_weights(before, classes, train.X.shape[1])
+        fitted.classes_ = labels_there(classes, given.y, train.X)
+        parameters = fitted_to(train, parameters, fitted)
+        task = Task.of(parameters, train, len(coef))
+        with Workers() as workers, np.errstate(all="ignore"):
+            problem, descent = plan(parameters, task, workers, coef, intercept)
+            validation_loss = held_out and task.cross_entropy(*held_out[:3], workers)
+            run = follow(parameters, problem, descent, validation_loss, callbacks)
+            fitted.__dict__.update(run.attributes(task.X))
+            try:
+                names = getattr(fitted, "feature_names_in_", None)
+                warning = outcome(parameters, run, task, workers, names)
+            except KeyboardInterrupt:  # what is fitted, is
+                warning, fitted.stop_reason_ = None, "interrupted"
+            if isinstance(warning, SeparationWarning):
+                fitted.converged_, fitted.stop_reason_ = False, "separation"
+            fitted.n_passes_ = problem.n_passes
+        callbacks.end()
+        self.__dict__ = {**vars(fitted), **unfitted(self)}
         if self.stop_reason_ == "interrupted":
             raise KeyboardInterrupt
         if warning is not None:

@@ -26,6 +26,7 @@ from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.folds import Fold, fit_fold, mean_of_bests
 from skl_softmax._fit.path import grid, prepare
+from skl_softmax._fitted import StoredMixin, unfitted
 from skl_softmax._parameters import Parameters
 from skl_softmax._path import check_alphas, check_grid, check_input, warn_of
 from skl_softmax._predictions import PredictionMixin
@@ -44,6 +45,7 @@ SAME = 1e-3  # relative difference of scores that tells nothing
 
 
 class SoftmaxGDClassifierCV(
+    StoredMixin,
     PredictionMixin,
     ClassifierMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
@@ -146,6 +148,8 @@ class SoftmaxGDClassifierCV(
 
     _doc_link_module = "skl_softmax"
     _doc_link_template = SoftmaxGDClassifier._doc_link_template
+
+    _unnumbered_format = 2  # searches of format 2 were stored without its number at first
 
     def __init__(
         self,
@@ -251,19 +255,18 @@ class SoftmaxGDClassifierCV(
             chosen = _attributes_of(best.fit(X, y, sample_weight))
         else:
             chosen = mean_of_bests(results, ratios)
-        for name in ("best_estimator_", "feature_names_in_"):  # of an earlier fit
-            self.__dict__.pop(name, None)
-        self.__dict__.update(
-            chosen,
-            classes_=model.classes_,
-            scores_=scores,
-            n_iter_=np.reshape([result.n_iter for result in results], shape),
-            alphas_=alphas,
-            l1_ratios_=ratios,
-            n_features_in_=model.n_features_in_,
-        )
         if hasattr(model, "feature_names_in_"):
-            self.feature_names_in_ = model.feature_names_in_
+            chosen["feature_names_in_"] = model.feature_names_in_
+        self.__dict__ = {  # at once: other threads may predict with an earlier fit
+            **unfitted(self),
+            **chosen,
+            "classes_": model.classes_,
+            "scores_": scores,
+            "n_iter_": np.reshape([result.n_iter for result in results], shape),
+            "alphas_": alphas,
+            "l1_ratios_": ratios,
+            "n_features_in_": model.n_features_in_,
+        }
         if isinstance(strengths, int) and strengths > 1:
             _warn_of_end(scores, alphas)
         found_warnings = list(chain(*(result.warnings for result in results)))

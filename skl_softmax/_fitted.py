@@ -34,7 +34,34 @@ FORMAT = 2  # of stored models: which attributes they have, and what the attribu
 STEPS = 1000  # towards the minimum; a bound that is still far off then is returned as it is
 
 
-class FittedMixin(StagedMixin):
+def unfitted(estimator: object) -> dict[str, object]:
+    """The attributes of an estimator, without those of a fit: parameters and callbacks."""
+    return {
+        name: value
+        for name, value in vars(estimator).items()
+        if name.startswith("_") or not name.endswith("_")
+    }
+
+
+class StoredMixin:
+    """Model files with the number of their format; files of another format are refused."""
+
+    _unnumbered_format: int | None = None  # the format of files without a number, if it is known
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**super().__getstate__(), "_format": FORMAT}  # type: ignore[dict-item]
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        state = dict(state)
+        if state.pop("_format", self._unnumbered_format) != FORMAT:
+            raise ValueError(
+                "The model was written by another version of skl_softmax, whose models have other"
+                " attributes: load it with that version, or fit it again."
+            )
+        super().__setstate__(state)  # type: ignore[misc]
+
+
+class FittedMixin(StoredMixin, StagedMixin):
     """The methods."""
 
     alpha: float | str
@@ -45,18 +72,6 @@ class FittedMixin(StagedMixin):
     warm_start: bool
     n_iter_: int
     class_prior_: Array
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**super().__getstate__(), "_format": FORMAT}  # type: ignore[dict-item]
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        state = dict(state)
-        if state.pop("_format", None) != FORMAT:
-            raise ValueError(
-                "The model was written by another version of skl_softmax, whose models have other"
-                " attributes: load it with that version, or fit it again."
-            )
-        super().__setstate__(state)
 
     def duality_gap(
         self,
@@ -260,10 +275,11 @@ class FittedMixin(StagedMixin):
             max_iter=self.max_iter,
             warm_start=self.warm_start,
         )
+        fitted = vars(self)  # of one fit: another thread may fit anew, and replaces all at once
         for name in ("classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_"):
-            if hasattr(self, name):
-                setattr(exported, name, deepcopy(to_numpy(getattr(self, name))))
-        exported.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
+            if name in fitted:
+                setattr(exported, name, deepcopy(to_numpy(fitted[name])))
+        exported.n_iter_ = np.array([fitted["n_iter_"]], dtype=np.int32)
         return exported
 
     def sparsify(self) -> Self:

@@ -203,7 +203,9 @@ def predict_lazily(estimator: object, model: SoftmaxModel, method: str, X: Matri
     def predict_chunk(chunk: Matrix) -> Array:
         if not chunk.shape[0]:
             return np.empty((0, *shape), dtype)
-        found: Array = getattr(model, method)(check_array(chunk, **cluster.CHUNK_OPTIONS))
+        chunk = check_array(chunk, **cluster.CHUNK_OPTIONS)
+        cluster.check_width(chunk, model.coef.shape[1], "A chunk of X")
+        found: Array = getattr(model, method)(chunk)
         return found
 
     meta = np.empty((0, *shape), dtype)

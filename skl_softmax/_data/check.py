@@ -21,8 +21,9 @@ from skl_softmax._arrays import Array, Matrix, to_numpy
 from skl_softmax._compat import is_on_device
 from skl_softmax._data.device import DEVICE
 from skl_softmax._data.disk import DISK
-from skl_softmax._data.labels import check_labels, check_proba
+from skl_softmax._data.labels import check_labels, check_proba, warn_of_twins
 from skl_softmax._data.matrix import (
+    CLUSTER,
     check_columns,
     check_held_out,
     dense_if_small,
@@ -52,7 +53,7 @@ def check_samples(
     `all_finite`, X may contain numbers that are not finite, and the caller must notice them, as
     `skl_softmax._engines.finiteness` describes. X on disk is loaded only if it must be `in_memory`.
     """
-    refuse_dask(X=given.X, y=given.y, sample_weight=given.sample_weight, X_val=given.X_val)
+    refuse_dask(given.arrays(), "" if given.is_proba else CLUSTER)
     if given.y is None and not given.is_proba:
         name = type(estimator).__name__
         raise ValueError(
@@ -70,6 +71,7 @@ def check_samples(
         classes, y = check_proba(given.y, X, given.classes, "P")
     else:
         classes, y = storage.labels(given.y, X)
+    warn_of_twins(classes)
     train = _check_weights(storage, X, y, given.sample_weight, "sample_weight")
     factors = class_factors(estimator.class_weight, classes, train)
     held_out = None
@@ -88,6 +90,7 @@ def check_known_samples(estimator: Fitted, X: Matrix, y: Any, sample_weight: obj
 
     y : labels (n_samples,), or probabilities (n_samples, n_classes) in the order of `classes_`
     """
+    refuse_dask({"X": X, "y": y, "sample_weight": sample_weight}, "")
     check_columns(X)
     storage, classes = storage_of(X), to_numpy(estimator.classes_)
     X = storage.open(estimator, X, reset=False, all_finite=True)
@@ -111,12 +114,12 @@ def storage_of(X: Matrix, *, in_memory: bool = False) -> Storage:
 def _open_in_memory(estimator: object, X: Matrix, *, reset: bool, all_finite: bool) -> Matrix:
     """See `Storage.open`; to fit (`reset`), small CSR becomes an array."""
     options = {**ACCEPTED, "ensure_all_finite": all_finite}
-    if not reset:
-        return one_entry_per_cell(validate_data(estimator, X, reset=False, **options))
     try:
-        X = validate_data(estimator, X, **options)
+        X = validate_data(estimator, X, reset=reset, **options)
     except OverflowError as error:
         raise ValueError(f"Input X holds numbers out of the range of float64: {error}.") from error
+    if not reset:
+        return one_entry_per_cell(X)
     if sparse.issparse(X) and not all_finite:  # an X of another type may have become CSR
         check_finite(X, type(estimator).__name__)
     return dense_if_small(one_entry_per_cell(X))

@@ -44,6 +44,19 @@ class FitInput:
     is_proba: bool = False
     classes: ArrayLike | None = None
 
+    def arrays(self) -> dict[str, object]:
+        """The arrays under the names of the parameters that they came in."""
+        y, y_val = ("P", "P_val") if self.is_proba else ("y", "y_val")
+        return {
+            "X": self.X,
+            y: self.y,
+            "sample_weight": self.sample_weight,
+            "classes": self.classes,
+            "X_val": self.X_val,
+            y_val: self.y_val,
+            "sample_weight_val": self.sample_weight_val,
+        }
+
     def has_validation_set(self) -> bool:
         """Whether a validation set came along; raise a ValueError if only a part of one did."""
         y_name = "P_val" if self.is_proba else "y_val"

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.utils.validation import check_array
 
 from skl_softmax._arrays import Array, to_numpy
+from skl_softmax._data.matrix import check_numbers
 from skl_softmax._data.parameters import check_number
 from skl_softmax._engines.disk import Derived, stretches
 from skl_softmax._engines.protocol import Samples
@@ -91,12 +92,12 @@ def finite_weights(sample_weight: Any, n_samples: int, name: str) -> Array:
     """Return the weights (n_samples,), not scaled, if all are finite and >= 0."""
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight)
-    if np.ma.is_masked(sample_weight):
-        raise ValueError(f"{name} must be {ALLOWED}: some are masked.")
     try:
+        check_numbers(sample_weight, name)
         weights: Array = check_array(sample_weight, dtype=np.float64, input_name=name, **LOOSE)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} must be {ALLOWED}: {error}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} must be {ALLOWED}: {error}") from error
     if weights.ndim != 1:
         raise ValueError(f"{name} must be {ALLOWED}, got a {weights.ndim}D array.")
     check_length(weights, n_samples, name)

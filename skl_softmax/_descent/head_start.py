@@ -19,10 +19,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from math import prod
 
-from skl_softmax._descent.curvature import Smooth, Vectors, curvature_kinds
+from skl_softmax._descent.curvature import Smooth, curvature_kinds
 from skl_softmax._descent.matrix_descent import matrix_descent
 from skl_softmax._descent.steps import Newtonian, State, start
 from skl_softmax._engines.protocol import rarest
+from skl_softmax._objective.inverse import Vectors
 
 ONE_IN = 16  # samples, of which one is copied: a pass over the copy costs a sixteenth
 ENOUGH = 64  # samples of the copy for each parameter: fewer are slower on ill-conditioned columns

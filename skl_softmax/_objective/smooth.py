@@ -29,6 +29,7 @@ import numpy as np
 
 from skl_softmax._arrays import Array
 from skl_softmax._engines.protocol import Frame, Sums
+from skl_softmax._objective.inverse import Solve, inverse
 
 OUTLIER_SCALES = 30.0  # scales from the center: a row with such a number is not ordinary
 MOST_ORDINARY = 2**14  # rows that a model of the ordinary rows is measured on
@@ -57,8 +58,7 @@ class SoftmaxObjective:
         Whether some features have giant values: see `Frame`.
     """
 
-    place = None  # nothing is copied to a device: params are NumPy's
-    gradient_max: None = None  # nor is anything read from one
+    gradient_max: None = None  # params are NumPy's: nothing is read from a device
 
     def __init__(
         self,
@@ -197,6 +197,16 @@ class SoftmaxObjective:
         Samples without weight do not count.
         """
         return self.sums.separates(*self.coef(params))
+
+    @staticmethod
+    def put(array: Array) -> Array:
+        """Bring an array to where params are."""
+        return array
+
+    @staticmethod
+    def inverse(matrix: Array) -> Solve:
+        """See `skl_softmax._objective.inverse.inverse`."""
+        return inverse(matrix)
 
     def largest_difference(self, params: Array) -> float:
         """The largest difference between two logits of a sample; of one logit, to zero."""

@@ -227,12 +227,19 @@ def test_a_warm_start(engine, problem):
 
 def test_weights_that_cannot_be_summed(engine, problem):
     weights = np.where(np.arange(N) < N // 2, 1e308, 5e307)
-    if reason := engine.refuses.get("weights without a sum"):
-        with pytest.raises(ValueError, match=reason):
-            fit_both(engine, *problem, weights)
-        return
     expected, found = fit_both(engine, *problem, weights)
     np.testing.assert_allclose(engine.fetch(found.coef_), expected.coef_, **engine.tolerance)
+
+
+@pytest.mark.parametrize("factor", [2.0**-1000, 2.0**1000])
+def test_the_unit_of_weights_does_not_matter(factor, engine, problem, rng):
+    """Not a bit of the result: a power of two changes no digit."""
+    weights = 0.1 + rng.random(N)
+    expected, found = (
+        engine.classifier().fit(engine.put(problem[0]), engine.put_labels(problem[1]), w)
+        for w in (engine.put(weights), engine.put(factor * weights))
+    )
+    np.testing.assert_array_equal(engine.fetch(found.coef_), engine.fetch(expected.coef_))
 
 
 @pytest.mark.parametrize("alpha", [0.0], ids="alpha={:g}".format)
