@@ -5,6 +5,7 @@ Every error names the input, what it holds and what is allowed. Knows nothing of
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,14 @@ from skl_softmax._arrays import Array, Matrix
 MAX_DENSE_COLUMNS, MAX_DENSE_BYTES = 2**10, 2**25
 # Squares up to 1e300, and the sum of 1e8 of them, are below float64's largest number, 1.8e308.
 MAX_SQUARED = 1e150
+# What to do with columns that are not numbers.
+OF_TIMES = "Turn times into numbers first, for instance into days since some date."
+OF_NUMBERS = "Where text spells numbers, convert it with pandas.to_numeric or Polars' cast(float)."
+OF_CATEGORIES = (
+    "Encode categories first, for instance with sklearn.preprocessing.OneHotEncoder in a"
+    " ColumnTransformer."
+)
+TIMES = "date", "time", "period", "duration"  # how the names of their types begin
 
 
 def refuse_dask(**inputs: object) -> None:
@@ -36,19 +45,20 @@ def check_columns(X: Matrix, name: str = "X") -> None:
     Refuse arrays of times and of masked numbers too: NumPy would convert both to plain numbers.
     """
     if np.ma.is_masked(X) or (isinstance(X, np.ndarray) and X.dtype.kind in "mM"):
-        what = "masked numbers" if np.ma.is_masked(X) else "times"
-        raise ValueError(f"Input {name} holds {what}, where numbers are needed.")
+        if np.ma.is_masked(X):
+            raise ValueError(f"Input {name} holds masked numbers, where numbers are needed.")
+        raise ValueError(f"Input {name} holds times, where numbers are needed. {OF_TIMES}")
     if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
         return
-    refused = [
-        f"{column!r} ({dtype})"
-        for j, (column, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True))
-        if not _is_numeric(X, j, dtype)
-    ]
+    refused, remedies = [], set()
+    for j, (column, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
+        if not _is_numeric(X, j, dtype):
+            refused.append(f"{column!r} ({dtype})")
+            remedies.update(_remedies(X.iloc[:, j] if hasattr(X, "iloc") else X[:, j], dtype))
     if refused:
+        said = " ".join(each for each in (OF_TIMES, OF_NUMBERS, OF_CATEGORIES) if each in remedies)
         raise ValueError(
-            f"Input {name} has columns that are not numbers: {', '.join(refused)}. Encode them"
-            " first, for instance with sklearn.preprocessing.OneHotEncoder in a ColumnTransformer."
+            f"Input {name} has columns that are not numbers: {', '.join(refused)}. {said}"
         )
 
 
@@ -57,8 +67,20 @@ def _is_numeric(X: Matrix, column: int, dtype: Any) -> bool:
     if hasattr(dtype, "is_numeric"):  # Polars
         return bool(dtype.is_numeric() or str(dtype) == "Boolean")
     if str(dtype) == "object":  # text, in older versions of pandas; or numbers, which are converted
-        return not any(isinstance(value, str) for value in X.iloc[:, column])
+        return not any(isinstance(value, str | date | timedelta) for value in X.iloc[:, column])
     return dtype.kind in "biuf"
+
+
+def _remedies(column: Any, dtype: Any) -> list[str]:
+    """What to do with a column that does not hold numbers."""
+    if str(dtype).lower().startswith(TIMES) or any(isinstance(v, date | timedelta) for v in column):
+        return [OF_TIMES]
+    texts = [value for value in column if isinstance(value, str)]
+    try:
+        np.array(texts).astype(float)
+    except ValueError:
+        return [OF_CATEGORIES]
+    return [OF_NUMBERS, OF_CATEGORIES] if texts else [OF_CATEGORIES]
 
 
 def check_held_out(numbers: Array) -> None:
