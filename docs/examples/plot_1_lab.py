@@ -134,6 +134,25 @@ np.vstack([model.intercept_, model.coef_.T]).round(4)
 float(np.abs(model.loss_history_ - losses).max())
 
 # %%
+# Two classes
+# -----------
+# Two classes need no two columns of weights: only the difference of the columns counts, and the
+# estimator has one row for it, as ``LogisticRegression`` does. In the loop above, every step moves
+# both columns, in opposite directions, so that their difference moves twice as fast as one row at
+# the same rate. To follow the loop, double the learning rate (and halve ``alpha``, if there is a
+# penalty):
+
+pair = y < 2
+W = np.zeros((3, 2))
+for _ in range(300):
+    W = W - 0.5 * cross_entropy_gradient(X1[pair], Y[pair, :2], W)
+print("two columns, 0.5:", (W[:, 1] - W[:, 0]).round(3))
+for rate in (0.5, 1.0):
+    one_row = SoftmaxGDClassifier(learning_rate=rate, alpha=0, max_iter=300, tol=0)
+    one_row.fit(X[pair], y[pair])
+    print(f"one row, {rate}:    ", np.append(one_row.intercept_, one_row.coef_).round(3))
+
+# %%
 # The loss over the steps
 # -----------------------
 # Fast at first, then slower and slower.
