@@ -44,9 +44,9 @@ def check_columns(X: Matrix, name: str = "X") -> None:
 
     Refuse arrays of times and of masked numbers too: NumPy would convert both to plain numbers.
     """
-    if np.ma.is_masked(X) or (isinstance(X, np.ndarray) and X.dtype.kind in "mM"):
-        if np.ma.is_masked(X):
-            raise ValueError(f"Input {name} holds masked numbers, where numbers are needed.")
+    if np.ma.is_masked(X):
+        raise ValueError(f"Input {name} holds masked numbers, where numbers are needed.")
+    if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
         raise ValueError(f"Input {name} holds times, where numbers are needed. {OF_TIMES}")
     if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
         return
