@@ -156,7 +156,8 @@ class DecisionRegionsDisplay(Drawn):
         estimator : estimator
             A fitted `SoftmaxGDClassifier`, or a Pipeline or search that ends in one.
         X : array-like or DataFrame of shape (n_samples, n_features)
-            The samples to draw, with all features that the estimator takes.
+            The samples to draw, with all features that the estimator takes. Samples in which one
+            of the two features is missing are not drawn; an imputer must come before a classifier.
         y : array-like of shape (n_samples,), default=None
             The classes of the samples. None: the samples are not drawn, and the titles tell no
             accuracy.

@@ -418,9 +418,22 @@ class TestPicture:
             AlphaScoreDisplay.from_estimator(SoftmaxGDClassifierCV())
         with pytest.raises(TypeError, match="got SoftmaxGDClassifier"):
             AlphaScoreDisplay.from_estimator(SoftmaxGDClassifier().fit(X, y))
-        with_zero = SoftmaxGDClassifierCV(alphas=[0.1, 0.0]).fit(X[:, 1:2], y)
-        with pytest.raises(ValueError, match="alpha=0 cannot be drawn"):
-            AlphaScoreDisplay.from_estimator(with_zero)
+
+    @pytest.mark.parametrize("alphas", [[0.1, 0.0], [1.0, 0.03, 0.002, 0.0], [0.0], [20.0, 0.0]])
+    def test_zero_stands_at_the_end(self, alphas):
+        model = SoftmaxGDClassifierCV(alphas=alphas, l1_ratios=[0.0, 1.0]).fit(X[:, 1:2], y)
+        display = AlphaScoreDisplay.from_estimator(model)
+        for line in display.lines_:
+            places = line.get_xdata()
+            np.testing.assert_array_equal(places[:-1], alphas[:-1])
+            assert 0.0 < places[-1] < min(places[:-1], default=1.0)
+        best = places[alphas.index(model.alpha_)]
+        assert display.alpha_line_.get_xdata()[0] == best
+        right = display.ax_.get_xlim()[1]
+        assert right < places[-1]
+        labels = display.ax_.get_xticklabels(minor=True)
+        assert [(text.get_text(), text.get_position()[0]) for text in labels] == [("0", places[-1])]
+        assert display._repr_html_()
 
     def test_the_loss_of_the_last_fit(self):
         model = SoftmaxGDClassifierCV(alphas=3).fit(X, y)
