@@ -1,4 +1,4 @@
-"""The playground's page, in a real browser: its mathematics is the textbook's, its controls work."""
+"""The playground, in a real browser: its mathematics is the textbook's, and its controls work."""
 
 import json
 import re
@@ -59,6 +59,14 @@ class Page:
     def text(self, element_id):
         return self.js(f"find('{element_id}').textContent")
 
+    def numbers(self, table):
+        """The numbers that a table shows."""
+        rows = self.js(
+            f"[...document.querySelectorAll('{table} tbody tr')]"
+            ".map((row) => [...row.querySelectorAll('td')].map((cell) => cell.textContent))"
+        )
+        return np.array([[float(cell.replace("−", "-")) for cell in row] for row in rows])
+
     def choose(self, name, value):
         """Click on one of several choices."""
         self.find(f"[name={name}][value='{value}'] + span").click()
@@ -68,6 +76,11 @@ class Page:
 
     def type(self, keys, selector="#plane"):
         self.find(selector).send_keys(keys)
+
+    def enter_rate(self, text):
+        from selenium.webdriver.common.keys import Keys
+
+        self.type(Keys.CONTROL + "a" + Keys.NULL + Keys.BACKSPACE + text, "#rate")
 
     def set_slider(self, selector, value):
         self.browser.execute_script(
@@ -117,7 +130,9 @@ class Page:
 @pytest.fixture
 def page(browser):
     browser.get(PAGE.as_uri())
-    yield Page(browser)
+    page = Page(browser)
+    assert page.js("state.step") == 0  # it has been drawn
+    yield page
     assert browser.get_log("browser") == []
 
 
@@ -151,9 +166,7 @@ def test_its_training_is_the_labs(page):
     np.testing.assert_allclose(page.losses(), textbook_losses(X, Y, 0.5, 300), atol=1e-12)
     page.set_slider("#steps", 0)
     expected = textbook.cross_entropy_gradient(X, Y, np.zeros((3, 3)))
-    cells = [cell.text for cell in page.browser.find_elements("css selector", "#gradient-table td")]
-    shown = [float(cell.replace("−", "-")) for cell in cells if cell]
-    np.testing.assert_allclose(np.reshape(shown, (3, 3)), expected, atol=5.1e-5)
+    np.testing.assert_allclose(page.numbers("#gradient-table"), expected, atol=5.1e-5)
     gradient = page.array("cross_entropy_gradient(X, Y, histories.weights[0])")
     np.testing.assert_allclose(gradient, expected, atol=1e-12)
 
@@ -192,7 +205,7 @@ def test_logits_of_a_thousand_are_no_trouble(page):
 @pytest.mark.parametrize("preset", ["Lab", "Moons", "Unscaled"])
 def test_the_matrix_step_ends_at_the_minimum(page, preset):
     page.preset(preset)
-    X, Y, y = page.data()
+    X, _, y = page.data()
     scaled = X[:, 1:] / X[:, 1:].std(axis=0)
     optimum = LogisticRegression(C=np.inf, tol=1e-12, max_iter=10_000).fit(scaled, y)
     proba = optimum.predict_proba(scaled)[np.arange(len(y)), y]
@@ -226,7 +239,8 @@ def test_step_back_reset_and_the_slider(page):
 
 
 def test_run_and_pause(page):
-    page.find("#speed").send_keys("300")
+    page.type("60", "#speed")
+    assert page.js("find('speed').value") == "60"
     page.find("#run").click()
     assert page.text("run") == "Pause"
     page.browser.execute_async_script("setTimeout(arguments[0], 300)")
@@ -272,8 +286,14 @@ def test_points_are_added_and_erased(page, kind):
 
 
 def test_the_last_point_stays(page):
-    page.browser.execute_script("for (let i = 0; i < 300; i++) erase_point(0)")
+    page.browser.execute_script(
+        "state.points = state.points.filter(({ label }) => label === 2);"
+        "for (let i = 0; i < 100; i++) erase_point(0)"
+    )
     assert page.js("state.points.length") == 1
+    page.choose("n_classes", "2")  # would leave none
+    assert page.js("[state.points.length, state.n_classes]") == [1, 3]
+    assert page.find("[name=n_classes][value='3']").is_selected()
     assert np.isfinite(page.losses()).all()
 
 
@@ -290,8 +310,7 @@ def test_two_to_five_classes(page, n_classes):
 
 def test_a_rate_that_is_too_large_is_told(page):
     page.browser.execute_script("train(30)")
-    page.find("#rate").clear()
-    page.type("50", "#rate")
+    page.enter_rate("50")
     assert "the rate is too large" in page.text("note")
     X, Y, _ = page.data()
     np.testing.assert_allclose(page.losses(), textbook_losses(X, Y, 50, 30), rtol=1e-9)
@@ -303,21 +322,24 @@ def test_a_rate_that_is_too_large_is_told(page):
 
 @pytest.mark.parametrize("text", ["-1", "0", "", "1e99"])
 def test_an_impossible_rate_is_not_taken(page, text):
-    page.find("#rate").clear()
-    page.type(text, "#rate")
+    page.enter_rate(text)
     assert page.js("find('rate').checkValidity()") is False
-    assert page.js("state.learning_rate") > 0
-    assert page.js("state.learning_rate") <= 1e9
+    assert 0 < page.js("state.learning_rate") <= 1e9
+    page.type("s")  # on the plane
+    assert page.js("find('rate').value") == str(page.js("state.learning_rate"))
 
 
 def test_every_step_of_the_rates_slider_changes_the_rate(page):
-    page.set_slider("#rate-slider", -4)
-    rates = []
-    for _ in range(120):
-        rates.append(page.js("state.learning_rate"))
-        page.type("\ue014", "#rate-slider")  # arrow to the right
-    assert all(b > a for a, b in pairwise(rates))
-    assert page.js("state.learning_rate") == 100
+    rates = page.browser.execute_script(
+        "const [slider, rates] = [find('rate-slider'), []];"
+        "slider.value = -4;"
+        "for (let i = 0; i < 120; i++) {"
+        "  slider.stepUp(); slider.oninput({ target: slider }); write_controls();"
+        "  rates.push(state.learning_rate);"
+        "} return rates"
+    )
+    assert all(later > earlier for earlier, later in pairwise(rates))
+    assert rates[-1] == 100
 
 
 def test_the_numbers_of_the_point_under_the_cursor(page):
@@ -328,10 +350,8 @@ def test_the_numbers_of_the_point_under_the_cursor(page):
     i = page.js("state.under_cursor")
     assert i >= 0
     proba = textbook.softmax(X[i] @ W)
-    for row, expected in enumerate([X[i] @ W, proba, Y[i], proba - Y[i]], start=1):
-        cells = page.browser.find_elements("css selector", f"#point-table tr:nth-child({row}) td")
-        shown = [float(cell.text.replace("−", "-")) for cell in cells if cell.text]
-        np.testing.assert_allclose(shown, expected, atol=5.1e-5)
+    expected = [X[i] @ W, proba, Y[i], proba - Y[i]]
+    np.testing.assert_allclose(page.numbers("#point-table"), expected, atol=5.1e-5)
     page.hover(1.7, 1.7)
     assert page.text("point-title").startswith("The place (1.7")
 
@@ -406,8 +426,8 @@ def test_nothing_is_cut_on_any_screen(page, width, dark, n_classes):
     try:
         page.choose("n_classes", str(n_classes))
         page.browser.execute_script("train(300); show_step(300)")
-        wide = "[...document.querySelectorAll('body, .table')].map((e) => e.scrollWidth - e.clientWidth)"
-        assert set(page.js(wide)) == {0}
+        boxes = "[...document.querySelectorAll('body, .table')]"
+        assert set(page.js(f"{boxes}.map((box) => box.scrollWidth - box.clientWidth)")) == {0}
         assert page.js("document.documentElement.scrollWidth") <= width
         paper = page.js("[...find('plane').getContext('2d').getImageData(99, 99, 1, 1).data]")
         assert (sum(paper[:3]) < 3 * 128) == dark

@@ -176,4 +176,8 @@ _ = DecisionRegionsDisplay.from_estimator(
 
 regions.animate()
 
+# %%
+# In `the playground <../playground.html>`__ you can move these points, and watch the training
+# change.
+
 # sphinx_gallery_thumbnail_number = 3
