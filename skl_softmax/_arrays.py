@@ -36,8 +36,20 @@ def to_numpy(array: DeviceArray) -> DeviceArray:
     """Convert an array of another library to NumPy; return anything else as it is."""
     if isinstance(array, np.ndarray) or not is_library_array(array):
         return array
-    with config_context(array_api_dispatch=True):  # models outlive the setting
-        return move_to(array, xp=np, device="cpu")
+    try:
+        with config_context(array_api_dispatch=True):  # models outlive the setting
+            return move_to(array, xp=np, device="cpu")
+    except RuntimeError:  # SciPy's support is off: NumPy converts arrays that are in memory
+        return np.asarray(array)
+
+
+def put_beside(array: Array, other: DeviceArray) -> DeviceArray:
+    """Return an array of NumPy's where another array is: on the device, and of the library."""
+    if isinstance(other, np.ndarray) or not is_library_array(other):
+        return array
+    with config_context(array_api_dispatch=True):
+        xp, device = namespace_and_device(other)
+        return move_to(array, xp=xp, device=device)
 
 
 def on_host(estimator: Estimator) -> Estimator:

@@ -23,11 +23,12 @@ from sklearn.utils.validation import check_is_fitted
 from skl_softmax._arrays import Array, Matrix
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._compat import is_on_device
-from skl_softmax._data.parameters import check_number, check_parameters
+from skl_softmax._data.parameters import check_number, check_parameters, fitted_to
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.folds import Fold, fit_fold, mean_of_bests
+from skl_softmax._fit.folds import Fold, complete, fit_fold, mean_of_bests
 from skl_softmax._fit.path import grid, prepare
+from skl_softmax._fitted import StoredMixin, unfitted
 from skl_softmax._parameters import Parameters
 from skl_softmax._path import check_alphas, check_grid, check_input, warn_of
 from skl_softmax._predictions import OnlyWith, PredictionMixin
@@ -46,6 +47,7 @@ SAME = 1e-3  # relative difference of scores that tells nothing
 
 
 class SoftmaxGDClassifierCV(
+    StoredMixin,
     PredictionMixin,
     ClassifierMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
@@ -80,6 +82,9 @@ class SoftmaxGDClassifierCV(
         parameters, and the weights and parameters are means over the folds.
     n_jobs : int, default=None
         How many processes share the folds. None: one; -1: one for each processor.
+    penalty_factor : array-like of shape (n_features,), default=None
+        What each alpha is multiplied by for each feature: numbers >= 0, as in
+        `SoftmaxGDClassifier`. None: 1 for each feature.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     max_iter : int, default=1000
@@ -148,6 +153,8 @@ class SoftmaxGDClassifierCV(
     _doc_link_module = "skl_softmax"
     _doc_link_template = SoftmaxGDClassifier._doc_link_template
 
+    _unnumbered_format = 2  # searches of format 2 were stored without its number at first
+
     def __init__(
         self,
         *,
@@ -159,6 +166,7 @@ class SoftmaxGDClassifierCV(
         select: str = "best",
         refit: bool = True,
         n_jobs: int | None = None,
+        penalty_factor: ArrayLike | None = None,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-4,
@@ -172,6 +180,7 @@ class SoftmaxGDClassifierCV(
         self.select = select
         self.refit = refit
         self.n_jobs = n_jobs
+        self.penalty_factor = penalty_factor
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
@@ -234,8 +243,8 @@ class SoftmaxGDClassifierCV(
                 " SoftmaxGDClassifier."
             )
         model = self._classifier()
-        parameters = check_parameters(model)
         samples = check_input(model, X, y, sample_weight, all_finite=True, in_memory=True)
+        parameters = fitted_to(samples, check_parameters(model), model)
         of_ratios = [replace(parameters, l1_ratio=ratio) for ratio in ratios.tolist()]
         alphas = _grids(of_ratios, samples, len(model.classes_), strengths, self.eps)
         folds = self._folds(model.classes_, samples, sample_weight, groups)
@@ -252,19 +261,18 @@ class SoftmaxGDClassifierCV(
             chosen = _attributes_of(best.fit(X, y, sample_weight))
         else:
             chosen = mean_of_bests(results, ratios)
-        for name in ("best_estimator_", "feature_names_in_"):  # of an earlier fit
-            self.__dict__.pop(name, None)
-        self.__dict__.update(
-            chosen,
-            classes_=model.classes_,
-            scores_=scores,
-            n_iter_=np.reshape([result.n_iter for result in results], shape),
-            alphas_=alphas,
-            l1_ratios_=ratios,
-            n_features_in_=model.n_features_in_,
-        )
         if hasattr(model, "feature_names_in_"):
-            self.feature_names_in_ = model.feature_names_in_
+            chosen["feature_names_in_"] = model.feature_names_in_
+        self.__dict__ = {  # at once: other threads may predict with an earlier fit
+            **unfitted(self),
+            **chosen,
+            "classes_": model.classes_,
+            "scores_": scores,
+            "n_iter_": np.reshape([result.n_iter for result in results], shape),
+            "alphas_": alphas,
+            "l1_ratios_": ratios,
+            "n_features_in_": model.n_features_in_,
+        }
         if isinstance(strengths, int) and strengths > 1:
             _warn_of_end(scores, alphas)
         found_warnings = list(chain(*(result.warnings for result in results)))
@@ -308,6 +316,7 @@ class SoftmaxGDClassifierCV(
         return SoftmaxGDClassifier(
             alpha=alpha,
             l1_ratio=l1_ratio,
+            penalty_factor=self.penalty_factor,
             fit_intercept=self.fit_intercept,
             max_iter=self.max_iter,
             tol=self.tol,
@@ -359,32 +368,12 @@ class SoftmaxGDClassifierCV(
         if not totals.all():
             missing = classes[totals == 0.0].tolist()
             raise ValueError(f"No sample of class {missing[0]!r} has a weight > 0.")
-        folds = self._complete(folds)
+        folds, warning = complete(folds, may_lack_classes=self.refit)
+        if warning is not None:
+            warnings.warn(warning, stacklevel=3)
         if self.select != "best" and len(folds) < 2:
             raise ValueError(f"select={self.select!r} needs two folds at least, cv gave one.")
         return folds
-
-    def _complete(self, folds: list[Fold]) -> list[Fold]:
-        """The folds, each without the classes of which it has no sample to fit, as of a rare class.
-
-        A fold that then has nothing to tell apart or to score is left out.
-        """
-        complete, lacking, is_rare = [], "", True
-        for number, fold in enumerate(folds):
-            fold.check(number)
-            missing = fold.missing()
-            rest = fold.without(missing) if len(missing) else fold
-            if len(rest.classes) > 1 and rest.can_score:
-                complete.append(rest)
-            if len(missing) and not lacking:
-                label = fold.classes.tolist()[missing[0]]
-                lacking = f"cv leaves no sample of class {label!r} to be fitted in fold {number}:"
-                is_rare = (fold.samples.y == missing[0]).sum() == 1
-        if lacking and not (self.refit and complete):
-            raise ValueError(f"{lacking} use fewer folds, others, or refit=True.")
-        if not is_rare:
-            warnings.warn(f"{lacking} its samples are not scored there.", UserWarning, stacklevel=4)
-        return complete
 
 
 def _grids(

@@ -58,6 +58,10 @@ class PredictionMixin:
     __metadata_request__predict_proba: ClassVar[dict[str, str]] = {"out": UNUSED}
     __metadata_request__predict_log_proba: ClassVar[dict[str, str]] = {"out": UNUSED}
 
+    def __setstate__(self, state: dict[str, object]) -> None:
+        # Models of before do not know this parameter.
+        super().__setstate__({"penalty_factor": None, **state})  # type: ignore[misc]
+
     def decision_function(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
         """Return the logits of the samples.
 
@@ -193,25 +197,28 @@ class PredictionMixin:
     def _predict(self, method: str, X: ArrayLike | Matrix, out: Array | None) -> Array:
         """Return what a method of the model predicts for X, after checking X and `out`."""
         samples = self._check_X(X, method)
+        model = self._model()
         predicted: Array
         if isinstance(samples, OnDevice):
             if out is not None:
                 raise ValueError("out is for arrays of NumPy: X is on another device.")
-            predicted = getattr(DeviceModel(self._model()), method)(samples)
+            predicted = getattr(DeviceModel(model), method)(samples)
             return predicted
         if out is not None:
             labels = method == "predict"
-            has_columns = not labels and (method != "decision_function" or len(self.coef_) > 1)
-            n_samples, n_classes = samples.shape[0], len(self.classes_)
+            has_columns = not labels and (method != "decision_function" or len(model.coef) > 1)
+            n_samples, n_classes = samples.shape[0], len(model.classes)
             shape = (n_samples, n_classes) if has_columns else (n_samples,)
-            check_out(out, shape, to_numpy(self.classes_) if labels else np.empty(0, samples.dtype))
-        predicted = getattr(self._model(), method)(samples, out)
+            check_out(out, shape, model.classes if labels else np.empty(0, samples.dtype))
+        predicted = getattr(model, method)(samples, out)
         return predicted
 
     def _model(self) -> SoftmaxModel:
         """Return the model with the fitted weights, as NumPy's arrays."""
-        coef, intercept = dense(to_numpy(self.coef_)), to_numpy(self.intercept_)
-        return SoftmaxModel(to_numpy(self.classes_), coef, intercept)
+        fitted = vars(self)  # of one fit: another thread may fit anew, and replaces all at once
+        names = "classes_", "coef_", "intercept_"
+        classes, coef, intercept = (to_numpy(fitted[name]) for name in names)
+        return SoftmaxModel(classes, dense(coef), intercept)
 
     def _check_X(self, X: ArrayLike | Matrix, method: str, *, all_finite: bool = False) -> Matrix:
         """Return X (n_samples, n_features) as the model takes it.
@@ -220,7 +227,7 @@ class PredictionMixin:
         block.
         """
         check_is_fitted(self)
-        refuse_dask(X=X)
+        refuse_dask({"X": X})
         check_columns(X)
         if HAS_DEVICES:
             check_same_namespace(X, self, attribute="coef_", method=method)
@@ -321,7 +328,9 @@ class StagedMixin(PredictionMixin):
         require_history(self, f"staged_{method}")
         # X is checked now, not when the first stage is asked for.
         samples = self._check_X(X, f"staged_{method}", all_finite=True)
-        histories = to_numpy(self.coef_history_), to_numpy(self.intercept_history_)
-        classes, is_there = to_numpy(self.classes_), isinstance(samples, OnDevice)
+        fitted = vars(self)  # of one fit, as in `_model`
+        names = "classes_", "coef_history_", "intercept_history_"
+        classes, *histories = (to_numpy(fitted[name]) for name in names)
+        is_there = isinstance(samples, OnDevice)
         models = (SoftmaxModel(classes, *stage) for stage in zip(*histories, strict=True))
         return (getattr(DeviceModel(m) if is_there else m, method)(samples) for m in models)

@@ -47,11 +47,11 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
 
     Parameters
     ----------
-    learning_rate, alpha, l1_ratio, fit_intercept, max_iter, tol, gap_tol, class_weight
+    learning_rate, alpha, l1_ratio, penalty_factor, fit_intercept, max_iter, tol, gap_tol
         As in `SoftmaxGDClassifier`.
     early_stopping, n_iter_no_change, validation_fraction, random_state
         As in `SoftmaxGDClassifier`; early stopping needs `X_val` and `y_val`.
-    warm_start, store_coef_history, verbose
+    class_weight, warm_start, store_coef_history, verbose
         As in `SoftmaxGDClassifier`.
 
     Attributes
@@ -142,6 +142,11 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
             raise TypeError("classes is for Dask collections: in arrays all labels are at hand.")
         return super()._check_samples(given, all_finite=all_finite)
 
+    def _check_known_samples(self, X: Any, y: Any, sample_weight: Any) -> Samples:
+        if any(is_dask_collection(part) for part in (X, y, sample_weight)):
+            return cluster.check_known_dask(self, X, y, sample_weight)
+        return super()._check_known_samples(X, y, sample_weight)
+
     def _predict(self, method: str, X: cluster.Collection, out: Array | None) -> Array | da.Array:
         if not is_dask_collection(X):
             return super()._predict(method, X, out)
@@ -206,7 +211,9 @@ def predict_lazily(estimator: object, model: SoftmaxModel, method: str, X: Matri
     def predict_chunk(chunk: Matrix) -> Array:
         if not chunk.shape[0]:
             return np.empty((0, *shape), dtype)
-        found: Array = getattr(model, method)(check_array(chunk, **cluster.CHUNK_OPTIONS))
+        chunk = check_array(chunk, **cluster.CHUNK_OPTIONS)
+        cluster.check_width(chunk, model.coef.shape[1], "A chunk of X")
+        found: Array = getattr(model, method)(chunk)
         return found
 
     meta = np.empty((0, *shape), dtype)

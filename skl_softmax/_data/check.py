@@ -26,8 +26,10 @@ from skl_softmax._data.labels import (
     check_proba,
     column_names,
     encode_known_labels,
+    warn_of_twins,
 )
 from skl_softmax._data.matrix import (
+    CLUSTER,
     check_columns,
     check_held_out,
     dense_if_small,
@@ -57,7 +59,7 @@ def check_samples(
     `all_finite`, X may contain numbers that are not finite, and the caller must notice them, as
     `skl_softmax._engines.finiteness` describes. X on disk is loaded only if it must be `in_memory`.
     """
-    refuse_dask(X=given.X, y=given.y, sample_weight=given.sample_weight, X_val=given.X_val)
+    refuse_dask(given.arrays(), "" if given.is_proba else CLUSTER)
     if given.y is None and not given.is_proba:
         name = type(estimator).__name__
         raise ValueError(
@@ -77,6 +79,7 @@ def check_samples(
             encode_known_labels(given.labels, X, classes, "y")
     else:
         classes, y = storage.labels(given.y, X)
+    warn_of_twins(classes)
     train = _check_weights(storage, X, y, given.sample_weight, "sample_weight")
     factors = class_factors(estimator.class_weight, classes, train)
     held_out = None
@@ -95,6 +98,7 @@ def check_known_samples(estimator: Fitted, X: Matrix, y: Any, sample_weight: obj
 
     y : labels (n_samples,), or probabilities (n_samples, n_classes) in the order of `classes_`
     """
+    refuse_dask({"X": X, "y": y, "sample_weight": sample_weight}, "")
     check_columns(X)
     storage, classes = storage_of(X), to_numpy(estimator.classes_)
     X = storage.open(estimator, X, reset=False, all_finite=True)
@@ -123,12 +127,12 @@ def storage_of(X: Matrix, *, in_memory: bool = False) -> Storage:
 def _open_in_memory(estimator: object, X: Matrix, *, reset: bool, all_finite: bool) -> Matrix:
     """See `Storage.open`; to fit (`reset`), small CSR becomes an array."""
     options = {**ACCEPTED, "ensure_all_finite": all_finite}
-    if not reset:
-        return one_entry_per_cell(validate_data(estimator, X, reset=False, **options))
     try:
-        X = validate_data(estimator, X, **options)
+        X = validate_data(estimator, X, reset=reset, **options)
     except OverflowError as error:
         raise ValueError(f"Input X holds numbers out of the range of float64: {error}.") from error
+    if not reset:
+        return one_entry_per_cell(X)
     if sparse.issparse(X) and not all_finite:  # an X of another type may have become CSR
         check_finite(X, type(estimator).__name__)
     return dense_if_small(one_entry_per_cell(X))
@@ -149,8 +153,8 @@ def _check_weights(
 
     Where y is in memory, as probabilities always are, the weights are too.
     """
-    weights = storage.weights(sample_weight, len(y), name)
-    return Samples(X, y, weights[:] if isinstance(y, np.ndarray) else weights)
+    weights, unit = storage.weights(sample_weight, len(y), name)
+    return Samples(X, y, weights[:] if isinstance(y, np.ndarray) else weights, unit)
 
 
 def _check_validation_set(estimator: FitParameters, given: FitInput, classes: Array) -> Samples:
@@ -172,13 +176,16 @@ def _check_validation_set(estimator: FitParameters, given: FitInput, classes: Ar
     return _check_weights(storage, X, y, given.sample_weight_val, "sample_weight_val")
 
 
-def _weigh(samples: Samples, factors: Array, name: str) -> Samples:
-    """Multiply the weights by the factors (n_classes,) of the classes; divide them by their sum.
+def _weigh(samples: Samples, of_classes: tuple[Array, float], name: str) -> Samples:
+    """Multiply the weights by the factors of the classes; divide them by their sum.
 
     A sample with probabilities of several classes stands for one sample of each class, weighted by
     its probability. Factors therefore change its weight and its probabilities.
+
+    of_classes : as `class_factors` returns them
     """
-    X, y, weights = samples
+    X, y, weights, unit = samples
+    factors, unit_of_factors = of_classes
     if (factors != 1.0).any():
         if y.ndim == 1:
             weights = derived(lambda some, codes: some * factors[codes], weights, y)
@@ -193,9 +200,10 @@ def _weigh(samples: Samples, factors: Array, name: str) -> Samples:
             f"All weights are zero: {name} and class_weight leave no sample; at least one"
             " weight must be positive."
         )
+    unit = unit * unit_of_factors * total
     if isinstance(weights, np.ndarray) and weights.strides == (0,):  # all equal: one number
-        return Samples(X, y, np.broadcast_to(1.0 / len(weights), len(weights)))
-    return Samples(X, y, derived(lambda some: some / total, weights))
+        return Samples(X, y, np.broadcast_to(1.0 / len(weights), len(weights)), unit)
+    return Samples(X, y, derived(lambda some: some / total, weights), unit)
 
 
 def _split(estimator: FitParameters, n_samples: int, groups: Array | None) -> tuple[Array, Array]:
@@ -225,6 +233,6 @@ def _split(estimator: FitParameters, n_samples: int, groups: Array | None) -> tu
 
 def _take(storage: Storage, samples: Samples, rows: Array) -> Samples:
     """Copy the samples of these indices; weights that are all one still take no memory."""
-    X, y, weights = samples
+    X, y, weights, unit = samples
     weights = np.broadcast_to(1.0, len(rows)) if weights.strides == (0,) else weights[rows]
-    return Samples(storage.take(X, rows), y[rows], weights)
+    return Samples(storage.take(X, rows), y[rows], weights, unit)

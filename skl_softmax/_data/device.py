@@ -55,8 +55,8 @@ def labels_there(classes: Array, y: object, X: Matrix) -> Array | DeviceArray:
 
 # A validation set on a device is opened with `all_finite`: no parts are left to check.
 def _largest(X: OnDevice) -> Iterator[Array]:
-    """See `Storage.parts`: the largest number, which stands for all; only it leaves the device."""
-    yield X.fetch(X.xp.max(X.xp.abs(X.X)))[0]
+    """See `Storage.parts`: the largest and the smallest number, in the place of all numbers."""
+    yield from X.fetch(X.xp.max(X.X), X.xp.min(X.X))
 
 
 DEVICE = Storage(open_on_device, check_device_labels, parts=_largest, take=OnDevice.take)

@@ -59,7 +59,7 @@ def _open_labels(y: object, X: OnDisk) -> Array | OnDisk:
     return labels
 
 
-def open_weights(sample_weight: object, n_samples: int, name: str) -> Array | Derived:
+def open_weights(sample_weight: object, n_samples: int, name: str) -> tuple[Array | Derived, float]:
     """See `Storage.weights`; weights in an array are divided by the largest when they are read."""
     if _is_column_on_disk(sample_weight):
         sample_weight = OnDisk(sample_weight)
@@ -70,7 +70,8 @@ def open_weights(sample_weight: object, n_samples: int, name: str) -> Array | De
     for rows in stretches(n_samples):
         some = sample_weight[rows]
         largest = max(largest, float(finite_weights(some, len(some), name).max()))
-    return Derived(lambda some: np.asarray(some, np.float64) / (largest or 1.0), sample_weight)
+    largest = largest or 1.0
+    return Derived(lambda some: np.asarray(some, np.float64) / largest, sample_weight), largest
 
 
 def _is_column_on_disk(y: object) -> bool:

@@ -54,6 +54,19 @@ class FitInput:
         """The name of the parameter that `y_val` came in."""
         return "P_val" if self.is_proba and self.labels is None else "y_val"
 
+    def arrays(self) -> dict[str, object]:
+        """The arrays under the names of the parameters that they came in."""
+        y, y_val = ("P", "P_val") if self.is_proba else ("y", "y_val")
+        return {
+            "X": self.X,
+            y: self.y,
+            "sample_weight": self.sample_weight,
+            "classes": self.classes,
+            "X_val": self.X_val,
+            y_val: self.y_val,
+            "sample_weight_val": self.sample_weight_val,
+        }
+
     def has_validation_set(self) -> bool:
         """Whether a validation set came along; raise a ValueError if only a part of one did."""
         parts = {"X_val": self.X_val, self.y_val_name: self.y_val}
@@ -82,8 +95,8 @@ class Storage(NamedTuple):
         The numbers of a matrix that was opened without `all_finite`, a part at a time.
     known_labels : callable (y, matrix, classes, name) -> codes (n_samples,)
         Refuses labels that are not among the classes.
-    weights : callable (sample_weight, n_samples, name) -> weights (n_samples,)
-        The largest weight is one.
+    weights : callable (sample_weight, n_samples, name) -> weights (n_samples,), float
+        The largest weight is one; the number is what it was.
     take : callable (matrix, rows) -> matrix
         Copies the rows of these indices.
     """
@@ -92,5 +105,5 @@ class Storage(NamedTuple):
     labels: Callable[[Any, Matrix], tuple[Array, Any]]
     parts: Callable[[Matrix], Iterable[Array]]
     known_labels: Callable[[Any, Matrix, Array, str], Any] = encode_known_labels
-    weights: Callable[[Any, int, str], Any] = check_sample_weight
+    weights: Callable[[Any, int, str], tuple[Any, float]] = check_sample_weight
     take: Callable[[Matrix, Array], Matrix] = getitem

@@ -49,7 +49,12 @@ def outcome(
         return None
     if run.stop_reason == "separation" and run.recession is None:
         where = f"the weights after step {run.last.iteration}, where the fit stopped,"
-        return _separated(where, run.last.loss)
+        what, remedy = _no_penalty(parameters)
+        return SeparationWarning(
+            f"No minimum: {where} give every sample's own class the highest probability, and"
+            f" with {what} the loss, now {run.last.loss:.3g}, falls further the larger they grow."
+            f" {remedy}."
+        )
     if run.stop_reason != "diverged" and not is_asked_for:
         unbounded = _unbounded(parameters, run, task, workers, feature_names)
         if unbounded is not None and (run.converged or isinstance(unbounded, SeparationWarning)):
@@ -117,11 +122,11 @@ def _not_converged(parameters: Parameters, run: Run, *, is_single: bool) -> str:
     )
 
 
-def _separated(where: str, loss: float) -> Warning:
-    return SeparationWarning(
-        f"No minimum: {where} give every sample's own class the highest probability, and with"
-        f" alpha=0 the loss, now {loss:.3g}, falls further the larger they grow. Set alpha > 0."
-    )
+def _no_penalty(parameters: Parameters) -> tuple[str, str]:
+    """Why some features have no penalty, and what would give them one."""
+    if parameters.alpha > 0:
+        return "penalty_factor=0", "Set their penalty_factor > 0"
+    return "alpha=0", "Set alpha > 0"
 
 
 def _unbounded(
@@ -132,13 +137,14 @@ def _unbounded(
     feature_names: Array | None,
 ) -> Warning | None:
     """What to say if there is no minimum, or if that was not decided."""
-    if parameters.alpha > 0 or parameters.tol == 0:
+    if parameters.tol == 0 or not task.is_free.any():
         return None
+    what, remedy = _no_penalty(parameters)
     found = run.recession or recession_of(task, workers, *run.weights)
     if not found.is_decided:
         return ConvergenceWarning(  # type: ignore[no-any-return]
-            "With alpha=0 the loss need not have a minimum; here that was not decided, since it"
-            " would take too long. Set alpha > 0."
+            f"With {what} the loss need not have a minimum; here that was not decided, since it"
+            f" would take too long. {remedy}."
         )
     if found.features is None:
         return None
@@ -149,6 +155,6 @@ def _unbounded(
     shown = ", ".join(moved[:MOST_NAMES]) + (", …" if len(moved) > MOST_NAMES else "")
     return SeparationWarning(
         "No minimum: some samples can be told apart without an error by"
-        f" {shown or 'the intercept alone'}, and with alpha=0 the loss, now {run.kept.loss:.3g},"
-        " falls without end as coefficients grow. Set alpha > 0."
+        f" {shown or 'the intercept alone'}, and with {what} the loss, now {run.kept.loss:.3g},"
+        f" falls without end as coefficients grow. {remedy}."
     )

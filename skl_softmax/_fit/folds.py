@@ -68,7 +68,7 @@ class Fold:
 
     def missing(self) -> Array:
         """The codes of the classes that have nothing to fit."""
-        _, y, weights = self.samples
+        y, weights = self.samples.y, self.samples.weights
         counts = np.bincount(y[self.fitted], weights[self.fitted], len(self.classes))
         return np.flatnonzero(counts == 0.0)
 
@@ -88,14 +88,13 @@ class Fold:
 
     def train(self) -> Samples:
         """The samples to fit; their weights sum to one."""
-        X, y, weights = self.samples
+        X, y, weights, _ = self.samples
         weights = weights[self.fitted]
         return Samples(X[self.fitted], y[self.fitted], weights / weights.sum())
 
     def scorer(self, scoring: object, task: Task, workers: Workers) -> Callable[[Scored], float]:
         """Return what scores a fitted classifier on the samples held out."""
-        X, codes, _ = self.samples
-        X, codes = X[self.held_out], codes[self.held_out]
+        X, codes = self.samples.X[self.held_out], self.samples.y[self.held_out]
         weights = None if self.weights is None else self.weights[self.held_out]
         if isinstance(scoring, str) and scoring == "neg_log_loss":
             # scikit-learn's would need a sample of every class, and takes longer than the fit.
@@ -111,6 +110,36 @@ class Fold:
             return float(scorer(model, X, labels, sample_weight=weights))
 
         return score
+
+
+def complete(
+    folds: Sequence[Fold], *, may_lack_classes: bool
+) -> tuple[list[Fold], UserWarning | None]:
+    """Return the folds without the classes that they cannot fit, and what there is to warn of.
+
+    A fold cannot fit a class, a rare one as a rule, all of whose samples it holds out. A fold that
+    then has nothing to tell apart or to score is left out.
+
+    Raises
+    ------
+    ValueError
+        If no fold is left, or a fold cannot fit all classes and may not lack any.
+    """
+    left, lacking, is_rare = [], "", True
+    for number, fold in enumerate(folds):
+        fold.check(number)
+        missing = fold.missing()
+        rest = fold.without(missing) if len(missing) else fold
+        if len(rest.classes) > 1 and rest.can_score:
+            left.append(rest)
+        if len(missing) and not lacking:
+            label = fold.classes.tolist()[missing[0]]
+            lacking = f"cv leaves no sample of class {label!r} to be fitted in fold {number}:"
+            is_rare = (fold.samples.y == missing[0]).sum() == 1
+    if lacking and not (left and may_lack_classes):
+        raise ValueError(f"{lacking} use fewer folds, others, or refit=True.")
+    warning = UserWarning(f"{lacking} its samples are not scored there.")
+    return left, None if is_rare else warning
 
 
 def _takes_weights(scorer: Callable[..., float]) -> bool:

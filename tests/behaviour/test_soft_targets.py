@@ -275,7 +275,28 @@ BAD = [
     ((X, P, np.zeros(150)), {}, "weights are zero"),
     ((X, P), {"X_val": X, "P_val": P[:, :2] * 1.5}, "each of the 2 columns of P_val"),
     ((X, P), {"X_val": X}, "P_val is missing"),
+    ((X, np.ma.masked_less(P, 1.0)), {}, "P holds masked numbers"),
+    ((X, P), {"X_val": X, "P_val": np.ma.masked_less(P, 1.0)}, "P_val holds masked numbers"),
+    ((X, np.eye(3)[y].astype("m8[s]")), {}, "P holds times"),
+    ((X, [[10**400, 0, 0]] * 150), {}, "P holds numbers out of the range of float64"),
+    *(
+        ((X, P), {"classes": classes}, "classes must be a sequence of labels of one type")
+        for classes in [
+            "abc",
+            3,
+            [["a", "b", "c"]],
+            [["a"], "b", ["c", "d"]],
+            ["1", 1, 2],
+            [True, 1, 2],
+            np.ma.masked_equal([1, 2, 3], 2),
+        ]
+    ),
 ]
+
+
+def test_classes_that_look_alike():
+    with pytest.warns(UserWarning, match="'setosa' and 'setosa ' look alike"):
+        SoftmaxGDClassifier().fit_proba(X, P, classes=["setosa ", "setosa", "virginica"])
 
 
 @pytest.mark.parametrize(("arguments", "options", "message"), BAD)
