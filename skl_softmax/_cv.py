@@ -26,7 +26,7 @@ from skl_softmax._compat import is_on_device
 from skl_softmax._data.parameters import check_number, check_parameters, fitted_to
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.folds import Fold, fit_fold, mean_of_bests
+from skl_softmax._fit.folds import Fold, complete, fit_fold, mean_of_bests
 from skl_softmax._fit.path import grid, prepare
 from skl_softmax._fitted import StoredMixin, unfitted
 from skl_softmax._parameters import Parameters
@@ -368,32 +368,12 @@ class SoftmaxGDClassifierCV(
         if not totals.all():
             missing = classes[totals == 0.0].tolist()
             raise ValueError(f"No sample of class {missing[0]!r} has a weight > 0.")
-        folds = self._complete(folds)
+        folds, warning = complete(folds, may_lack_classes=self.refit)
+        if warning is not None:
+            warnings.warn(warning, stacklevel=3)
         if self.select != "best" and len(folds) < 2:
             raise ValueError(f"select={self.select!r} needs two folds at least, cv gave one.")
         return folds
-
-    def _complete(self, folds: list[Fold]) -> list[Fold]:
-        """The folds, each without the classes of which it has no sample to fit, as of a rare class.
-
-        A fold that then has nothing to tell apart or to score is left out.
-        """
-        complete, lacking, is_rare = [], "", True
-        for number, fold in enumerate(folds):
-            fold.check(number)
-            missing = fold.missing()
-            rest = fold.without(missing) if len(missing) else fold
-            if len(rest.classes) > 1 and rest.can_score:
-                complete.append(rest)
-            if len(missing) and not lacking:
-                label = fold.classes.tolist()[missing[0]]
-                lacking = f"cv leaves no sample of class {label!r} to be fitted in fold {number}:"
-                is_rare = (fold.samples.y == missing[0]).sum() == 1
-        if lacking and not (self.refit and complete):
-            raise ValueError(f"{lacking} use fewer folds, others, or refit=True.")
-        if not is_rare:
-            warnings.warn(f"{lacking} its samples are not scored there.", UserWarning, stacklevel=4)
-        return complete
 
 
 def _grids(

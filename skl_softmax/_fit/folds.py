@@ -112,6 +112,36 @@ class Fold:
         return score
 
 
+def complete(
+    folds: Sequence[Fold], *, may_lack_classes: bool
+) -> tuple[list[Fold], UserWarning | None]:
+    """Return the folds without the classes that they cannot fit, and what there is to warn of.
+
+    A fold cannot fit a class, a rare one as a rule, all of whose samples it holds out. A fold that
+    then has nothing to tell apart or to score is left out.
+
+    Raises
+    ------
+    ValueError
+        If no fold is left, or a fold cannot fit all classes and may not lack any.
+    """
+    left, lacking, is_rare = [], "", True
+    for number, fold in enumerate(folds):
+        fold.check(number)
+        missing = fold.missing()
+        rest = fold.without(missing) if len(missing) else fold
+        if len(rest.classes) > 1 and rest.can_score:
+            left.append(rest)
+        if len(missing) and not lacking:
+            label = fold.classes.tolist()[missing[0]]
+            lacking = f"cv leaves no sample of class {label!r} to be fitted in fold {number}:"
+            is_rare = (fold.samples.y == missing[0]).sum() == 1
+    if lacking and not (left and may_lack_classes):
+        raise ValueError(f"{lacking} use fewer folds, others, or refit=True.")
+    warning = UserWarning(f"{lacking} its samples are not scored there.")
+    return left, None if is_rare else warning
+
+
 def _takes_weights(scorer: Callable[..., float]) -> bool:
     """Whether a scorer can be given weights of the samples."""
     parameters = signature(scorer).parameters.values()
