@@ -1,7 +1,5 @@
 """Softmax regression by full-batch gradient descent, as a scikit-learn estimator."""
 
-from importlib.metadata import version
-
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._cv import SoftmaxGDClassifierCV
 from skl_softmax._fit.diagnosis import SeparationWarning
@@ -25,7 +23,7 @@ __all__ = [
     "softmax_path",
 ]
 
-__version__ = version("skl_softmax")
+__version__ = "0.2.0"
 
 # Pickles, skops' trusted types, links and reprs name the public door, whatever lies behind it.
 for _name in __all__:
