@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from types import ModuleType
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
 
 from skl_softmax._compat import is_library_array, move_to, namespace_and_device
 
 Array: TypeAlias = NDArray[Any]
+FloatArray: TypeAlias = NDArray[np.floating]
+IntArray: TypeAlias = NDArray[np.integer]
 # NumPy and SciPy share no type for "a matrix"; both multiply with @ on either side.
 Matrix: TypeAlias = Any
 DeviceArray: TypeAlias = Any  # of any library with the array API standard, which defines no type
@@ -25,6 +27,17 @@ Scalar: TypeAlias = Any  # a float, or a `DeviceArray` without dimensions
 Namespace: TypeAlias = ModuleType  # a library of arrays: NumPy, or one with the standard
 Estimator = TypeVar("Estimator")
 KNOWN = float, type(None)  # types of scalars that are not on a device
+
+
+class HasShape(Protocol):
+    """What arrays of all libraries, sparse matrices and data frames have in common."""
+
+    @property
+    def shape(self) -> object:
+        """The numbers of rows and of columns; SciPy's matrices say no type."""
+
+
+MatrixLike: TypeAlias = ArrayLike | HasShape  # samples as a user passes them
 
 
 def library(array: DeviceArray) -> Namespace:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from skl_softmax._arrays import Array, Matrix
+from skl_softmax._arrays import Array, MatrixLike
 from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
 from skl_softmax._data.check import check_samples
 from skl_softmax._data.device import labels_there
@@ -266,11 +266,11 @@ class SoftmaxGDClassifier(
     @with_callbacks
     def fit(
         self,
-        X: ArrayLike | Matrix,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: ArrayLike | Matrix | None = None,
+        X_val: MatrixLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
@@ -329,12 +329,12 @@ class SoftmaxGDClassifier(
     @with_callbacks
     def fit_proba(
         self,
-        X: ArrayLike | Matrix,
+        X: MatrixLike,
         P: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
         classes: ArrayLike | None = None,
-        X_val: ArrayLike | Matrix | None = None,
+        X_val: MatrixLike | None = None,
         P_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:

@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
-from skl_softmax._arrays import Array, Matrix
+from skl_softmax._arrays import Array, FloatArray, IntArray, MatrixLike
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._compat import is_on_device
 from skl_softmax._data.parameters import check_number, check_parameters
@@ -141,6 +141,15 @@ class SoftmaxGDClassifierCV(
     array([-0.32, -0.1 , -0.1 ])
     """
 
+    alpha_: float
+    l1_ratio_: float
+    alphas_: FloatArray
+    l1_ratios_: FloatArray
+    scores_: FloatArray
+    n_iter_: IntArray
+    best_estimator_: SoftmaxGDClassifier
+    n_features_in_: int
+    feature_names_in_: Array
     _doc_link_module = "skl_softmax"
     _doc_link_template = SoftmaxGDClassifier._doc_link_template
 
@@ -181,7 +190,7 @@ class SoftmaxGDClassifierCV(
 
     def fit(
         self,
-        X: ArrayLike | Matrix,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,

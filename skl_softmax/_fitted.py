@@ -16,7 +16,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._arrays import Array, Matrix, to_numpy
+from skl_softmax._arrays import Array, FloatArray, IntArray, MatrixLike, to_numpy
 from skl_softmax._data.check import check_known_samples
 from skl_softmax._data.parameters import check_parameters
 from skl_softmax._descent.auto import auto_descent
@@ -42,7 +42,18 @@ class FittedMixin(StagedMixin):
     class_weight: object
     max_iter: int
     warm_start: bool
+    n_features_in_: int
+    feature_names_in_: Array
     n_iter_: int
+    best_iter_: int
+    n_passes_: int
+    loss_: float
+    loss_history_: FloatArray
+    passes_history_: IntArray
+    validation_loss_history_: FloatArray
+    gap_: float
+    converged_: bool
+    stop_reason_: str
 
     def __getstate__(self) -> dict[str, object]:
         return {**super().__getstate__(), "_format": FORMAT}  # type: ignore[dict-item]
@@ -58,7 +69,7 @@ class FittedMixin(StagedMixin):
 
     def duality_gap(
         self,
-        X: ArrayLike | Matrix,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
     ) -> float:

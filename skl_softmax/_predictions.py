@@ -7,14 +7,14 @@ How the weights were found does not matter here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._arrays import Array, Matrix, to_numpy
+from skl_softmax._arrays import Array, FloatArray, Matrix, MatrixLike, to_numpy
 from skl_softmax._compat import HAS_DEVICES, check_same_namespace, is_on_device
 from skl_softmax._data.check import storage_of
 from skl_softmax._data.matrix import check_columns, refuse_dask
@@ -27,15 +27,21 @@ class PredictionMixin:
     """The predicting methods of a classifier with fitted weights."""
 
     classes_: Array
-    coef_: Array
-    intercept_: Array
+    coef_: FloatArray
+    intercept_: FloatArray
     # A meta-estimator must not route `out` as metadata: it is not about the samples.
     __metadata_request__decision_function: ClassVar[dict[str, str]] = {"out": UNUSED}
     __metadata_request__predict: ClassVar[dict[str, str]] = {"out": UNUSED}
     __metadata_request__predict_proba: ClassVar[dict[str, str]] = {"out": UNUSED}
     __metadata_request__predict_log_proba: ClassVar[dict[str, str]] = {"out": UNUSED}
 
-    def decision_function(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
+    if TYPE_CHECKING:  # scikit-learn has no types
+
+        def score(
+            self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        ) -> float: ...
+
+    def decision_function(self, X: MatrixLike, out: FloatArray | None = None) -> FloatArray:
         """Return the logits of the samples.
 
         Parameters
@@ -60,7 +66,7 @@ class PredictionMixin:
         """
         return self._predict("decision_function", X, out)
 
-    def predict(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
+    def predict(self, X: MatrixLike, out: Array | None = None) -> Array:
         """Return the most probable class of each sample.
 
         Parameters
@@ -85,7 +91,7 @@ class PredictionMixin:
         """
         return self._predict("predict", X, out)
 
-    def predict_proba(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
+    def predict_proba(self, X: MatrixLike, out: FloatArray | None = None) -> FloatArray:
         """Return the probability of each class.
 
         Parameters
@@ -110,7 +116,7 @@ class PredictionMixin:
         """
         return self._predict("predict_proba", X, out)
 
-    def predict_log_proba(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
+    def predict_log_proba(self, X: MatrixLike, out: FloatArray | None = None) -> FloatArray:
         """Return the logarithm of the probability of each class.
 
         It is computed from the logits, not from the probabilities, so it is finite even where a
@@ -138,7 +144,7 @@ class PredictionMixin:
         """
         return self._predict("predict_log_proba", X, out)
 
-    def _predict(self, method: str, X: ArrayLike | Matrix, out: Array | None) -> Array:
+    def _predict(self, method: str, X: MatrixLike, out: Array | None) -> Array:
         """Return what a method of the model predicts for X, after checking X and `out`."""
         samples = self._check_X(X, method)
         predicted: Array
@@ -161,7 +167,7 @@ class PredictionMixin:
         coef, intercept = dense(to_numpy(self.coef_)), to_numpy(self.intercept_)
         return SoftmaxModel(to_numpy(self.classes_), coef, intercept)
 
-    def _check_X(self, X: ArrayLike | Matrix, method: str, *, all_finite: bool = False) -> Matrix:
+    def _check_X(self, X: MatrixLike, method: str, *, all_finite: bool = False) -> Matrix:
         """Return X (n_samples, n_features) as the model takes it.
 
         Without `all_finite`, the model itself looks for numbers that are not finite, block by
@@ -178,10 +184,10 @@ class PredictionMixin:
 class StagedMixin(PredictionMixin):
     """The predicting methods, also with the weights after each step of the fit."""
 
-    coef_history_: Array
-    intercept_history_: Array
+    coef_history_: FloatArray
+    intercept_history_: FloatArray
 
-    def staged_decision_function(self, X: ArrayLike | Matrix) -> Iterator[Array]:
+    def staged_decision_function(self, X: MatrixLike) -> Iterator[FloatArray]:
         """Return the logits of the samples after each step, from 0 to `n_iter_`.
 
         Parameters
@@ -205,7 +211,7 @@ class StagedMixin(PredictionMixin):
         """
         return self._staged(X, "decision_function")
 
-    def staged_predict(self, X: ArrayLike | Matrix) -> Iterator[Array]:
+    def staged_predict(self, X: MatrixLike) -> Iterator[Array]:
         """Return the most probable class of each sample after each step, from 0 to `n_iter_`.
 
         Parameters
@@ -239,7 +245,7 @@ class StagedMixin(PredictionMixin):
         """
         return self._staged(X, "predict")
 
-    def staged_predict_proba(self, X: ArrayLike | Matrix) -> Iterator[Array]:
+    def staged_predict_proba(self, X: MatrixLike) -> Iterator[FloatArray]:
         """Return the probability of each class after each step, from 0 to `n_iter_`.
 
         Parameters
@@ -263,7 +269,7 @@ class StagedMixin(PredictionMixin):
         """
         return self._staged(X, "predict_proba")
 
-    def _staged(self, X: ArrayLike | Matrix, method: str) -> Iterator[Array]:
+    def _staged(self, X: MatrixLike, method: str) -> Iterator[Array]:
         """Return an iterator over what a method of the model predicts after each step."""
         check_is_fitted(self)
         require_history(self, f"staged_{method}")
