@@ -13,9 +13,8 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn import config_context
 
-from skl_softmax._compat import is_library_array, move_to, namespace_and_device
+from skl_softmax._compat import is_library_array, namespace_and_device, to_host
 
 Array: TypeAlias = NDArray[Any]
 FloatArray: TypeAlias = NDArray[np.floating]
@@ -49,8 +48,7 @@ def to_numpy(array: DeviceArray) -> DeviceArray:
     """Convert an array of another library to NumPy; return anything else as it is."""
     if isinstance(array, np.ndarray) or not is_library_array(array):
         return array
-    with config_context(array_api_dispatch=True):  # models outlive the setting
-        return move_to(array, xp=np, device="cpu")
+    return to_host(array)
 
 
 def on_host(estimator: Estimator) -> Estimator:
@@ -95,5 +93,5 @@ def numbers(*scalars: Scalar) -> Sequence[Any]:
     if isinstance(scalars[0], float):
         return scalars
     there = [scalar for scalar in scalars if not isinstance(scalar, KNOWN)]
-    read = iter(move_to(library(there[0]).stack(there), xp=np, device="cpu").tolist())
+    read = iter(to_host(library(there[0]).stack(there)).tolist())
     return [scalar if isinstance(scalar, KNOWN) else next(read) for scalar in scalars]

@@ -293,7 +293,8 @@ class SoftmaxGDClassifier(
             Non-negative weights; only their ratios matter. None: all equal.
         X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
             A validation set: the loss on it is recorded at every step, and early stopping goes by
-            it. ``Pipeline(…, transform_input=["X_val"])`` transforms it as it does `X`.
+            it. ``Pipeline(…, transform_input=["X_val"])``, the default from scikit-learn 1.10 on,
+            transforms it as it does `X`.
         y_val : array-like of shape (n_val,), default=None
             Its labels, none that is not in `y`.
         sample_weight_val : array-like of shape (n_val,), default=None

@@ -18,13 +18,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
-from skl_softmax._arrays import Array, FloatArray, IntArray, MatrixLike
+from skl_softmax._arrays import Array, FloatArray, IntArray, MatrixLike, to_numpy
 from skl_softmax._classifier import SoftmaxGDClassifier
-from skl_softmax._compat import is_on_device
+from skl_softmax._compat import HAS_DEVICES
+from skl_softmax._data.device import labels_there
 from skl_softmax._data.parameters import check_number, check_parameters
+from skl_softmax._engines.device import OnDevice
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.folds import Fold, fit_fold, mean_of_bests
+from skl_softmax._fit.folds import Fold, fit_fold, mean_of_bests, there
 from skl_softmax._fit.path import grid, prepare
 from skl_softmax._parameters import Parameters
 from skl_softmax._path import check_alphas, check_grid, check_input, warn_of
@@ -185,6 +187,7 @@ class SoftmaxGDClassifierCV(
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = HAS_DEVICES
         tags.classifier_tags.poor_score = not self.fit_intercept  # as the classifier's
         return tags
 
@@ -201,7 +204,8 @@ class SoftmaxGDClassifierCV(
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
+            Samples. Arrays of other libraries stay on their device, with scikit-learn's
+            ``array_api_dispatch``; `scoring` is then given such arrays, but for its default.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -231,11 +235,6 @@ class SoftmaxGDClassifierCV(
             If `alphas` is an int and the best score is at an end of the alphas that were tried.
         """
         ratios, strengths = self._check_parameters()
-        if is_on_device(X):
-            raise TypeError(
-                "SoftmaxGDClassifierCV takes arrays of NumPy; GridSearchCV takes others, with"
-                " SoftmaxGDClassifier."
-            )
         model = self._classifier()
         parameters = check_parameters(model)
         samples = check_input(model, X, y, sample_weight, all_finite=True, in_memory=True)
@@ -254,16 +253,16 @@ class SoftmaxGDClassifierCV(
             best = self._classifier(float(ratios[ratio]), float(alphas[ratio, alpha]))
             chosen = _attributes_of(best.fit(X, y, sample_weight))
         else:
-            chosen = mean_of_bests(results, ratios)
+            chosen = mean_of_bests(results, ratios, samples.X)
         for name in ("best_estimator_", "feature_names_in_"):  # of an earlier fit
             self.__dict__.pop(name, None)
         self.__dict__.update(
             chosen,
-            classes_=model.classes_,
-            scores_=scores,
-            n_iter_=np.reshape([result.n_iter for result in results], shape),
-            alphas_=alphas,
-            l1_ratios_=ratios,
+            classes_=labels_there(model.classes_, y, samples.X),
+            scores_=there(samples.X, scores),
+            n_iter_=there(samples.X, np.reshape([result.n_iter for result in results], shape)),
+            alphas_=there(samples.X, alphas),
+            l1_ratios_=there(samples.X, ratios),
             n_features_in_=model.n_features_in_,
         )
         if hasattr(model, "feature_names_in_"):
@@ -319,10 +318,13 @@ class SoftmaxGDClassifierCV(
     ) -> list[Fold]:
         """The folds, each with samples of every class to fit and with some to score."""
         labels = classes[samples.y]
-        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        weights = None
+        if sample_weight is not None:
+            weights = np.asarray(to_numpy(sample_weight), dtype=np.float64)
         if weights is not None and weights.ndim == 0:  # a number weighs all alike
             weights = None
-        splits = check_cv(self.cv, labels, classifier=True).split(samples.X, labels, groups)
+        X = samples.X.X if isinstance(samples.X, OnDevice) else samples.X
+        splits = check_cv(self.cv, labels, classifier=True).split(X, labels, to_numpy(groups))
         folds = [Fold(classes, samples, weights, *split) for split in splits]
         if not folds:
             raise ValueError("cv gave no folds.")

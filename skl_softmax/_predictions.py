@@ -15,7 +15,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from skl_softmax._arrays import Array, FloatArray, Matrix, MatrixLike, to_numpy
-from skl_softmax._compat import HAS_DEVICES, check_same_namespace, is_on_device
+from skl_softmax._compat import check_same_device, is_on_device
 from skl_softmax._data.check import storage_of
 from skl_softmax._data.matrix import check_columns, refuse_dask
 from skl_softmax._data.parameters import check_out
@@ -176,8 +176,7 @@ class PredictionMixin:
         check_is_fitted(self)
         refuse_dask(X=X)
         check_columns(X)
-        if HAS_DEVICES:
-            check_same_namespace(X, self, attribute="coef_", method=method)
+        check_same_device(X, self, attribute="coef_", method=method)
         return storage_of(X).open(self, X, reset=False, all_finite=all_finite or is_on_device(X))
 
 

@@ -15,12 +15,13 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 import skl_softmax
-from skl_softmax import SoftmaxGDClassifier
+from skl_softmax import SoftmaxGDClassifier, _compat
 
 X, y = load_digits(return_X_y=True)
 
@@ -58,6 +59,13 @@ optional = {"dask", "matplotlib", "numba", "pandas", "polars", "rich", "torch"}
 print(sorted(optional & (set(sys.modules) - loaded)))
 """
     assert run(code).stdout.strip() == "[]"
+
+
+def test_devices_are_on_wherever_scikit_learn_has_them():
+    """Else arrays would be converted, and the tests with devices would skip."""
+    version = tuple(map(int, sklearn.__version__.split(".")[:2]))
+    assert (version >= (1, 9)) == _compat.HAS_DEVICES
+    assert not _compat.HAS_DEVICES or _compat.array_api_compat.is_array_api_obj(X)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")

@@ -59,4 +59,4 @@ def _largest(X: OnDevice) -> Iterator[Array]:
     yield X.fetch(X.xp.max(X.xp.abs(X.X)))[0]
 
 
-DEVICE = Storage(open_on_device, check_device_labels, parts=_largest, take=OnDevice.take)
+DEVICE = Storage(open_on_device, check_device_labels, parts=_largest)

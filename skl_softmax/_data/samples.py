@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from operator import getitem
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -75,8 +74,6 @@ class Storage(NamedTuple):
         Refuses labels that are not among the classes.
     weights : callable (sample_weight, n_samples, name) -> weights (n_samples,)
         The largest weight is one.
-    take : callable (matrix, rows) -> matrix
-        Copies the rows of these indices.
     """
 
     open: Callable[..., Matrix]
@@ -84,4 +81,3 @@ class Storage(NamedTuple):
     parts: Callable[[Matrix], Iterable[Array]]
     known_labels: Callable[[Any, Matrix, Array, str], Any] = encode_known_labels
     weights: Callable[[Any, int, str], Any] = check_sample_weight
-    take: Callable[[Matrix, Array], Matrix] = getitem
