@@ -9,6 +9,7 @@ from skl_softmax._plot.alpha_score import AlphaScoreDisplay
 from skl_softmax._plot.coef_path import CoefPathDisplay
 from skl_softmax._plot.loss_curve import LossCurveDisplay
 from skl_softmax._plot.regions import DecisionRegionsDisplay
+from skl_softmax._versions import show_versions
 
 __all__ = [
     "AlphaScoreDisplay",
@@ -20,6 +21,7 @@ __all__ = [
     "SoftmaxGDClassifierCV",
     "SoftmaxPath",
     "__version__",
+    "show_versions",
     "softmax_path",
 ]
 
