@@ -8,7 +8,6 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -22,6 +21,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skl_softmax import SoftmaxGDClassifier
 from skl_softmax._objective.smooth import SoftmaxObjective
 
+pl = pytest.importorskip("polars", reason="polars has no wheel for free-threaded Python")
 ROOT = Path(__file__).parents[2]
 
 
