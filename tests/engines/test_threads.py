@@ -14,6 +14,8 @@ from skl_softmax import SoftmaxGDClassifier
 from skl_softmax._engines import threads as _threads
 from skl_softmax._engines.threads import Workers
 
+pytestmark = pytest.mark.thread_unsafe(reason="they set and read limits of the whole process")
+
 
 def blas_threads():
     return [
