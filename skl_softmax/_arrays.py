@@ -51,6 +51,14 @@ def to_numpy(array: DeviceArray) -> DeviceArray:
     return to_host(array)
 
 
+def put_beside(array: Array, other: DeviceArray) -> DeviceArray:
+    """Return an array of NumPy's where another array is: on the device, and of the library."""
+    if isinstance(other, np.ndarray) or not is_library_array(other):
+        return array
+    xp, device = namespace_and_device(other)
+    return xp.asarray(array, dtype=other.dtype, device=device)
+
+
 def on_host(estimator: Estimator) -> Estimator:
     """A copy of a fitted estimator with NumPy arrays only; itself if it has no other arrays."""
     arrays = {name: to_numpy(value) for name, value in vars(estimator).items()}

@@ -7,8 +7,6 @@ formula of the loss and no rule for a step.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +17,7 @@ from skl_softmax._arrays import Array, MatrixLike
 from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
 from skl_softmax._data.check import check_samples
 from skl_softmax._data.device import labels_there
-from skl_softmax._data.parameters import check_parameters
+from skl_softmax._data.parameters import check_parameters, fitted_to
 from skl_softmax._data.samples import FitInput
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
@@ -28,7 +26,7 @@ from skl_softmax._fit.diagnosis import SeparationWarning, outcome
 from skl_softmax._fit.loop import follow
 from skl_softmax._fit.plan import plan
 from skl_softmax._fit.task import Task
-from skl_softmax._fitted import FittedMixin
+from skl_softmax._fitted import FittedMixin, unfitted
 from skl_softmax._model import start_weights
 
 
@@ -46,13 +44,13 @@ class SoftmaxGDClassifier(
 
         F(W, b) = \frac{1}{\sum_i s_i} \sum_i s_i \,
                   \mathrm{CE}\bigl(y_i, \mathrm{softmax}(W x_i + b)\bigr)
-                  + \alpha \rho \lVert W \rVert_1
-                  + \frac{\alpha (1 - \rho)}{2} \lVert W \rVert_F^2,
+                  + \alpha \sum_{kj} f_j \Bigl(\rho \lvert w_{kj} \rvert
+                  + \frac{1 - \rho}{2} w_{kj}^2\Bigr),
         \qquad \rho = \mathtt{l1\_ratio},
 
     in nats per sample, by steps :math:`W \leftarrow W - (\text{step}) \, \nabla F(W)` from zero
     weights. The step is a number in the textbook and a matrix in ``"auto"``; the loss after every
-    step is kept in `loss_history_`.
+    step is kept in `loss_history_`. Each :math:`f_j` is 1, unless `penalty_factor` is given.
 
     Parameters
     ----------
@@ -63,14 +61,21 @@ class SoftmaxGDClassifier(
         - a float > 0: that number at every step, in the data's own units, and nothing else: the
           textbook loop. With an L1 penalty each step ends with soft thresholding: proximal gradient
           descent (ISTA).
-    alpha : float, default=1e-4
+    alpha : float or "1/n_samples", default=1e-4
         Strength of the penalty on `coef_`; the intercept is never penalised. It acts on the
         mean loss, so it means the same at any number of samples:
         ``C = 1 / (alpha * sum of weights)`` in `sklearn.linear_model.LogisticRegression`.
+        ``"1/n_samples"``: C is 1, as by default there. A sample counts by its weight in
+        `sample_weight`, times `class_weight`; what early stopping holds out does not count.
     l1_ratio : float, default=0.0
         The L1 penalty's share, from 0 (L2 alone) to 1 (L1 alone); between, the elastic net. With an
         L1 penalty many coefficients are exactly zero. It is a matter of the data's units: scale
         features, if they are to be chosen on equal terms.
+    penalty_factor : array-like of shape (n_features,), default=None
+        What `alpha` is multiplied by for each feature, in the order of the columns of X: finite
+        numbers >= 0, for the L1 and the L2 penalty alike, and not rescaled. 0 leaves a feature
+        without a penalty: without a minimum too, if such features tell the classes apart. None: 1
+        for each feature. Wide data take longer with different factors.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     max_iter : int, default=1000
@@ -87,11 +92,11 @@ class SoftmaxGDClassifier(
         further at the precision of its numbers).
     gap_tol : float, default=None
         In the place of `tol`: stop when a certificate says that the loss is at most that many nats
-        per sample above its minimum (`duality_gap` tells how). Needs ``alpha > 0``; wide data
-        take longer.
+        per sample above its minimum (`duality_gap` tells how, and what that means for features
+        without a penalty). Needs ``alpha > 0``; wide data take longer.
     class_weight : dict, "balanced" or None, default=None
         Factors ``{class: weight}`` on the weights of each class's samples; classes that are not
-        named have the factor 1.
+        named have the factor 1. Names of classes that `y` lacks, as a fold may, are ignored.
         ``"balanced"`` gives every class the same total weight.
     early_stopping : bool, default=False
         Whether to stop when the loss on a validation set has not fallen below its least for
@@ -123,6 +128,8 @@ class SoftmaxGDClassifier(
         zero (with an L1 penalty, whose sum of absolute values is the least for their differences).
     intercept_ : ndarray of shape (n_classes,) or (1,)
         Intercepts; zeros if ``fit_intercept=False``.
+    class_prior_ : ndarray of shape (n_classes,)
+        The share of each class in the weight of the samples fitted, `class_weight` included.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -156,7 +163,7 @@ class SoftmaxGDClassifier(
     stop_reason_ : str
         Why the fit stopped: ``"tol"`` or ``"gap_tol"`` (reached), ``"precision"`` (the loss can
         fall no further at the precision of its numbers, or of the weights that are stored),
-        ``"separation"`` (``alpha=0``, and there is no minimum),
+        ``"separation"`` (there is no minimum, with ``alpha=0`` or zeros in `penalty_factor`),
         ``"max_iter"``, ``"early_stopping"``, ``"callback"`` (one asked for it), ``"interrupted"``
         (by Ctrl-C) or ``"diverged"``.
     coef_history_ : ndarray of shape (`n_iter_` + 1, n_classes or 1, n_features)
@@ -224,8 +231,9 @@ class SoftmaxGDClassifier(
         self,
         *,
         learning_rate: str | float = "auto",
-        alpha: float = 1e-4,
+        alpha: float | str = 1e-4,
         l1_ratio: float = 0.0,
+        penalty_factor: ArrayLike | None = None,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-4,
@@ -242,6 +250,7 @@ class SoftmaxGDClassifier(
         self.learning_rate = learning_rate
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.penalty_factor = penalty_factor
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
@@ -270,6 +279,7 @@ class SoftmaxGDClassifier(
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
+        P: ArrayLike | None = None,
         X_val: MatrixLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
@@ -282,21 +292,23 @@ class SoftmaxGDClassifier(
             Samples. float32 and float64 are used as they are, in C or F order or as CSR; anything
             else is converted once, to float64 or CSR. CSR is fitted as an array where that takes
             at most 32 MB and has at most 1024 columns, or takes at most twice its memory. What is
-            not in memory, memory-mapped or
-            behind the interface of Zarr or HDF5, is read a few rows at a time; arrays of other
-            libraries stay on their device, with scikit-learn's ``array_api_dispatch``. A feature
-            whose deviations are below 1e-154 (in float32 1e-33) counts as constant, and its
-            coefficients are zero: they would be out of range.
+            not in memory, memory-mapped or behind the interface of Zarr or HDF5, is read a few rows
+            at a time; arrays of other libraries stay on their device, with scikit-learn's
+            ``array_api_dispatch``. A feature whose deviations are below 1e-154 (in float32 1e-33)
+            counts as constant, and its coefficients are zero: they would be out of range.
         y : array-like of shape (n_samples,)
-            Class labels of any sortable type, two classes at least.
+            Class labels, two classes at least: integers, booleans, strings or NumPy's dates.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; only their ratios matter. None: all equal.
+        P : array-like or data frame of shape (n_samples, n_classes), default=None
+            Probabilities to fit instead of `y`, as `fit_proba` does: pipelines and searches hand
+            them on, and split and score by `y`. The column names of a data frame are the classes.
         X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
             A validation set: the loss on it is recorded at every step, and early stopping goes by
             it. ``Pipeline(…, transform_input=["X_val"])``, the default from scikit-learn 1.10 on,
             transforms it as it does `X`.
         y_val : array-like of shape (n_val,), default=None
-            Its labels, none that is not in `y`.
+            Its labels, none that is not in `y`; with `P`, labels or probabilities.
         sample_weight_val : array-like of shape (n_val,), default=None
             Its weights, as `sample_weight`.
 
@@ -317,14 +329,15 @@ class SoftmaxGDClassifier(
         ConvergenceWarning
             If `max_iter` steps did not reach `tol` > 0, or `gap_tol`; if ``alpha=0`` and there are
             too many weights to decide whether there is a minimum; or if a constant learning rate
-            diverged: then the last weights with a finite loss are kept.
+            let the loss rise, or diverge: then the last weights with a finite loss are kept.
         SeparationWarning
             If ``alpha=0`` and some or all samples can be told apart without an error, so that the
             loss has no minimum: a ConvergenceWarning too, which names the features. Unless
-            ``tol=0``, the fit stops where that is found out.
+            ``tol=0``, the fit stops where that is found out. With ``alpha > 0``, if features whose
+            `penalty_factor` is 0 tell them apart.
         """
         callbacks = Callbacks(self, X, y, sample_weight)
-        given = FitInput(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        given = FitInput(X, y, sample_weight, X_val, y_val, sample_weight_val).with_proba(P)
         return self._fit(given, callbacks)
 
     @with_callbacks
@@ -353,7 +366,8 @@ class SoftmaxGDClassifier(
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights, of which only the ratios matter. None: all equal.
         classes : array-like of shape (n_classes,), default=None
-            The label of each column of `P`; `classes_` has them sorted. None: 0, 1, 2, …
+            The label of each column of `P`; `classes_` has them sorted. None: the names of a data
+            frame's columns, else 0, 1, 2, …
         X_val, P_val, sample_weight_val : as `X`, `P` and `sample_weight`, default=None
             A validation set. Without one, early stopping holds out samples at random, whatever
             their classes.
@@ -365,10 +379,8 @@ class SoftmaxGDClassifier(
 
         Raises
         ------
-        ValueError, TypeError
-            If a parameter or an input is not allowed; an earlier fit stays as it was.
-        KeyboardInterrupt
-            On Ctrl-C; if there was a first loss, the estimator is fitted up to the last step.
+        ValueError, TypeError, KeyboardInterrupt
+            In the cases that `fit` lists.
 
         Warns
         -----
@@ -390,31 +402,38 @@ class SoftmaxGDClassifier(
         return self._fit(given, callbacks)
 
     def _fit(self, given: FitInput, callbacks: Callbacks) -> Self:
-        """Fit; if that fails, what an earlier fit left stays as it was."""
-        with _restored_if_it_fails(self):
-            parameters = check_parameters(self)
-            # Measuring the scale of what is fitted sees the numbers in it that are not finite.
-            is_measured = parameters.measures_scale and not parameters.early_stopping
-            classes, train, held_out = self._check_samples(given, all_finite=not is_measured)
-            before = self._model() if self.warm_start and hasattr(self, "coef_") else None
-            coef, intercept = start_weights(before, classes, train.X.shape[1])
-            self._forget_fit()  # or callbacks would see what is not of this one
-            self.classes_ = labels_there(classes, given.y, train.X)
-            task = Task.of(parameters, train, len(coef))
-            with Workers() as workers, np.errstate(all="ignore"):
-                problem, descent = plan(parameters, task, workers, coef, intercept)
-                validation_loss = held_out and task.cross_entropy(*held_out, workers)
-                run = follow(parameters, problem, descent, validation_loss, callbacks)
-                self.__dict__.update(run.attributes(task.X))
-                try:
-                    names = getattr(self, "feature_names_in_", None)
-                    warning = outcome(parameters, run, task, workers, names)
-                except KeyboardInterrupt:  # what is fitted, is
-                    warning, self.stop_reason_ = None, "interrupted"
-                if isinstance(warning, SeparationWarning):
-                    self.converged_, self.stop_reason_ = False, "separation"
-                self.n_passes_ = problem.n_passes
-            callbacks.end()
+        """Fit a copy, and take over its attributes at once.
+
+        So what an earlier fit left stays as it was if this one fails. Until this one ends, other
+        threads may predict with the earlier fit.
+        """
+        fitted = type(self).__new__(type(self))
+        fitted.__dict__ = unfitted(self)
+        callbacks.describe(fitted)
+        parameters = check_parameters(self)
+        # Measuring the scale of what is fitted sees the numbers in it that are not finite.
+        is_measured = parameters.measures_scale and not parameters.early_stopping
+        classes, train, held_out = fitted._check_samples(given, all_finite=not is_measured)
+        before = self._model() if self.warm_start and hasattr(self, "coef_") else None
+        coef, intercept = start_weights(before, classes, train.X.shape[1])
+        fitted.classes_ = labels_there(classes, given.y, train.X)
+        parameters = fitted_to(train, parameters, fitted)
+        task = Task.of(parameters, train, len(coef))
+        with Workers() as workers, np.errstate(all="ignore"):
+            problem, descent = plan(parameters, task, workers, coef, intercept)
+            validation_loss = held_out and task.cross_entropy(*held_out[:3], workers)
+            run = follow(parameters, problem, descent, validation_loss, callbacks)
+            fitted.__dict__.update(run.attributes(task.X))
+            try:
+                names = getattr(fitted, "feature_names_in_", None)
+                warning = outcome(parameters, run, task, workers, names)
+            except KeyboardInterrupt:  # what is fitted, is
+                warning, fitted.stop_reason_ = None, "interrupted"
+            if isinstance(warning, SeparationWarning):
+                fitted.converged_, fitted.stop_reason_ = False, "separation"
+            fitted.n_passes_ = problem.n_passes
+        callbacks.end()
+        self.__dict__ = {**vars(fitted), **unfitted(self)}
         if self.stop_reason_ == "interrupted":
             raise KeyboardInterrupt
         if warning is not None:
@@ -426,22 +445,3 @@ class SoftmaxGDClassifier(
     ) -> tuple[Array, Samples, Samples | None]:
         """The sorted classes, the samples to fit and the samples to validate on, if any."""
         return check_samples(self, given, all_finite=all_finite)
-
-    def _forget_fit(self) -> None:
-        """Drop the attributes of an earlier fit, except what the check of this input has set."""
-        for name in list(vars(self)):
-            of_input = name in ("n_features_in_", "feature_names_in_")
-            if name.endswith("_") and not name.startswith("_") and not of_input:
-                delattr(self, name)
-
-
-@contextmanager
-def _restored_if_it_fails(estimator: SoftmaxGDClassifier) -> Iterator[None]:
-    """Put back an estimator's attributes after an error: checking the input already sets some."""
-    before = estimator.__dict__.copy()
-    try:
-        yield
-    except BaseException:
-        estimator.__dict__.clear()
-        estimator.__dict__.update(before)
-        raise

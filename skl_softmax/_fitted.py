@@ -6,7 +6,7 @@ Needs a fit's attributes and parameters; changes nothing.
 from __future__ import annotations
 
 import warnings
-from copy import deepcopy
+from copy import copy, deepcopy
 from itertools import islice
 from typing import Self
 
@@ -16,9 +16,10 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._arrays import Array, FloatArray, IntArray, MatrixLike, to_numpy
+from skl_softmax._arrays import Array, FloatArray, IntArray, MatrixLike, put_beside, to_numpy
 from skl_softmax._data.check import check_known_samples
-from skl_softmax._data.parameters import check_parameters
+from skl_softmax._data.labels import check_prior
+from skl_softmax._data.parameters import check_parameters, fitted_to
 from skl_softmax._descent.auto import auto_descent
 from skl_softmax._descent.steps import start
 from skl_softmax._engines.finiteness import check_measured
@@ -27,16 +28,43 @@ from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.standardization import centered_task
 from skl_softmax._fit.task import Task
 from skl_softmax._model import dense
-from skl_softmax._predictions import StagedMixin
+from skl_softmax._predictions import OnlyWith, StagedMixin
 
 FORMAT = 2  # of stored models: which attributes they have, and what the attributes mean
 STEPS = 1000  # towards the minimum; a bound that is still far off then is returned as it is
 
 
-class FittedMixin(StagedMixin):
+def unfitted(estimator: object) -> dict[str, object]:
+    """The attributes of an estimator, without those of a fit: parameters and callbacks."""
+    return {
+        name: value
+        for name, value in vars(estimator).items()
+        if name.startswith("_") or not name.endswith("_")
+    }
+
+
+class StoredMixin:
+    """Model files with the number of their format; files of another format are refused."""
+
+    _unnumbered_format: int | None = None  # the format of files without a number, if it is known
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**super().__getstate__(), "_format": FORMAT}  # type: ignore[dict-item]
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        state = dict(state)
+        if state.pop("_format", self._unnumbered_format) != FORMAT:
+            raise ValueError(
+                "The model was written by another version of skl_softmax, whose models have other"
+                " attributes: load it with that version, or fit it again."
+            )
+        super().__setstate__(state)  # type: ignore[misc]
+
+
+class FittedMixin(StoredMixin, StagedMixin):
     """The methods."""
 
-    alpha: float
+    alpha: float | str
     l1_ratio: float
     fit_intercept: bool
     class_weight: object
@@ -50,22 +78,13 @@ class FittedMixin(StagedMixin):
     loss_: float
     loss_history_: FloatArray
     passes_history_: IntArray
-    validation_loss_history_: FloatArray
-    gap_: float
     converged_: bool
     stop_reason_: str
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**super().__getstate__(), "_format": FORMAT}  # type: ignore[dict-item]
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        state = dict(state)
-        if state.pop("_format", None) != FORMAT:
-            raise ValueError(
-                "The model was written by another version of skl_softmax, whose models have other"
-                " attributes: load it with that version, or fit it again."
-            )
-        super().__setstate__(state)  # type: ignore[misc]
+    class_prior_: FloatArray
+    gap_: float = OnlyWith("gap_tol")  # type: ignore[assignment]
+    validation_loss_history_: FloatArray = OnlyWith(  # type: ignore[assignment]
+        "early_stopping=True, or with X_val and y_val"
+    )
 
     def duality_gap(
         self,
@@ -79,7 +98,9 @@ class FittedMixin(StagedMixin):
         loss on these samples that is lower by more. It takes up to 1000 steps of its own towards
         the minimum, until the bound is at most twice the true excess: as long as a fit that starts
         from these weights. Where one of the classes has no sample, the bound stays far above; with
-        an L1 penalty alone it can stay a little above.
+        an L1 penalty alone it can stay a little above. If some features have no penalty
+        (`penalty_factor` is 0), their weights are compared only with weights that, times the
+        feature's standard deviation, are at most 10, or at most twice what they are here.
         Computed in float64, with a margin for rounding.
 
         Parameters
@@ -89,12 +110,13 @@ class FittedMixin(StagedMixin):
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Their labels, or the probabilities of `classes_`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights. None: all equal. `class_weight` multiplies them, as in a fit.
+            Non-negative weights. None: all equal. `class_weight` multiplies them, as in a fit; and
+            ``alpha="1/n_samples"`` counts them.
 
         Returns
         -------
         gap : float
-            In nats per sample; infinite for ``alpha=0``.
+            In nats per sample; infinite for ``alpha=0``, or if no feature has a penalty.
 
         Raises
         ------
@@ -106,7 +128,8 @@ class FittedMixin(StagedMixin):
         Warns
         -----
         UserWarning
-            If ``alpha=0``: without a penalty there need not be a minimum.
+            If ``alpha=0``, or each `penalty_factor` is 0: without a penalty there need not be a
+            minimum.
 
         References
         ----------
@@ -123,10 +146,12 @@ class FittedMixin(StagedMixin):
         """
         check_is_fitted(self)
         parameters = check_parameters(self)
-        if self.alpha == 0:
+        if not parameters.has_penalty:
             warnings.warn(
                 "With alpha=0 the gap is infinite: without a penalty there need not be a minimum,"
-                " and weights of any size may have a lower loss.",
+                " and weights of any size may have a lower loss."
+                if parameters.alpha == 0
+                else "With penalty_factor=0 for all features the gap is infinite, as with alpha=0.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -134,6 +159,7 @@ class FittedMixin(StagedMixin):
         samples = check_known_samples(self, X, y, sample_weight)
         model = self._model()
         coef, intercept = model.coef.astype(np.float64), model.intercept.astype(np.float64)
+        parameters = fitted_to(samples, parameters, self)
         task = Task.of(parameters, samples, len(coef))
         with Workers() as workers, np.errstate(all="ignore"):
             task, intercept = centered_task(task, workers, coef, intercept)
@@ -143,13 +169,99 @@ class FittedMixin(StagedMixin):
             loss += task.penalty(coef)
             return _excess(problem, problem.start(coef, intercept), loss)
 
+    def with_class_prior(self, prior: ArrayLike) -> Self:
+        r"""Return this classifier for a population in which classes have other shares.
+
+        By Bayes' theorem, if samples of each class are distributed as in training, and only the
+        classes' shares :math:`\pi` are others, :math:`\pi'`, then
+
+        .. math::
+
+            p'(k \mid x) \propto p(k \mid x) \, \pi'_k / \pi_k ,
+
+        which moves each class's intercept by :math:`\log(\pi'_k / \pi_k)`. The shares in training,
+        `class_prior_`, include `sample_weight` and `class_weight`. So after training with
+        ``class_weight="balanced"`` or on a sample with chosen shares of the classes, the shares of
+        the population give probabilities that hold there.
+
+        Without a penalty it is exact as far as the model is right: coefficients do not depend on
+        the classes' shares then [2]_, [3]_. With ``alpha > 0`` it is an approximation, since the
+        penalty weighs otherwise beside other shares.
+
+        Parameters
+        ----------
+        prior : array-like of shape (n_classes,)
+            The share of each class in the population, in the order of `classes_`: numbers > 0 with
+            a sum of one.
+
+        Returns
+        -------
+        classifier : SoftmaxGDClassifier
+            A copy with other intercepts (in `intercept_history_` too), and `prior` as its
+            `class_prior_`. It shares its other arrays with this classifier, and what it says of
+            the fit, `loss_` and the like, is of the fit of this one.
+
+        Raises
+        ------
+        NotFittedError
+            If there are no weights yet.
+        ValueError
+            If `prior` is not allowed, if a class had no weight in training, or if
+            ``fit_intercept=False``.
+
+        References
+        ----------
+        .. [1] M. Saerens, P. Latinne and C. Decaestecker, "Adjusting the outputs of a classifier to
+           new a priori probabilities: a simple procedure", Neural Computation 14, 2002, equation
+           2.4. https://doi.org/10.1162/089976602753284446
+        .. [2] R. L. Prentice and R. Pyke, "Logistic disease incidence models and case-control
+           studies", Biometrika 66, 1979. https://doi.org/10.1093/biomet/66.3.403
+        .. [3] G. King and L. Zeng, "Logistic regression in rare events data", Political Analysis 9,
+           2001, section 4.1. https://doi.org/10.1093/oxfordjournals.pan.a004868
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skl_softmax import SoftmaxGDClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> classifier = SoftmaxGDClassifier().fit(X, y)
+        >>> classifier.class_prior_.round(2)
+        array([0.33, 0.33, 0.33])
+        >>> classifier.predict_proba(X[70:71]).round(2)
+        array([[0.  , 0.48, 0.52]])
+        >>> classifier.with_class_prior([0.1, 0.8, 0.1]).predict_proba(X[70:71]).round(2)
+        array([[0.  , 0.88, 0.12]])
+        """
+        check_is_fitted(self)
+        if not self.fit_intercept:
+            raise ValueError("with_class_prior moves intercepts: it needs fit_intercept=True.")
+        classes = to_numpy(self.classes_)
+        shares = check_prior(prior, classes)
+        before = to_numpy(self.class_prior_)
+        if not before.all():
+            missing = classes[before == 0.0].tolist()
+            raise ValueError(
+                f"Class {missing[0]!r} had no weight in training: it has no intercept."
+            )
+        moves = np.log(shares / before)
+        moves = moves[1:] - moves[:1] if len(classes) == 2 else moves - moves.mean()
+        moved = copy(self)
+        moved.class_prior_ = put_beside(shares, self.class_prior_)
+        for name in ("intercept_", "intercept_history_"):
+            if hasattr(self, name):
+                intercept = to_numpy(getattr(self, name))
+                intercept = (intercept + moves).astype(intercept.dtype)
+                setattr(moved, name, put_beside(intercept, getattr(self, name)))
+        return moved
+
     def to_sklearn(self) -> LogisticRegression:
         """Return scikit-learn's `LogisticRegression`, fitted, with these weights.
 
         For tools that know no other classifier: converters to ONNX, explainers, model stores. It
         predicts the same labels and probabilities. Its penalty is LogisticRegression's default,
         which matters only if it is fitted again: ``C = 1 / (alpha * sum of weights)`` and the
-        `l1_ratio` of this classifier give the optimum of this classifier.
+        `l1_ratio` of this classifier give the optimum of this classifier, unless it has a
+        `penalty_factor`, which LogisticRegression does not know.
 
         Returns
         -------
@@ -176,10 +288,11 @@ class FittedMixin(StagedMixin):
             max_iter=self.max_iter,
             warm_start=self.warm_start,
         )
+        fitted = vars(self)  # of one fit: another thread may fit anew, and replaces all at once
         for name in ("classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_"):
-            if hasattr(self, name):
-                setattr(exported, name, deepcopy(to_numpy(getattr(self, name))))
-        exported.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
+            if name in fitted:
+                setattr(exported, name, deepcopy(to_numpy(fitted[name])))
+        exported.n_iter_ = np.array([fitted["n_iter_"]], dtype=np.int32)
         return exported
 
     def sparsify(self) -> Self:

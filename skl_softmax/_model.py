@@ -37,11 +37,14 @@ def row_per_class(coef: Array, intercept: Array) -> tuple[Array, Array]:
     return np.concatenate([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
 
 
-def require_history(estimator: object, what: str) -> None:
-    """Raise an AttributeError unless the fitted estimator kept the weights after every step."""
+def require_history(estimator: object, what: str, otherwise: str = "") -> None:
+    """Raise an AttributeError unless the fitted estimator kept the weights after every step.
+
+    otherwise : what else the user can do
+    """
     if not hasattr(estimator, "coef_history_"):
         raise AttributeError(
-            f"{what} needs the weights of every step: fit with store_coef_history=True."
+            f"{what} needs the weights of every step: fit with store_coef_history=True{otherwise}."
         )
 
 

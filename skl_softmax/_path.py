@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skl_softmax._arrays import Array, Matrix, MatrixLike
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._data.check import check_samples
-from skl_softmax._data.parameters import check_integer, check_number, check_parameters
+from skl_softmax._data.parameters import check_integer, check_number, check_parameters, fitted_to
 from skl_softmax._data.samples import FitInput
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
@@ -28,6 +28,7 @@ def softmax_path(
     n_alphas: int = 100,
     eps: float = 1e-4,
     l1_ratio: float = 0.0,
+    penalty_factor: ArrayLike | None = None,
     fit_intercept: bool = True,
     max_iter: int = 1000,
     tol: float = 1e-6,
@@ -58,6 +59,10 @@ def softmax_path(
         The L1 penalty's share, from 0 to 1. The first alpha is the least for which all coefficients
         are zero; for an `l1_ratio` below 0.1, where there is none or a very large one, it is the
         first alpha of 0.1.
+    penalty_factor : array-like of shape (n_features,), default=None
+        What each alpha is multiplied by for each feature: numbers >= 0, as in
+        `SoftmaxGDClassifier`. None: 1 for each feature. Features whose factor is 0 have
+        coefficients at the first alpha already.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     max_iter : int, default=1000
@@ -112,6 +117,7 @@ def softmax_path(
     """
     model = SoftmaxGDClassifier(
         l1_ratio=l1_ratio,
+        penalty_factor=penalty_factor,
         fit_intercept=fit_intercept,
         max_iter=max_iter,
         tol=tol,
@@ -121,7 +127,7 @@ def softmax_path(
         check_grid("n_alphas", n_alphas, eps)
     strengths = None if alphas is None else check_alphas(alphas, "None or")
     samples = check_input(model, X, y, sample_weight, all_finite=False)
-    parameters = check_parameters(model)
+    parameters = fitted_to(samples, check_parameters(model), model)
     with Workers() as workers, np.errstate(all="ignore"):
         problem, state = prepare(parameters, samples, len(model.classes_), workers)
         if strengths is None:

@@ -47,11 +47,11 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
 
     Parameters
     ----------
-    learning_rate, alpha, l1_ratio, fit_intercept, max_iter, tol, gap_tol, class_weight
+    learning_rate, alpha, l1_ratio, penalty_factor, fit_intercept, max_iter, tol, gap_tol
         As in `SoftmaxGDClassifier`.
     early_stopping, n_iter_no_change, validation_fraction, random_state
         As in `SoftmaxGDClassifier`; early stopping needs `X_val` and `y_val`.
-    warm_start, store_coef_history, verbose
+    class_weight, warm_start, store_coef_history, verbose
         As in `SoftmaxGDClassifier`.
 
     Attributes
@@ -94,6 +94,7 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         sample_weight: cluster.Collection = None,
         *,
         classes: ArrayLike | None = None,
+        P: ArrayLike | None = None,
         X_val: cluster.Collection = None,
         y_val: cluster.Collection = None,
         sample_weight_val: cluster.Collection = None,
@@ -112,6 +113,8 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         classes : array-like of shape (n_classes,), default=None
             All class labels, if they are known: the fit then does not search `y` for them. Each
             class must have a sample.
+        P : array-like of shape (n_samples, n_classes), default=None
+            Probabilities to fit instead of `y`, with arrays in memory only.
         X_val, y_val, sample_weight_val : as `X`, `y` and `sample_weight`, default=None
             A validation set, as in `SoftmaxGDClassifier`.
 
@@ -128,7 +131,7 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         """
         callbacks = Callbacks(self, X, y, sample_weight)
         given = FitInput(X, y, sample_weight, X_val, y_val, sample_weight_val, classes=classes)
-        return self._fit(given, callbacks)
+        return self._fit(given.with_proba(P), callbacks)
 
     def _check_samples(
         self, given: FitInput, *, all_finite: bool
@@ -203,7 +206,9 @@ def predict_lazily(estimator: object, model: SoftmaxModel, method: str, X: Matri
     def predict_chunk(chunk: Matrix) -> Array:
         if not chunk.shape[0]:
             return np.empty((0, *shape), dtype)
-        found: Array = getattr(model, method)(check_array(chunk, **cluster.CHUNK_OPTIONS))
+        chunk = check_array(chunk, **cluster.CHUNK_OPTIONS)
+        cluster.check_width(chunk, model.coef.shape[1], "A chunk of X")
+        found: Array = getattr(model, method)(chunk)
         return found
 
     meta = np.empty((0, *shape), dtype)

@@ -51,6 +51,11 @@ def softmax(logits: ArrayLike) -> NDArray[np.floating]:
     proba : ndarray of shape (..., n_classes)
         Probabilities: not negative, and each row sums to one.
 
+    Raises
+    ------
+    ValueError
+        If the logits are a single number, or of no class.
+
     References
     ----------
     C. M. Bishop, Pattern Recognition and Machine Learning, 2006, equation (4.104).
@@ -63,6 +68,11 @@ def softmax(logits: ArrayLike) -> NDArray[np.floating]:
            [1. , 0. ]])
     """
     logits = np.asarray(logits) * 1.0  # small integers would wrap around
+    if logits.ndim == 0 or logits.shape[-1] == 0:
+        raise ValueError(
+            f"Give rows of logits, (..., n_classes), of one class at least: the shape is"
+            f" {logits.shape}."
+        )
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     proba: NDArray[np.floating] = exponentials / exponentials.sum(axis=-1, keepdims=True)
     return proba
@@ -91,6 +101,11 @@ def cross_entropy(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> float:
     loss : float
         Mean cross-entropy in nats per sample; log(n_classes) for zero weights.
 
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, or if a row of `Y` does not sum to one.
+
     References
     ----------
     C. M. Bishop, Pattern Recognition and Machine Learning, 2006, equation (4.108).
@@ -102,7 +117,7 @@ def cross_entropy(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> float:
     >>> round(cross_entropy(X, Y, [[0.0, 0.0], [0.0, 0.0]]), 4)
     0.6931
     """
-    X, Y, W = np.asarray(X), np.asarray(Y), np.asarray(W)
+    X, Y, W = _checked(X, Y, W)
     logits = X @ W  # (n_samples, n_classes)
     logits = logits - logits.max(axis=1, keepdims=True)
     log_proba = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -119,7 +134,7 @@ def cross_entropy_gradient(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> NDArray[
     X : array-like of shape (n_samples, n_features)
         Samples; with a first column of ones if the model has a bias.
     Y : array-like of shape (n_samples, n_classes)
-        One-hot labels.
+        One-hot labels, or other rows that sum to one.
     W : array-like of shape (n_features, n_classes)
         Weights.
 
@@ -127,6 +142,11 @@ def cross_entropy_gradient(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> NDArray[
     -------
     gradient : ndarray of shape (n_features, n_classes)
         Its rows sum to zero: a shift common to all classes changes no probability.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, or if a row of `Y` does not sum to one.
 
     References
     ----------
@@ -140,7 +160,7 @@ def cross_entropy_gradient(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> NDArray[
     array([[ 0. ,  0. ],
            [ 0.5, -0.5]])
     """
-    X, Y, W = np.asarray(X), np.asarray(Y), np.asarray(W)
+    X, Y, W = _checked(X, Y, W)
     gradient: NDArray[np.floating] = X.T @ (softmax(X @ W) - Y) / len(X)
     return gradient
 
@@ -160,7 +180,7 @@ def cross_entropy_gradient_elementwise(
     X : array-like of shape (n_samples, n_features)
         Samples; with a first column of ones if the model has a bias.
     Y : array-like of shape (n_samples, n_classes)
-        One-hot labels.
+        One-hot labels, or other rows that sum to one.
     W : array-like of shape (n_features, n_classes)
         Weights.
 
@@ -168,6 +188,11 @@ def cross_entropy_gradient_elementwise(
     -------
     gradient : ndarray of shape (n_features, n_classes)
         The gradient; its rows sum to zero.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, or if a row of `Y` does not sum to one.
 
     References
     ----------
@@ -181,7 +206,7 @@ def cross_entropy_gradient_elementwise(
     array([[ 0. ,  0. ],
            [ 0.5, -0.5]])
     """
-    X, Y, W = np.asarray(X), np.asarray(Y), np.asarray(W)
+    X, Y, W = _checked(X, Y, W)
     n_samples = len(X)
     n_features, n_classes = W.shape
     gradient = np.zeros((n_features, n_classes))
@@ -191,3 +216,32 @@ def cross_entropy_gradient_elementwise(
             for k in range(n_classes):
                 gradient[j, k] += X[i, j] * (proba[k] - Y[i, k]) / n_samples
     return gradient
+
+
+def _checked(
+    X: ArrayLike, Y: ArrayLike, W: ArrayLike
+) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+    """Return the three as arrays whose shapes fit together."""
+    X, Y, W = np.asarray(X), np.asarray(Y), np.asarray(W)
+    if Y.ndim == 1:
+        raise ValueError(
+            f"Y needs a one-hot row for each sample, (n_samples, n_classes); {len(Y)} labels were"
+            " given: np.eye(n_classes)[labels] makes rows of labels 0, 1, ..."
+        )
+    for name, array, wanted in (
+        ("X", X, "(n_samples, n_features)"),
+        ("Y", Y, "(n_samples, n_classes)"),
+        ("W", W, "(n_features, n_classes)"),
+    ):
+        if array.ndim != 2 or 0 in array.shape:
+            raise ValueError(f"{name} must have the shape {wanted}, not {array.shape}.")
+    if len(X) != len(Y):
+        raise ValueError(f"X has {len(X)} samples, and Y has {len(Y)}: they must be as many.")
+    if W.shape != (X.shape[1], Y.shape[1]):
+        raise ValueError(
+            f"W must have the shape (n_features, n_classes), {(X.shape[1], Y.shape[1])} by X and Y,"
+            f" not {W.shape}. A bias needs a column of ones in X."
+        )
+    if not np.allclose(Y.sum(axis=1), 1.0):
+        raise ValueError("Each row of Y must sum to one, as one-hot labels and probabilities do.")
+    return X, Y, W

@@ -21,7 +21,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 import skl_softmax
-from skl_softmax import SoftmaxGDClassifier, _compat
+from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV, _compat
 
 X, y = load_digits(return_X_y=True)
 
@@ -138,8 +138,9 @@ def test_a_fit_keeps_nothing_of_the_data(convert, learning_rate):
 
 
 @pytest.mark.parametrize("dump", [pickle.dump, joblib.dump])
-def test_model_files_of_another_format_are_refused(dump, monkeypatch):
-    model = SoftmaxGDClassifier().fit(X, y)
+@pytest.mark.parametrize("estimator", [SoftmaxGDClassifier, SoftmaxGDClassifierCV])
+def test_model_files_of_another_format_are_refused(estimator, dump, monkeypatch):
+    model = estimator().fit(X[:300], y[:300])
     files = []
     for written_as in (None, 0, 99):
         file = io.BytesIO()
@@ -156,12 +157,14 @@ def test_model_files_of_another_format_are_refused(dump, monkeypatch):
             load(file)
 
 
-def test_model_files_from_before_there_was_a_format():
-    model = SoftmaxGDClassifier().fit(X, y)
-    state = model.__getstate__()
-    del state["_format"]
+@pytest.mark.parametrize("estimator", [SoftmaxGDClassifier, SoftmaxGDClassifierCV])
+def test_model_files_without_the_number_of_a_format(estimator, monkeypatch):
+    """Those of a classifier are too old; those of a search were written in format 2."""
+    if estimator is SoftmaxGDClassifierCV:
+        estimator().__setstate__({"alphas": 3})
+        monkeypatch.setattr("skl_softmax._fitted.FORMAT", 3)
     with pytest.raises(ValueError, match="written by another version of skl_softmax"):
-        SoftmaxGDClassifier.__new__(SoftmaxGDClassifier).__setstate__(state)
+        estimator().__setstate__({"alpha": 3.0})
 
 
 @pytest.fixture
@@ -180,6 +183,7 @@ def test_files_of_before_are_read(stored):
         for name in ("classifier", "search", "path")
     )
     assert type(classifier) is SoftmaxGDClassifier
+    assert "Classifier" in repr(classifier) + repr(search)  # parameters that are new have defaults
     assert classifier.coef_history_.shape == (4, 3, 2)
     np.testing.assert_allclose(classifier.predict_proba(X), proba, rtol=1e-12)
     assert type(search) is skl_softmax.SoftmaxGDClassifierCV
@@ -214,10 +218,10 @@ def test_the_format_names_these_attributes():
     model = SoftmaxGDClassifier(gap_tol=1.0, store_coef_history=True, early_stopping=True)
     model.fit(X, y)
     assert skl_softmax._fitted.FORMAT == 2
-    fitted = """best_iter_ classes_ coef_ coef_history_ converged_ gap_ intercept_
+    fitted = """best_iter_ class_prior_ classes_ coef_ coef_history_ converged_ gap_ intercept_
     intercept_history_ loss_ loss_history_ n_features_in_ n_iter_ n_passes_ passes_history_
     stop_reason_ validation_loss_history_"""
     params = """alpha class_weight early_stopping fit_intercept gap_tol l1_ratio learning_rate
-    max_iter n_iter_no_change random_state store_coef_history tol validation_fraction verbose
-    warm_start"""
+    max_iter n_iter_no_change penalty_factor random_state store_coef_history tol
+    validation_fraction verbose warm_start"""
     assert sorted(vars(model)) == sorted(fitted.split() + params.split())

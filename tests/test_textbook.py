@@ -91,3 +91,40 @@ def test_both_gradients_agree(problem):
 def test_public_names():
     assert textbook.__all__ == sorted(textbook.__all__)
     assert all(callable(getattr(textbook, name)) for name in textbook.__all__)
+
+
+GRADIENTS = [textbook.cross_entropy_gradient, textbook.cross_entropy_gradient_elementwise]
+FITTING = {"X": np.ones((3, 2)), "Y": np.eye(3), "W": np.zeros((2, 3))}
+
+
+@pytest.mark.parametrize("function", [textbook.cross_entropy, *GRADIENTS])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"Y": [0, 1, 2]}, r"one-hot row for each sample.* 3 labels were given: np\.eye"),
+        ({"Y": np.float64(1.0)}, r"Y must have the shape \(n_samples, n_classes\), not \(\)"),
+        ({"Y": np.eye(3)[:, np.newaxis]}, r"Y must have the shape .* not \(3, 1, 3\)"),
+        ({"Y": [[0], [1], [2]]}, r"W must have the shape .* \(2, 1\) by X and Y, not \(2, 3\)"),
+        ({"Y": np.eye(4)[:, :3]}, "X has 3 samples, and Y has 4"),
+        ({"Y": 2 * np.eye(3)}, "Each row of Y must sum to one"),
+        ({"X": np.ones(3)}, r"X must have the shape \(n_samples, n_features\), not \(3,\)"),
+        ({"X": np.ones((3, 0))}, r"X must have the shape .* not \(3, 0\)"),
+        (
+            {"X": np.ones((3, 3))},
+            r"\(3, 3\) by X and Y, not \(2, 3\)\. A bias needs a column of ones",
+        ),
+        ({"W": np.zeros((3, 2))}, r"\(2, 3\) by X and Y, not \(3, 2\)"),
+        ({"W": np.zeros(3)}, r"W must have the shape \(n_features, n_classes\), not \(3,\)"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_named(function, wrong, message):
+    function(**FITTING)
+    with pytest.raises(ValueError, match=message):
+        function(**{**FITTING, **wrong})
+
+
+@pytest.mark.parametrize("logits", [1.0, [], [[], []]])
+def test_softmax_needs_rows(logits):
+    with pytest.raises(ValueError, match=r"rows of logits, \(\.\.\., n_classes\), of one class"):
+        textbook.softmax(logits)

@@ -21,8 +21,15 @@ from skl_softmax._arrays import Array, Matrix, to_numpy
 from skl_softmax._compat import is_on_device
 from skl_softmax._data.device import DEVICE
 from skl_softmax._data.disk import DISK
-from skl_softmax._data.labels import check_labels, check_proba
+from skl_softmax._data.labels import (
+    check_labels,
+    check_proba,
+    column_names,
+    encode_known_labels,
+    warn_of_twins,
+)
 from skl_softmax._data.matrix import (
+    CLUSTER,
     check_columns,
     check_held_out,
     dense_if_small,
@@ -52,7 +59,7 @@ def check_samples(
     `all_finite`, X may contain numbers that are not finite, and the caller must notice them, as
     `skl_softmax._engines.finiteness` describes. X on disk is loaded only if it must be `in_memory`.
     """
-    refuse_dask(X=given.X, y=given.y, sample_weight=given.sample_weight, X_val=given.X_val)
+    refuse_dask(given.arrays(), "" if given.is_proba else CLUSTER)
     if given.y is None and not given.is_proba:
         name = type(estimator).__name__
         raise ValueError(
@@ -68,8 +75,11 @@ def check_samples(
     X = storage.open(estimator, given.X, reset=True, all_finite=all_finite)
     if given.is_proba:
         classes, y = check_proba(given.y, X, given.classes, "P")
+        if given.labels is not None:
+            encode_known_labels(given.labels, X, classes, "y")
     else:
         classes, y = storage.labels(given.y, X)
+    warn_of_twins(classes)
     train = _check_weights(storage, X, y, given.sample_weight, "sample_weight")
     factors = class_factors(estimator.class_weight, classes, train)
     held_out = None
@@ -88,17 +98,23 @@ def check_known_samples(estimator: Fitted, X: Matrix, y: Any, sample_weight: obj
 
     y : labels (n_samples,), or probabilities (n_samples, n_classes) in the order of `classes_`
     """
+    refuse_dask({"X": X, "y": y, "sample_weight": sample_weight}, "")
     check_columns(X)
     storage, classes = storage_of(X), to_numpy(estimator.classes_)
     X = storage.open(estimator, X, reset=False, all_finite=True)
-    shape = getattr(y, "shape", None) or np.shape(y)
-    if len(shape) == 2 and shape[1] > 1:
+    if _is_proba(y):
         _, y = check_proba(y, X, classes, "y")
     else:
         y = storage.known_labels(y, X, classes, "y")
     samples = _check_weights(storage, X, y, sample_weight, "sample_weight")
     factors = class_factors(estimator.class_weight, classes, samples)
     return _weigh(samples, factors, "sample_weight")
+
+
+def _is_proba(y: Any) -> bool:
+    """Whether y has two columns at least, as probabilities have."""
+    shape = getattr(y, "shape", None) or np.shape(y)
+    return len(shape) == 2 and shape[1] > 1
 
 
 def storage_of(X: Matrix, *, in_memory: bool = False) -> Storage:
@@ -111,12 +127,12 @@ def storage_of(X: Matrix, *, in_memory: bool = False) -> Storage:
 def _open_in_memory(estimator: object, X: Matrix, *, reset: bool, all_finite: bool) -> Matrix:
     """See `Storage.open`; to fit (`reset`), small CSR becomes an array."""
     options = {**ACCEPTED, "ensure_all_finite": all_finite}
-    if not reset:
-        return one_entry_per_cell(validate_data(estimator, X, reset=False, **options))
     try:
-        X = validate_data(estimator, X, **options)
+        X = validate_data(estimator, X, reset=reset, **options)
     except OverflowError as error:
         raise ValueError(f"Input X holds numbers out of the range of float64: {error}.") from error
+    if not reset:
+        return one_entry_per_cell(X)
     if sparse.issparse(X) and not all_finite:  # an X of another type may have become CSR
         check_finite(X, type(estimator).__name__)
     return dense_if_small(one_entry_per_cell(X))
@@ -137,8 +153,8 @@ def _check_weights(
 
     Where y is in memory, as probabilities always are, the weights are too.
     """
-    weights = storage.weights(sample_weight, len(y), name)
-    return Samples(X, y, weights[:] if isinstance(y, np.ndarray) else weights)
+    weights, unit = storage.weights(sample_weight, len(y), name)
+    return Samples(X, y, weights[:] if isinstance(y, np.ndarray) else weights, unit)
 
 
 def _check_validation_set(estimator: FitParameters, given: FitInput, classes: Array) -> Samples:
@@ -151,21 +167,25 @@ def _check_validation_set(estimator: FitParameters, given: FitInput, classes: Ar
         raise ValueError(f"X_val cannot be used: {error}") from error
     for numbers in storage.parts(X):
         check_held_out(numbers)
-    if given.is_proba:
-        labels = classes if given.classes is None else given.classes
-        _, y = check_proba(given.y_val, X, labels, "P_val")
+    if given.is_proba and (given.labels is None or _is_proba(given.y_val)):
+        of_columns = given.classes if given.classes is not None else column_names(given.y)
+        of_columns = classes if of_columns is None else of_columns
+        _, y = check_proba(given.y_val, X, of_columns, given.y_val_name)
     else:
         y = storage.known_labels(given.y_val, X, classes, "y_val")
     return _check_weights(storage, X, y, given.sample_weight_val, "sample_weight_val")
 
 
-def _weigh(samples: Samples, factors: Array, name: str) -> Samples:
-    """Multiply the weights by the factors (n_classes,) of the classes; divide them by their sum.
+def _weigh(samples: Samples, of_classes: tuple[Array, float], name: str) -> Samples:
+    """Multiply the weights by the factors of the classes; divide them by their sum.
 
     A sample with probabilities of several classes stands for one sample of each class, weighted by
     its probability. Factors therefore change its weight and its probabilities.
+
+    of_classes : as `class_factors` returns them
     """
-    X, y, weights = samples
+    X, y, weights, unit = samples
+    factors, unit_of_factors = of_classes
     if (factors != 1.0).any():
         if y.ndim == 1:
             weights = derived(lambda some, codes: some * factors[codes], weights, y)
@@ -180,9 +200,10 @@ def _weigh(samples: Samples, factors: Array, name: str) -> Samples:
             f"All weights are zero: {name} and class_weight leave no sample; at least one"
             " weight must be positive."
         )
+    unit = unit * unit_of_factors * total
     if isinstance(weights, np.ndarray) and weights.strides == (0,):  # all equal: one number
-        return Samples(X, y, np.broadcast_to(1.0 / len(weights), len(weights)))
-    return Samples(X, y, derived(lambda some: some / total, weights))
+        return Samples(X, y, np.broadcast_to(1.0 / len(weights), len(weights)), unit)
+    return Samples(X, y, derived(lambda some: some / total, weights), unit)
 
 
 def _split(estimator: FitParameters, n_samples: int, groups: Array | None) -> tuple[Array, Array]:
@@ -212,6 +233,6 @@ def _split(estimator: FitParameters, n_samples: int, groups: Array | None) -> tu
 
 def _take(samples: Samples, rows: Array) -> Samples:
     """Copy the samples of these indices; weights that are all one still take no memory."""
-    X, y, weights = samples
+    X, y, weights, unit = samples
     weights = np.broadcast_to(1.0, len(rows)) if weights.strides == (0,) else weights[rows]
-    return Samples(X[rows], y[rows], weights)
+    return Samples(X[rows], y[rows], weights, unit)

@@ -11,10 +11,19 @@ import dask
 import dask.array as da
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_array, column_or_1d, validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from skl_softmax._arrays import Array, Matrix
-from skl_softmax._data.labels import check_two_classes, encode, find_classes, normalize_labels
+from skl_softmax._data.labels import (
+    check_classes,
+    check_label_type,
+    check_two_classes,
+    encode,
+    find_classes,
+    normalize_labels,
+    one_column,
+    warn_of_twins,
+)
 from skl_softmax._data.matrix import check_columns, check_held_out, is_small, one_entry_per_cell
 from skl_softmax._data.samples import ACCEPTED, FitInput, FitParameters
 from skl_softmax._data.weights import class_factors, finite_weights
@@ -38,7 +47,9 @@ class Summary(NamedTuple):
         How many entries CSR stores in all; None: the chunks are dense.
     classes : ndarray (n_classes,)
     counts, totals : ndarray (n_classes,)
-        How many samples each class has, and the sum of their weights.
+        How many samples each class has, and the sum of their weights, divided by 2**exponent.
+    exponent : int
+        So large that no sum of weights overflows.
     """
 
     lengths: list[int]
@@ -47,6 +58,7 @@ class Summary(NamedTuple):
     classes: Array
     counts: Array
     totals: Array
+    exponent: int
 
     def merge(self, other: Summary) -> Summary:
         """The summary of the chunks of both, one after the other."""
@@ -54,31 +66,45 @@ class Summary(NamedTuple):
             raise ValueError("X has dense chunks and sparse ones: all must be of one kind.")
         classes = np.union1d(self.classes, other.classes)
         counts, totals = np.zeros(len(classes), np.intp), np.zeros(len(classes))
+        exponent = max(self.exponent, other.exponent)
         for part in (self, other):
             places = np.searchsorted(classes, part.classes)
             counts[places] += part.counts
-            totals[places] += part.totals
+            totals[places] += np.ldexp(part.totals, part.exponent - exponent)
         lengths, dtype = self.lengths + other.lengths, np.result_type(self.dtype, other.dtype)
         n_stored = None if self.n_stored is None else self.n_stored + (other.n_stored or 0)
-        return Summary(lengths, dtype, n_stored, classes, counts, totals)
+        return Summary(lengths, dtype, n_stored, classes, counts, totals, exponent)
 
 
 def make_chunk(
-    number: int, X: Matrix, y: Array, weights: Array | None, *, is_held_out: bool
+    number: int,
+    X: Matrix,
+    y: Array,
+    weights: Array | None,
+    *,
+    n_features: int,
+    is_held_out: bool,
 ) -> Chunk:
     """Check the rows of one chunk, and convert them to a `Chunk` with labels not encoded yet.
 
     Of rows that are fitted, the fit sees numbers that are not finite.
     """
     X = one_entry_per_cell(check_array(X, **CHUNK_OPTIONS))
+    check_width(X, n_features, f"Chunk {number} of X")
     if is_held_out:
         check_held_out(X.data if sparse.issparse(X) else X)
-    y = column_or_1d(normalize_labels(y))
+    y = one_column(normalize_labels(y))
     if len(y) != X.shape[0]:
         raise ValueError(f"Chunk {number} of X has {X.shape[0]} rows, that of y {len(y)}.")
     if weights is not None:
         weights = finite_weights(weights, len(y), f"sample_weight in chunk {number}")
     return Chunk(X, y, weights)
+
+
+def check_width(chunk: Matrix, n_features: int, name: str) -> None:
+    """Raise a ValueError if a chunk has not the number of columns that its collection has."""
+    if chunk.shape[1] != n_features:
+        raise ValueError(f"{name} has {chunk.shape[1]} columns, but X has {n_features}.")
 
 
 def summarize(chunk: Chunk, classes: Array | None) -> Summary:
@@ -89,16 +115,21 @@ def summarize(chunk: Chunk, classes: Array | None) -> Summary:
     else:
         found, codes = classes, encode(y, classes, "y")
     counts = np.bincount(codes, minlength=len(found))
+    # A power of two changes no digit of a sum.
+    smallest = np.finfo(np.float64).smallest_subnormal
+    exponent = 0 if weights is None else int(np.frexp(weights.max(initial=smallest))[1])
+    weights = None if weights is None else np.ldexp(weights, -exponent)
     totals = np.bincount(codes, weights, len(found)).astype(np.float64)
     n_stored = int(X.nnz) if sparse.issparse(X) else None
-    return Summary([len(y)], X.dtype, n_stored, found, counts, totals)
+    return Summary([len(y)], X.dtype, n_stored, found, counts, totals, exponent)
 
 
 def encode_chunk(
-    chunk: Chunk, classes: Array, factors: Array, total: float, *, dense: bool
+    chunk: Chunk, classes: Array, factors: Array, total: float, exponent: int, *, dense: bool
 ) -> Chunk:
     """Return the chunk with codes for labels, and weights times the factors, divided by the total.
 
+    total, exponent : the total is ``total * 2**exponent``
     dense : whether CSR becomes an array
     """
     codes = encode(chunk.y, classes, "y")
@@ -107,7 +138,9 @@ def encode_chunk(
     if chunk.weights is None and (factors == 1.0).all():
         return Chunk(chunk.X, codes, np.broadcast_to(1.0 / total, len(codes)))
     weights = factors[codes] / total
-    return Chunk(chunk.X, codes, weights if chunk.weights is None else weights * chunk.weights)
+    if chunk.weights is not None:
+        weights *= np.ldexp(chunk.weights, -exponent)
+    return Chunk(chunk.X, codes, weights)
 
 
 def check_dask(estimator: FitParameters, given: FitInput) -> tuple[Array, Samples, Samples | None]:
@@ -116,16 +149,19 @@ def check_dask(estimator: FitParameters, given: FitInput) -> tuple[Array, Sample
     The weights of the samples to fit sum to one, and so do the weights to validate with. X is
     loaded once; its labels and lengths are read once, and become a `Summary`.
     """
-    check_one_engine(X=given.X, y=given.y, sample_weight=given.sample_weight)
     if given.is_proba:
         raise TypeError("fit_proba takes arrays in memory: on a cluster there are labels only.")
-    known = None if given.classes is None else np.unique(column_or_1d(given.classes))
+    check_one_engine(X=given.X, y=given.y, sample_weight=given.sample_weight)
+    known = None if given.classes is None else np.unique(check_classes(given.classes))
     if known is not None:
-        check_two_classes(known)
+        check_label_type(known, "classes")
+        if len(known) < 2:
+            raise ValueError(f"classes must have two labels at least, got {given.classes!r}.")
     set_features(estimator, given.X, reset=True)
     chunks, summary = _load(given.X, given.y, given.sample_weight, known, "")
     classes = summary.classes
     check_two_classes(classes)
+    warn_of_twins(classes)
     missing = classes[summary.counts == 0].tolist()
     if missing:
         raise ValueError(f"classes has labels {missing} that no sample has.")
@@ -179,8 +215,8 @@ def _load(
         for name, column in (("y", y), ("sample_weight", weights))
     ]
     parts = zip(range(len(rows)), rows, *columns, strict=True)
-    is_held_out = suffix == "_val"
-    chunks = [dask.delayed(make_chunk)(*each, is_held_out=is_held_out) for each in parts]
+    options = {"n_features": X.shape[1], "is_held_out": suffix == "_val"}
+    chunks = [dask.delayed(make_chunk)(*each, **options) for each in parts]
     summaries = [dask.delayed(summarize)(chunk, classes) for chunk in chunks]
     *chunks, merged = dask.persist(*chunks, reduce_tree(Summary.merge, summaries))
     (summary,) = dask.compute(merged)
@@ -234,17 +270,29 @@ def cut_alike(column: da.Array, lengths: tuple[float, ...], name: str) -> da.Arr
 
 
 def _weigh(
-    chunks: list[Lazy], summary: Summary, factors: Array, n_features: int, name: str
+    chunks: list[Lazy],
+    summary: Summary,
+    of_classes: tuple[Array, float],
+    n_features: int,
+    name: str,
 ) -> Samples:
-    """Return the samples with codes for labels, and weights that sum to one over all chunks."""
+    """Return the samples with codes for labels, and weights that sum to one over all chunks.
+
+    of_classes : as `class_factors` returns them
+    """
+    factors, unit = of_classes
     total = float(summary.totals @ factors)
-    if not 0.0 < total < np.inf:
-        raise ValueError(f"{name} and class_weight must leave a finite weight > 0, got {total:g}.")
+    if total == 0.0:
+        raise ValueError(
+            f"All weights are zero: {name} and class_weight leave no sample; at least one"
+            " weight must be positive."
+        )
     n_samples, n_stored = sum(summary.lengths), summary.n_stored
     dense = n_stored is None or is_small((n_samples, n_features), n_stored, summary.dtype)
     encode = dask.delayed(encode_chunk)
-    coded = [encode(chunk, summary.classes, factors, total, dense=dense) for chunk in chunks]
+    common = summary.classes, factors, total, summary.exponent
+    coded = [encode(chunk, *common, dense=dense) for chunk in chunks]
     density = None if dense else (n_stored or 0) / (n_samples * n_features)
     kept = list(dask.persist(*coded))
     X = OnCluster(kept, summary.lengths, n_features, summary.dtype, density)
-    return Samples(X, None, None)
+    return Samples(X, None, None, unit * total)

@@ -5,6 +5,11 @@ Every error names the input, what it holds and what is allowed. Knows nothing of
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,16 +23,34 @@ from skl_softmax._arrays import Array, Matrix
 MAX_DENSE_COLUMNS, MAX_DENSE_BYTES = 2**10, 2**25
 # Squares up to 1e300, and the sum of 1e8 of them, are below float64's largest number, 1.8e308.
 MAX_SQUARED = 1e150
+TIMES = np.datetime64, np.timedelta64, date, timedelta  # pandas' are among the last two
+CLUSTER = "skl_softmax.dask.DaskSoftmaxGDClassifier uses it where it is, and "
 
 
-def refuse_dask(**inputs: object) -> None:
-    """Raise a TypeError if an input is a Dask collection: NumPy would load it without a word."""
+def refuse_dask(inputs: Mapping[str, object], remedy: str = CLUSTER) -> None:
+    """Raise a TypeError if an input is a Dask collection: NumPy would load it without a word.
+
+    inputs : the inputs by name
+    remedy : what else to do than to load it; the beginning of a sentence
+    """
+    dask = sys.modules.get("dask")  # what is a collection has loaded it
     for name, value in inputs.items():
-        if hasattr(value, "__dask_graph__"):
+        # Arrays of xarray have the methods of a collection, but may be in memory.
+        if hasattr(value, "__dask_graph__") and dask and dask.is_dask_collection(value):
             raise TypeError(
-                f"{name} is a Dask collection: skl_softmax.dask.DaskSoftmaxGDClassifier uses it"
-                f" where it is, and {name}.compute() brings it into memory."
+                f"{name} is a Dask collection: {remedy}{name}.compute() brings it into memory."
             )
+
+
+def holds_times(values: Any) -> bool:
+    """Whether an array or a sequence holds dates or durations, which NumPy takes for numbers."""
+    if isinstance(values, list | tuple) or hasattr(values, "to_numpy"):
+        with suppress(Exception):  # what NumPy cannot convert is refused elsewhere
+            values = np.asarray(values)
+    kind = getattr(getattr(values, "dtype", None), "kind", "")
+    if kind == "O" and isinstance(values, np.ndarray):
+        return any(issubclass(each, TIMES) for each in set(map(type, values.ravel())))
+    return kind in ("m", "M")
 
 
 def check_columns(X: Matrix, name: str = "X") -> None:
@@ -35,10 +58,14 @@ def check_columns(X: Matrix, name: str = "X") -> None:
 
     Refuse arrays of times and of masked numbers too: NumPy would convert both to plain numbers.
     """
-    if np.ma.is_masked(X) or (isinstance(X, np.ndarray) and X.dtype.kind in "mM"):
-        what = "masked numbers" if np.ma.is_masked(X) else "times"
-        raise ValueError(f"Input {name} holds {what}, where numbers are needed.")
-    if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
+    if not hasattr(X, "columns"):
+        check_numbers(X, f"Input {name}")
+        return
+    names = Counter(getattr(X, "column_names", X.columns))  # pyarrow's columns are the numbers
+    repeated = [each for each, count in names.items() if count > 1]
+    if repeated:
+        raise ValueError(f"Input {name} has several columns of the same name: {repeated}.")
+    if not hasattr(X, "dtypes"):
         return
     refused = [
         f"{column!r} ({dtype})"
@@ -52,12 +79,20 @@ def check_columns(X: Matrix, name: str = "X") -> None:
         )
 
 
+def check_numbers(values: Any, name: str) -> None:
+    """Refuse masked numbers and times: NumPy would take what they hold for plain numbers."""
+    is_masked = np.ma.is_masked(values)
+    if is_masked or holds_times(values):
+        what = "masked numbers" if is_masked else "times"
+        raise ValueError(f"{name} holds {what}, where numbers are needed.")
+
+
 def _is_numeric(X: Matrix, column: int, dtype: Any) -> bool:
     """Whether the column of a data frame, which has that dtype, holds numbers."""
     if hasattr(dtype, "is_numeric"):  # Polars
         return bool(dtype.is_numeric() or str(dtype) == "Boolean")
     if str(dtype) == "object":  # text, in older versions of pandas; or numbers, which are converted
-        return not any(isinstance(value, str) for value in X.iloc[:, column])
+        return not any(isinstance(value, (str, *TIMES)) for value in X.iloc[:, column])
     return dtype.kind in "biuf"
 
 
@@ -65,7 +100,8 @@ def check_held_out(numbers: Array) -> None:
     """Refuse numbers of X_val, some or all, that are not finite or too large to be squared."""
     try:
         assert_all_finite(numbers, input_name="X_val")
-        if float(np.abs(numbers).max(initial=0.0)) > MAX_SQUARED:
+        # Not `abs`, which would take as much memory as the numbers.
+        if max(numbers.max(initial=0.0), -numbers.min(initial=0.0)) > MAX_SQUARED:
             raise ValueError(f"it contains values too large to be squared, above {MAX_SQUARED:g}.")
     except ValueError as error:
         raise ValueError(f"X_val cannot be used: {error}") from error

@@ -1,11 +1,12 @@
 """Checks of the constructor's parameters, and of numbers that other functions take.
 
 Every error names the parameter, the value received and what is allowed. Knows scikit-learn's
-conventions, and nothing of samples.
+conventions.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,7 +14,10 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skl_softmax._arrays import Array
-from skl_softmax._parameters import Parameters
+from skl_softmax._engines.protocol import Samples
+from skl_softmax._parameters import PER_SAMPLE, Parameters
+
+ALLOWED_FACTORS = "None or a sequence of finite numbers >= 0, one for each feature"
 
 
 def check_parameters(estimator: Any) -> Parameters:
@@ -26,14 +30,21 @@ def check_parameters(estimator: Any) -> Parameters:
         check_number("learning_rate", rate, above=0.0, allowed=allowed)
     elif rate != "auto":
         raise ValueError(f"learning_rate must be {allowed}, got {rate!r}.")
-    check_number("alpha", estimator.alpha, at_least=0.0, allowed="a finite number >= 0")
+    alpha, allowed = estimator.alpha, f"a finite number >= 0 or {PER_SAMPLE!r}"
+    per_sample = isinstance(alpha, str) and alpha == PER_SAMPLE
+    if not per_sample:
+        check_number("alpha", alpha, at_least=0.0, allowed=allowed)
     share = "a number from 0 to 1"
     check_number("l1_ratio", estimator.l1_ratio, at_least=0.0, at_most=1.0, allowed=share)
+    factor = check_penalty_factor(estimator.penalty_factor)
     check_number("tol", estimator.tol, at_least=0.0, allowed="a finite number >= 0")
     if estimator.gap_tol is not None:
         check_number("gap_tol", estimator.gap_tol, above=0.0, allowed="None or a finite number > 0")
-        if estimator.alpha == 0:
-            raise ValueError("gap_tol needs alpha > 0: without a penalty there is no certificate.")
+        if alpha == 0 or not (factor is None or factor.any()):
+            raise ValueError(
+                "gap_tol needs alpha > 0, and a penalty_factor > 0: without a penalty there is no"
+                " certificate."
+            )
     check_integer("max_iter", estimator.max_iter, at_least=1)
     check_integer("verbose", estimator.verbose, at_least=0)
     check_integer("n_iter_no_change", estimator.n_iter_no_change, at_least=1)
@@ -52,8 +63,10 @@ def check_parameters(estimator: Any) -> Parameters:
             raise TypeError(f"{name} must be True or False, got {value!r}.")
     return Parameters(
         learning_rate=None if isinstance(rate, str) else float(rate),
-        alpha=float(estimator.alpha),
+        alpha=1.0 if per_sample else float(alpha),
+        per_sample=per_sample,
         l1_ratio=float(estimator.l1_ratio),
+        penalty_factor=factor,
         fit_intercept=bool(estimator.fit_intercept),
         max_iter=int(estimator.max_iter),
         tol=float(estimator.tol),
@@ -64,6 +77,52 @@ def check_parameters(estimator: Any) -> Parameters:
         verbose=int(estimator.verbose),
         estimator_name=type(estimator).__name__,
     )
+
+
+def check_penalty_factor(penalty_factor: Any) -> Array | None:
+    """Return the factors as an array of float64; how many they should be is not known yet."""
+    if penalty_factor is None:
+        return None
+    allowed = f"penalty_factor must be {ALLOWED_FACTORS}"
+    try:
+        factor = np.array(penalty_factor, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise type(error)(f"{allowed}, got {penalty_factor!r}.") from error
+    if factor.ndim != 1 or not len(factor):
+        raise ValueError(f"{allowed}, got {penalty_factor!r}.")
+    (bad,) = np.nonzero(~(np.isfinite(factor) & (factor >= 0.0)))
+    if len(bad):
+        raise ValueError(f"{allowed}, got {factor[bad[0]]:g} for feature {bad[0]}.")
+    return factor
+
+
+def fitted_to(samples: Samples, parameters: Parameters, estimator: Any) -> Parameters:
+    """Return what the parameters are for these samples, whose features the estimator knows."""
+    if parameters.per_sample:
+        n = samples.unit
+        if not (n > 0.0 and 0.0 < 1.0 / n < np.inf):
+            raise ValueError(
+                f"alpha={PER_SAMPLE!r} is one over the total weight of the samples: that is {n:g},"
+                " out of range. Give weights of ordinary size, or a number for alpha."
+            )
+        parameters = replace(parameters, alpha=parameters.alpha / n, per_sample=False)
+    factor, n_features = parameters.penalty_factor, samples.X.shape[1]
+    if factor is None:
+        return parameters
+    allowed = f"penalty_factor must be {ALLOWED_FACTORS}"
+    if len(factor) != n_features:
+        raise ValueError(f"{allowed}, got {len(factor)} for X with {n_features} features.")
+    if not np.isfinite(parameters.alpha * float(factor.max())):
+        raise ValueError(f"{allowed}; alpha times {factor.max():g} is out of range.")
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None and hasattr(estimator.penalty_factor, "iloc"):  # a pandas Series
+        for label, name in zip(estimator.penalty_factor.index, names, strict=True):
+            if isinstance(label, str) and label != name:
+                raise ValueError(
+                    "penalty_factor must have the features in the order of X: it has"
+                    f" {label!r} where X has {name!r}."
+                )
+    return parameters
 
 
 def check_number(

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.utils.validation import check_array
 
 from skl_softmax._arrays import Array, to_numpy
+from skl_softmax._data.matrix import check_numbers
 from skl_softmax._data.parameters import check_number
 from skl_softmax._engines.disk import Derived, stretches
 from skl_softmax._engines.protocol import Samples
@@ -22,36 +23,41 @@ ALLOWED = "a number or a 1D array of finite numbers >= 0, one for each sample"
 LOOSE = {"ensure_2d": False, "allow_nd": True, "ensure_all_finite": False, "ensure_min_samples": 0}
 
 
-def check_sample_weight(sample_weight: Any, n_samples: int, name: str) -> Array:
-    """Return the weights (n_samples,), divided by the largest; None becomes a broadcast one."""
+def check_sample_weight(sample_weight: Any, n_samples: int, name: str) -> tuple[Array, float]:
+    """Return the weights (n_samples,), divided by the largest, and the largest.
+
+    None becomes a broadcast one.
+    """
     if sample_weight is None:
-        return np.broadcast_to(1.0, n_samples)
+        return np.broadcast_to(1.0, n_samples), 1.0
     return _relative(finite_weights(to_numpy(sample_weight), n_samples, name))
 
 
 def class_totals(samples: Samples, n_classes: int) -> Array:
     """The total weight of each class, (n_classes,)."""
-    _, y, weights = samples
+    y, weights = samples.y, samples.weights
     if isinstance(y, Derived):
         parts = (np.bincount(y[some], weights[some], n_classes) for some in stretches(len(y)))
         return np.asarray(sum(parts))
     return np.asarray(weights @ y if y.ndim == 2 else np.bincount(y, weights, n_classes))
 
 
-def class_factors(class_weight: object, classes: Array, samples: Samples) -> Array:
+def class_factors(class_weight: object, classes: Array, samples: Samples) -> tuple[Array, float]:
     """Return the factor that `class_weight` puts on the samples of each class, (n_classes,).
 
-    "balanced" gives every class the same total weight. It is scikit-learn's formula with weighted
-    counts, so that a weight of two means a sample seen twice; a common factor does not matter here.
+    The factors are divided by a number, which is returned too. "balanced" gives every class the
+    same total weight. It is scikit-learn's formula with weighted counts, so that a weight of two
+    means a sample seen twice.
 
     samples : codes or probabilities of the classes, and weights before the factors
     """
     if class_weight is None:
-        return np.ones(len(classes))
+        return np.ones(len(classes)), 1.0
     if isinstance(class_weight, str) and class_weight == "balanced":
         counts, shares = class_totals(samples, len(classes)), np.zeros(len(classes))
         np.divide(1.0, counts, out=shares, where=counts > 0.0)
-        return _relative(shares)
+        factors, _ = _relative(shares)
+        return factors, float(counts.sum()) / (float(counts @ factors) or 1.0)  # keeps the total
     if not isinstance(class_weight, Mapping):
         error = ValueError if isinstance(class_weight, str) else TypeError
         raise error(
@@ -59,19 +65,21 @@ def class_factors(class_weight: object, classes: Array, samples: Samples) -> Arr
             f" got {class_weight!r}."
         )
     known = classes.tolist()
-    unknown = [label for label in class_weight if label not in known]
-    if unknown:
-        raise ValueError(f"class_weight has labels {unknown} that are not in y: it has {known}.")
+    if class_weight and not any(label in known for label in class_weight):
+        raise ValueError(
+            f"class_weight must name at least one class of y: it names {list(class_weight)}, and"
+            f" the classes of y are {known}."
+        )
     allowed = "a finite number >= 0"
     for label, weight in class_weight.items():
         check_number(f"class_weight[{label!r}]", weight, at_least=0.0, allowed=allowed)
     return _relative(np.array([float(class_weight.get(label, 1.0)) for label in known]))
 
 
-def _relative(weights: Array) -> Array:
+def _relative(weights: Array) -> tuple[Array, float]:
     """Divide weights by the largest, so that no product and no sum of weights overflows."""
-    largest = weights.max()
-    return weights / largest if largest > 0.0 else weights
+    largest = float(weights.max()) or 1.0
+    return weights / largest, largest
 
 
 def check_length(weights: Any, n_samples: int, name: str) -> None:
@@ -86,12 +94,12 @@ def finite_weights(sample_weight: Any, n_samples: int, name: str) -> Array:
     """Return the weights (n_samples,), not scaled, if all are finite and >= 0."""
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight)
-    if np.ma.is_masked(sample_weight):
-        raise ValueError(f"{name} must be {ALLOWED}: some are masked.")
     try:
+        check_numbers(sample_weight, name)
         weights: Array = check_array(sample_weight, dtype=np.float64, input_name=name, **LOOSE)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} must be {ALLOWED}: {error}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} must be {ALLOWED}: {error}") from error
     if weights.ndim != 1:
         raise ValueError(f"{name} must be {ALLOWED}, got a {weights.ndim}D array.")
     check_length(weights, n_samples, name)

@@ -17,18 +17,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
-from skl_softmax._arrays import Array, DeviceArray, centered, library, to_numpy
+from skl_softmax._arrays import Array, centered, library, to_numpy
 from skl_softmax._engines.protocol import Sums, rarest
 from skl_softmax._objective.device import DeviceObjective
+from skl_softmax._objective.inverse import Solve, Vectors
 from skl_softmax._objective.smooth import SoftmaxObjective
 
-# Gradients and steps: arrays of NumPy, or of the library that the data are of, on its device.
-Vectors: TypeAlias = Array | DeviceArray
-Solve: TypeAlias = Callable[[Vectors], Vectors]
-# Copies a matrix to the device that gradients are on; None if gradients are NumPy's.
-Place: TypeAlias = Callable[[Array], DeviceArray] | None
 Smooth: TypeAlias = SoftmaxObjective | DeviceObjective  # F without an L1 penalty
 Hessian: TypeAlias = Callable[[Array], Array]
 # A Solve; with an L1 penalty a FreeModel, which makes a Solve for the coordinates that are free.
@@ -47,10 +42,6 @@ SAMPLE_GROWTH = 4  # times as many rows in the next sample: soon all of them
 # if it is the Hessian, or of a sample, which the next one surpasses; of other models, to learn from
 # their steps.
 STEPS_BESIDE_OUTLIERS, STEPS_OF_HESSIAN, STEPS_OF_OTHERS = 1, 4, 8
-# Shares of each diagonal entry that are added to it, one on top of the other, until there is a
-# Cholesky factor: from a few thousand roundings on, a thousand times as much each time.
-RIDGES = 1e-12, 1e-9, 1e-6
-FACTOR_ERROR = 1e-9  # largest error of a factor's square, of ones on the diagonal: it is no factor
 LEAST_CURVATURE = 1e-6  # share of the largest class's: a class as good as fitted has next to none
 NULL_ROUNDINGS = 10  # roundings for each row of a Gram matrix, below which an eigenvalue is zero
 CSR_SLOWDOWN = 10.0  # times as long as for a dense entry, a pass takes for a stored one
@@ -154,20 +145,20 @@ def curvature_kinds(objective: Smooth) -> list[Curvature]:
     cost = costs(n_outputs, n_dof, density=objective.smooth.sums.density)
     smooth, sample = objective.smooth, GrowingSubsample(objective.smooth)
 
-    def measuring(model: Callable[[Array, Place], Solve], hessian: Hessian) -> Measure:
-        return lambda params: model(hessian(to_numpy(params)), objective.place)
+    def measuring(model: Callable[[Array, Smooth], Solve], hessian: Hessian) -> Measure:
+        return lambda params: model(hessian(to_numpy(params)), objective)
 
     kinds = []
     if smooth.sums.n_features**2 <= LARGEST:
-        shared = measuring(_shared_model, smooth.shared_hessian)
+        shared = measuring(_block_model, smooth.shared_hessian)
         kinds.append(Curvature(shared, cost["shared"], is_hessian=n_outputs == 1))
         if n_outputs > 1 and n_outputs * n_dof**2 <= 2 * LARGEST:  # the blocks of all classes
-            per_class = measuring(_per_class_model, lambda at: sample.draw().class_hessians(at))
+            per_class = measuring(_block_model, lambda at: sample.draw().class_hessians(at))
             kinds.append(Curvature(per_class, cost["per class"], share=sample.share))
         if n_outputs > 1 and FULL_COPIES * ((n_outputs - 1) * n_dof) ** 2 <= LARGEST:
             full = measuring(_full_model, lambda at: sample.draw().full_hessian(at))
             kinds.append(Curvature(full, cost["full"], is_hessian=True, share=sample.share))
-        if not smooth.penalty.any():
+        if not smooth.is_penalized:
             kinds = _outside_null_space(kinds, objective)
     if smooth.gram is None or smooth.gram.ndim == 1:
         diagonal = measuring(_diagonal_model, smooth.hessian_diagonal)
@@ -225,17 +216,20 @@ def costs(
 def _outside_null_space(kinds: list[Curvature], objective: Smooth) -> list[Curvature]:
     """The kinds, with steps that have no part in directions in which no sample's logits change.
 
-    Without a penalty, models are singular in these directions. A gradient's part there is rounding
-    alone, and a singular model would make a long step of it. Collinear columns then share their
-    weight as if it were penalised.
+    Where features have no penalty, models are singular in these directions. A gradient's part there
+    is rounding alone, and a singular model would make a long step of it. Collinear columns then
+    share their weight as if it were penalised.
     """
 
     @cache
     def null_space() -> Vectors:
-        gram = objective.smooth.shared_hessian(np.zeros(objective.shape))
+        free = np.flatnonzero(objective.smooth.penalty == 0.0)
+        gram = objective.smooth.shared_hessian(np.zeros(objective.shape))[np.ix_(free, free)]
         values, vectors = eigh(gram, check_finite=False)
-        null = vectors[:, values <= NULL_ROUNDINGS * len(gram) * np.finfo(float).eps * values[-1]]
-        return null if objective.place is None else objective.place(null)
+        least = NULL_ROUNDINGS * len(gram) * np.finfo(float).eps * values[-1]
+        null = np.zeros((objective.shape[1], int(np.count_nonzero(values <= least))))
+        null[free] = vectors[:, values <= least]
+        return objective.put(null)
 
     def outside(measure: Measure, params: Array) -> Solve:
         solve, null = measure(params), null_space()
@@ -248,35 +242,19 @@ def _outside_null_space(kinds: list[Curvature], objective: Smooth) -> list[Curva
     return [replace(kind, measure=partial(outside, kind.measure)) for kind in kinds]
 
 
-def _shared_model(hessian: Array, place: Place = None) -> Solve:
-    """The model that solves with one matrix (n_dof, n_dof) for every class."""
-    solve = inverse(hessian, place)
+def _block_model(hessian: Array, objective: Smooth) -> Solve:
+    """The model of one matrix for every class, or of a matrix for each class.
+
+    The latter is the Hessian without its other blocks. Each class is scaled by its own matrix, so
+    that the step's sum over the classes drifts from zero; centring the step undoes that.
+
+    hessian : (n_dof, n_dof), or (n_classes, n_dof, n_dof)
+    """
+    solve = objective.inverse(hessian)
     return lambda gradient: centered(solve(gradient))
 
 
-def _per_class_model(hessians: Array, place: Place = None) -> Solve:
-    """The model that solves with a matrix for each class: the Hessian without its other blocks.
-
-    Each class is scaled by its own matrix, so that the step's sum over the classes drifts from
-    zero; centring the step undoes that.
-
-    hessians : (n_classes, n_dof, n_dof)
-    """
-    if place is not None:
-        inverted = _inverses_there(hessians, place)
-        return lambda gradient: centered((gradient[..., None, :] @ inverted)[..., 0, :])
-    inverses = [inverse(hessian) for hessian in hessians]
-
-    def solve(gradient: Array) -> Array:
-        step = np.empty_like(gradient)
-        for k, solve_class in enumerate(inverses):
-            step[..., k, :] = solve_class(gradient[..., k, :])
-        return np.asarray(centered(step))
-
-    return solve
-
-
-def _full_model(hessian: Array, place: Place = None) -> Solve:
+def _full_model(hessian: Array, objective: Smooth) -> Solve:
     """The model that solves with the whole Hessian, as `full_hessian` of an objective defines it.
 
     The last class follows from the others, since gradients and steps sum to zero over the classes.
@@ -284,7 +262,7 @@ def _full_model(hessian: Array, place: Place = None) -> Solve:
     hessian : (n_free, n_free), of all classes but the last
     """
     n_free = len(hessian)
-    solve_free = inverse(hessian, place)
+    solve_free = objective.inverse(hessian)
 
     def solve(gradient: Vectors) -> Vectors:
         xp = library(gradient)
@@ -296,102 +274,12 @@ def _full_model(hessian: Array, place: Place = None) -> Solve:
     return solve
 
 
-def _diagonal_model(diagonal: Array, place: Place = None) -> Solve:
+def _diagonal_model(diagonal: Array, objective: Smooth) -> Solve:
     """The model that divides by the Hessian's diagonal, (n_outputs, n_dof).
 
-    Steps are centred, for the reason that `_per_class_model` gives.
+    Each class is scaled by its own numbers; centring the step undoes what this does to its sum.
     """
     largest = diagonal.max(axis=0)
     floor = np.where(largest > 0.0, LEAST_CURVATURE * largest, 1.0)
-    inverse = 1.0 / np.maximum(diagonal, floor)
-    inverse = inverse if place is None else place(inverse)
+    inverse = objective.put(1.0 / np.maximum(diagonal, floor))
     return lambda gradient: centered(inverse * gradient)
-
-
-def _cholesky(matrix: Array) -> Array:
-    """The Cholesky factor of a positive semi-definite matrix (n, n), which is overwritten.
-
-    A small ridge makes a singular matrix, as of collinear columns, positive definite. The ridge is
-    a share of each diagonal entry, since penalties on badly scaled columns lie powers of ten apart.
-    Entries of the factor above its diagonal are undefined.
-    """
-    diagonal = matrix.diagonal().copy()
-    least = np.where(diagonal > 0.0, diagonal, diagonal.max())
-    n = np.arange(len(matrix))
-    for ridge in RIDGES:
-        diagonal += ridge * least
-        matrix[n, n] = diagonal
-        # A matrix in C order is factored in place; its half below the diagonal is left as it was.
-        factor, info = dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
-        if info == 0:
-            return np.asarray(factor)
-        matrix[...] = np.tril(matrix) + np.tril(matrix, -1).T
-    return np.eye(len(matrix))  # there is no curvature: a plain gradient step
-
-
-def _inverses_there(matrices: Array, place: Callable[[Array], DeviceArray]) -> DeviceArray:
-    """The inverses (…, n, n), on another device, of matrices (…, n, n), which are overwritten.
-
-    Matrices are inverted on that device, or by NumPy if the device has no float64.
-    """
-    there = place(matrices)
-    if there.dtype == library(there).float64:
-        return inverse_there(there)
-    stack = matrices.reshape(-1, *matrices.shape[-2:])
-    return place(np.reshape([explicit_inverse(matrix) for matrix in stack], matrices.shape))
-
-
-def explicit_inverse(matrix: Array) -> Array:
-    """The inverse of a positive semi-definite matrix (n, n), which is overwritten."""
-    inverse, _ = dpotri(_cholesky(matrix), lower=1)
-    return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
-
-
-def inverse_there(matrices: DeviceArray) -> DeviceArray:
-    """The inverses (…, n, n) of positive semi-definite float64 matrices of another array library.
-
-    Singular matrices get a ridge, as in `_cholesky`; each matrix of a stack gets its own.
-    """
-    xp = library(matrices)
-    n = matrices.shape[-1]
-    eye = xp.eye(n, dtype=matrices.dtype, device=matrices.device)
-    diagonal = xp.linalg.diagonal(matrices)
-    largest = xp.max(diagonal, axis=-1, keepdims=True)
-    least = xp.where(diagonal > 0.0, diagonal, xp.where(largest > 0.0, largest, xp.nan))
-    size = xp.sqrt(least)[..., None]
-    outer = size * xp.matrix_transpose(size)
-    scaled = matrices / outer
-    is_stack = matrices.ndim > 2
-    for ridge in RIDGES[:1] if is_stack else RIDGES:
-        scaled += ridge * eye
-        # Of a matrix without a factor, some libraries raise an error, and others return any
-        # numbers.
-        try:
-            factor = xp.linalg.cholesky(scaled)
-        except (RuntimeError, ValueError):
-            continue
-        error = xp.max(xp.abs(factor @ xp.matrix_transpose(factor) - scaled))
-        if bool((xp.min(xp.linalg.diagonal(factor)) > 0.0) & (error < FACTOR_ERROR)):
-            inverted = xp.linalg.inv(factor)
-            return xp.matrix_transpose(inverted) @ inverted / outer
-    if is_stack:
-        return xp.stack([inverse_there(matrices[k, ...]) for k in range(matrices.shape[0])])
-    return eye
-
-
-def inverse(matrix: Array, place: Place = None) -> Solve:
-    """Return the function that solves with a matrix (n, n) for every row of gradients (…, n).
-
-    The matrix is overwritten. On another device its inverse is computed once, since a device
-    multiplies faster than it solves.
-    """
-    if place is not None:
-        inverted = _inverses_there(matrix, place)
-        return lambda gradient: gradient @ inverted
-    factor = _cholesky(matrix)
-
-    def solve(gradient: Vectors) -> Vectors:
-        step, _ = dpotrs(factor, gradient.reshape(-1, len(factor)).T, lower=1)
-        return np.asarray(step.T.reshape(gradient.shape))
-
-    return solve

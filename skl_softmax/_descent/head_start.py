@@ -19,10 +19,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from math import prod
 
-from skl_softmax._descent.curvature import Smooth, Vectors, curvature_kinds
+from skl_softmax._descent.curvature import Smooth, curvature_kinds
 from skl_softmax._descent.matrix_descent import matrix_descent
 from skl_softmax._descent.steps import Newtonian, State, start
 from skl_softmax._engines.protocol import rarest
+from skl_softmax._objective.inverse import Vectors
 
 ONE_IN = 16  # samples, of which one is copied: a pass over the copy costs a sixteenth
 ENOUGH = 64  # samples of the copy for each parameter: fewer are slower on ill-conditioned columns
@@ -49,9 +50,9 @@ def head_start(objective: Smooth, params: Vectors) -> State | None:
     """Return the last state of a descent over a few of the samples, with its curvature model.
 
     None if there are too few samples, or too few of some class, for a head start to pay. None if
-    the samples are on disk, where reading a few takes as long as reading all. None without a
-    penalty: then a feature that is zero in the few has no curvature, and steps along it would have
-    no limit.
+    the samples are on disk, where reading a few takes as long as reading all. None where a feature
+    has no penalty: if it is zero in the few, it has no curvature, and steps along it would have no
+    limit.
 
     params : array (n_outputs, n_dof), on the objective's device
     """
@@ -60,7 +61,7 @@ def head_start(objective: Smooth, params: Vectors) -> State | None:
     if (
         n_few < ENOUGH * n_params
         or sums.n_samples * n_dof < WORTHWHILE
-        or not (sums.may_copy and objective.smooth.penalty.any())
+        or not (sums.may_copy and objective.smooth.is_penalized)
         or rarest(sums) * n_few / sums.n_samples < ENOUGH_OF_CLASS * n_dof
     ):
         return None

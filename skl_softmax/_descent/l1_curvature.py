@@ -18,10 +18,9 @@ from skl_softmax._descent.curvature import (
     LARGEST,
     Curvature,
     GrowingSubsample,
-    Solve,
     costs,
-    inverse,
 )
+from skl_softmax._objective.inverse import Solve, inverse
 from skl_softmax._objective.l1 import L1Objective
 
 MOST_STEPS_FOR_ONLY = 1.5  # steps that the whole Hessian may cost to be the first and only model

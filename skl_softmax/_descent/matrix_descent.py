@@ -14,9 +14,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from skl_softmax._arrays import to_numpy
-from skl_softmax._descent.curvature import Curvature, Vectors
+from skl_softmax._arrays import dot, numbers, to_numpy
+from skl_softmax._descent.curvature import Curvature
 from skl_softmax._descent.steps import Objective, Pair, State, Stepped, Steps, make_pairs
+from skl_softmax._objective.inverse import RIDGES, Vectors
 
 N_PAIRS = 8  # steps that L-BFGS remembers: 3 to 20 are usual (Nocedal and Wright, section 7.2)
 CAUTION = 2.0  # times what the last falls say is left, since falls are irregular
@@ -26,6 +27,7 @@ N_LOSSES = 7  # losses that tell how fast the loss falls: three falls, and three
 # where it leads. At 0.95 the promise is raised by 1.8.
 LARGEST_CHANGE = 0.95
 SMALLEST_CHANGE = 1e-3  # nats, below which raising the promise changes it by less than a thousandth
+ROUNDING_CURVATURE = 1e-16  # of standardised features: less is rounding
 LOOK_AGAIN = 4.0  # times less must be left than at a closer look, before the next one
 
 Near: TypeAlias = Callable[[State], bool]  # whether a state is certified to be near the minimum
@@ -204,8 +206,12 @@ def believed(objective: Objective, step: Vectors, promised: float) -> float:
     :math:`\delta + (1 - \delta) \log(1 - \delta)`, in units of :math:`e^{-t}`. The promise is
     raised by the ratio of the two. The result is infinite if a logit changes by too much.
 
+    Models hide curvatures :math:`\lambda` below the ridge :math:`\rho` that they need. A step of
+    length x promises :math:`\rho x^2 / 2` there, and :math:`\rho^2 x^2 / 2 \lambda` is left.
+
     step : (n_outputs, n_dof)
     """
+    promised += 0.5 * RIDGES[0] ** 2 / ROUNDING_CURVATURE * numbers(dot(step, step))[0]
     change = float(objective.largest_difference(step))
     if not change <= LARGEST_CHANGE:
         return np.inf

@@ -14,7 +14,8 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from skl_softmax._arrays import Array, Scalar, dot, numbers, stack
-from skl_softmax._descent.curvature import Model, Solve, Vectors
+from skl_softmax._descent.curvature import Model
+from skl_softmax._objective.inverse import Solve, Vectors
 
 SUFFICIENT_FALL = 1e-4  # share of the fall promised by the slope (Nocedal and Wright, section 3.1)
 ROUNDINGS = 10.0  # of a loss: what is less may be rounding

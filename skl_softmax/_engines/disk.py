@@ -9,7 +9,9 @@ Knows nothing of samples, classes or models.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from mmap import mmap
 from types import EllipsisType
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -17,9 +19,13 @@ from sklearn.utils import assert_all_finite
 
 from skl_softmax._arrays import Array, Matrix
 
-# A memory-mapped array of up to 64 MiB is used as an array in memory: joblib maps arrays of that
-# size for its workers, and they are fitted as ever.
-IN_MEMORY_BYTES = 2**26
+# A memory-mapped array that takes at most 256 MiB as floats is used as an array in memory: any
+# machine holds it, even with a copy of some rows. The limit is a constant, so that the steps of a
+# fit do not depend on the machine.
+IN_MEMORY_BYTES = 2**28
+# joblib maps large arrays for its workers, in a folder with this name. Each was an array in memory,
+# and is fitted as one: `n_jobs` must not matter.
+JOBLIB_FOLDER = "joblib_memmapping_folder_"
 # 4 MiB are read at a time: large enough that Python's calls do not count, and small in memory.
 STRETCH_BYTES = 2**22
 Rows = slice | tuple[slice, ...] | Array
@@ -28,7 +34,8 @@ Rows = slice | tuple[slice, ...] | Array
 def is_on_disk(X: Matrix) -> bool:
     """Whether X is a matrix with rows to be sliced that is not in memory."""
     if isinstance(X, np.ndarray):
-        return X.ndim == 2 and X.nbytes > IN_MEMORY_BYTES and _is_mapped(X)
+        itemsize = X.dtype.itemsize if X.dtype in (np.float32, np.float64) else 8
+        return X.ndim == 2 and X.size * itemsize > IN_MEMORY_BYTES and _is_mapped(X)
     protocols = ("__array_interface__", "__array_namespace__", "__cuda_array_interface__")
     if any(hasattr(X, name) for name in (*protocols, "__dask_graph__", "iloc", "tocsr")):
         return False  # in the memory of some device, a collection of Dask, a frame or sparse
@@ -36,12 +43,16 @@ def is_on_disk(X: Matrix) -> bool:
     return is_array and len(getattr(X, "shape", ())) == 2
 
 
-def _is_mapped(X: object) -> bool:
-    while isinstance(X, np.ndarray):
-        if isinstance(X, np.memmap):
-            return True
-        X = X.base
-    return False
+def _is_mapped(X: Any) -> bool:
+    """Whether an array shows the bytes of a file of the user's.
+
+    The type does not tell: the copy of a `numpy.memmap` is one too, but in memory.
+    """
+    while X is not None and not isinstance(X, mmap):
+        if isinstance(X, np.memmap) and JOBLIB_FOLDER in str(X.filename):
+            return False
+        X = X.obj if isinstance(X, memoryview) else getattr(X, "base", None)
+    return X is not None
 
 
 class OnDisk:

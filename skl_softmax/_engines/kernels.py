@@ -15,9 +15,12 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from threading import Thread
 from types import ModuleType
 from typing import TypeAlias
 
@@ -46,14 +49,43 @@ def kernels(n_logits: int) -> ModuleType:
 
 @cache
 def _compiled() -> ModuleType | None:
-    """The module `kernels_numba`; None without Numba, or if its compiler is switched off."""
-    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):  # known without loading Numba
+    """The module `kernels_numba`; None without Numba, if it fails, or if it is switched off.
+
+    Another thread loads Numba, because Ctrl-C interrupts the main thread only. An interrupted
+    import would leave a part of Numba in memory, and every later import would fail.
+    """
+    is_off = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    if is_off or find_spec("numba") is None:  # both are known without loading Numba
         return None
+    found: list[ModuleType | Exception | None] = []
+    thread = Thread(target=lambda: found.append(_load_compiled()), name="skl_softmax")
+    thread.start()
+    thread.join()
+    (loaded,) = found
+    if not isinstance(loaded, Exception):
+        return loaded
+    warnings.warn(
+        f"Numba cannot be used ({type(loaded).__name__}: {loaded}). Fits use NumPy instead, which"
+        " takes longer. NUMBA_DISABLE_JIT=1 in the environment avoids this warning.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return None
+
+
+def _load_compiled() -> ModuleType | Exception | None:
+    """Load Numba and compile a small function; return the error if there is one.
+
+    The first function that Numba compiles imports more of Numba.
+    """
     try:
-        from numba import config
-    except ImportError:
-        return None
-    return None if config.DISABLE_JIT else import_module("skl_softmax._engines.kernels_numba")
+        if import_module("numba").config.DISABLE_JIT:
+            return None
+        module = import_module("skl_softmax._engines.kernels_numba")
+        module.sigmoid(0.0)
+    except Exception as error:
+        return error
+    return module
 
 
 def fused_kernels(n_logits: int) -> ModuleType | None:

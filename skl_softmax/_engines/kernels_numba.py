@@ -22,8 +22,10 @@ of. It needs Numba, so only the module `kernels` may import it.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from contextlib import suppress
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 import numpy as np
 from numba import njit
@@ -53,6 +55,54 @@ PRODUCT_ROWS, PRODUCT_BYTES = (16, 96), 2**19
 TWO_CLASS_ROWS = 1024  # by a vector OpenBLAS multiplies any number as fast: fewer calls are better
 
 
+class _Cache:
+    """Numba's cache of a compiled function, on disk. Without it, the function is compiled again.
+
+    A file of the cache may be damaged or may not be readable, and the disk may be full.
+
+    Parameters
+    ----------
+    cache : numba.core.caching.FunctionCache
+    """
+
+    has_warned: ClassVar[bool] = False
+
+    def __init__(self, cache: Any) -> None:
+        self._cache = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def load_overload(self, *signature: object) -> Any:
+        """Return the compiled function, or None if the cache does not have it or is damaged."""
+        try:
+            return self._cache.load_overload(*signature)
+        except Exception as error:
+            self._warn(error)
+            with suppress(Exception):
+                self._cache.flush()  # else the damaged file would stay
+            return None
+
+    def save_overload(self, *compiled: object) -> None:
+        """Store a compiled function, if that is possible."""
+        try:
+            self._cache.save_overload(*compiled)
+        except Exception as error:
+            self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        """Warn once, not once for each function."""
+        if not _Cache.has_warned:
+            _Cache.has_warned = True
+            warnings.warn(
+                f"Numba's cache of compiled functions in {self._cache.cache_path} cannot be used"
+                f" ({type(error).__name__}: {error}). The functions are compiled again, which takes"
+                " some seconds.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
 def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Compile a function at its first call; a product and a sum may be rounded as one."""
     options: dict[str, object] = {
@@ -61,10 +111,12 @@ def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Resul
         "error_model": "numpy",  # "python" checks each division for zero, one number at a time
     }
     try:
-        made: Callable[Arguments, Result] = njit(cache=True, **options)(function)
+        made = njit(cache=True, **options)(function)
     except RuntimeError:  # Numba may write to no folder
         made = njit(**options)(function)
-    return made
+    made._cache = _Cache(made._cache)
+    found: Callable[Arguments, Result] = made
+    return found
 
 
 @compiled
@@ -105,7 +157,7 @@ def _log1p(x: float) -> float:
 
 
 @compiled
-def _sigmoid(z: float) -> float:
+def sigmoid(z: float) -> float:
     """1 / (1 + exp(-z)), for any z, without overflow."""
     tail = _exp(-abs(z))
     return (1.0 if z > 0.0 else tail) / (1.0 + tail)
@@ -160,7 +212,7 @@ def sigmoid_block(logits: Array) -> None:
     """See `kernels.sigmoid_block`."""
     z = logits[0]
     for i in range(len(z)):
-        z[i] = _sigmoid(np.float64(z[i]))
+        z[i] = sigmoid(np.float64(z[i]))
 
 
 def softmax_loss(logits: Array, y: Array, weights: Array) -> float:
@@ -199,7 +251,7 @@ def _two_class_losses(logits: Array, signs: Array, weights: Array, losses: Array
     for i in range(len(signs)):
         m = np.float64(z[i] * signs[i])
         losses[i] = weights[i] * ((m if m > 0.0 else 0.0) + _log1p(_exp(-abs(m))))
-        z[i] = weights[i] * signs[i] * _sigmoid(m)
+        z[i] = weights[i] * signs[i] * sigmoid(m)
 
 
 def softmax_pass(

@@ -37,11 +37,15 @@ class Samples(NamedTuple):
         None on a cluster, where each chunk has its own labels.
     weights : ndarray or `Derived` (n_samples,)
         They sum to one. None on a cluster, where each chunk has its own weights.
+    unit : float
+        What a weight of one here was in a fit's input, class weights included. As weights sum to
+        one, it is the total weight of the samples.
     """
 
     X: Matrix
     y: Given
     weights: Given
+    unit: float = 1.0
 
 
 class Frame(NamedTuple):

@@ -14,6 +14,7 @@ This module knows nothing of rows, losses or estimators.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import copy_context
 from functools import cached_property, partial
@@ -54,6 +55,14 @@ class _SingleThreadedBlas:
         self._n_threads = 1
         self._first = Limits()
         self._users: dict[int, Limits] = {}
+        if hasattr(os, "register_at_fork"):  # Windows has no fork
+            # Nobody changes the limit during a fork: a thread that did would be gone, and the lock
+            # of the forked process closed for good.
+            os.register_at_fork(
+                before=self._lock.acquire,
+                after_in_parent=self._lock.release,
+                after_in_child=self._after_fork,
+            )
 
     @cached_property
     def _pools(self) -> ThreadpoolController:
@@ -106,11 +115,22 @@ class _SingleThreadedBlas:
             if limits is not self._first:
                 _restore(limits)
             self._users.pop(user, None)
-            if not self._users and self._first:
-                _release_openblas()
-                _restore(self._first)
-                _release_openblas()
-                self._first = Limits()
+            if not self._users:
+                self._restore_first()
+
+    def _restore_first(self) -> None:
+        """Restore what the first fit lowered."""
+        if self._first:
+            _release_openblas()
+            _restore(self._first)
+            _release_openblas()
+            self._first = Limits()
+
+    def _after_fork(self) -> None:
+        """Restore the limit in a forked process, which has no other threads, so no other fits."""
+        self._users.clear()
+        self._restore_first()
+        self._lock.release()
 
 
 def _restore(limits: Limits) -> None:

@@ -6,6 +6,7 @@ Without callbacks there is nothing to do, and nothing is done. Knows no step, an
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class Callbacks:
     ) -> None:
         self._context: Any = None
         self._step: Any = None
+        self._fitted: object = None
         if not has_callbacks(estimator):
             return
         self._given = {
@@ -42,6 +44,10 @@ class Callbacks:
         }
         self._context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
         self._context.call_on_fit_task_begin(**self._given)
+
+    def describe(self, fitted: object) -> None:
+        """From now on, the estimators that hooks get to see are copies of one that is fitted."""
+        self._fitted = fitted
 
     def begin_step(self) -> None:
         """A step is about to be taken."""
@@ -57,13 +63,20 @@ class Callbacks:
         """
         if self._step is None:
             return False
-        given = self._given if attributes else {"estimator": self._given["estimator"]}
-        return bool(self._step.call_on_fit_task_end(**given, reconstruction_attributes=attributes))
+        if attributes is None:
+            return bool(self._step.call_on_fit_task_end(estimator=self._given["estimator"]))
+        found = partial(self._reconstruction, attributes)
+        return bool(self._step.call_on_fit_task_end(**self._given, reconstruction_attributes=found))
+
+    def _reconstruction(self, attributes: Callable[[], dict[str, object]]) -> dict[str, object]:
+        """All that a fitted copy of the user's estimator has, and nothing of an earlier fit."""
+        return {"__dict__": {**vars(self._fitted), **attributes()}}
 
     def end(self) -> None:
         """The estimator is fitted."""
         if self._context is not None:
-            self._context.call_on_fit_task_end(**self._given, reconstruction_attributes={})
+            found = self._reconstruction(dict)
+            self._context.call_on_fit_task_end(**self._given, reconstruction_attributes=found)
 
 
 NO_CALLBACKS = Callbacks()

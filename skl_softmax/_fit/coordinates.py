@@ -108,9 +108,11 @@ def standardized(
     """Return coordinates in which every feature has mean zero and variance one, or of a row space.
 
     Not of a row space unless it `may_reduce`: directions that rounding hides there would invalidate
-    a certificate; nor with an L1 penalty. Sums are computed in `dtype` at least.
+    a certificate; nor with an L1 penalty, or other penalties on some features than on others, which
+    combinations of features do not have. Sums are computed in `dtype` at least.
     """
-    sums, may_reduce = task.sums(workers, dtype=dtype), may_reduce and not task.has_kinks
+    sums = task.sums(workers, dtype=dtype)
+    may_reduce = may_reduce and task.is_even and not task.has_kinks
     n_looks = int(may_reduce and is_wide(task.X))
     if n_looks:
         space = row_space(task.X, task.weights, workers, fit_intercept=task.fit_intercept)
@@ -157,8 +159,10 @@ def _of_space(
     space: RowSpace, task: Task, workers: Workers, sums: Sums, n_looks: int
 ) -> Coordinates:
     """The coordinates of a row space, which stand for X; `sums` are those over X."""
-    of_space, nothing = replace(task, X=space.coordinates).sums(workers), np.zeros(len(space.scale))
-    found = Standardization(nothing, space.scale, nothing, np.eye(len(nothing)))
+    rank = len(space.scale)
+    task = replace(task, X=space.coordinates, factor=np.max(task.factor))
+    of_space, nothing = task.sums(workers), np.zeros(rank)
+    found = Standardization(nothing, space.scale, nothing, np.eye(rank))
     found = beside_outliers(found, of_space, fit_intercept=task.fit_intercept)
     center, scale, mean, gram = found
     return Coordinates(

@@ -6,7 +6,7 @@ Knows no formula of the loss and no rule for a step; chooses nothing for all fol
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import NamedTuple, Protocol
 
@@ -38,8 +38,9 @@ class Fold:
     Attributes
     ----------
     classes : ndarray (n_classes,)
+        The classes to tell apart.
     samples : Samples
-        All of them.
+        All of them; codes of samples that are neither fitted nor held out may be anything.
     weights : ndarray (n_samples,) or None
         The samples' weights as the user gave them, without the factors of the classes.
     fitted, held_out : ndarray
@@ -53,28 +54,42 @@ class Fold:
     held_out: Array
 
     def check(self, number: int) -> None:
-        """Raise a ValueError if a class has nothing to fit, or there is nothing to score."""
-        counts = np.bincount(
-            self.samples.y[self.fitted], self.samples.weights[self.fitted], len(self.classes)
-        )
-        if not counts.all():
-            missing = self.classes[counts == 0.0].tolist()
-            everywhere = np.bincount(self.samples.y, self.samples.weights, len(self.classes))
-            if not everywhere.all():
-                missing = self.classes[everywhere == 0.0].tolist()
-                raise ValueError(f"No sample of class {missing[0]!r} has a weight > 0.")
-            raise ValueError(
-                f"cv leaves no sample of class {missing[0]!r} to be fitted in fold {number}: use"
-                " fewer folds, or others."
-            )
+        """Raise a ValueError if there is nothing to score."""
         if not len(self.held_out):
             raise ValueError(f"cv holds out no sample in fold {number}.")
-        if self.weights is not None and not self.weights[self.held_out].any():
+        if not self.can_score:
             raise ValueError(f"cv holds out no sample with a weight > 0 in fold {number}.")
+
+    @property
+    def can_score(self) -> bool:
+        """Whether a sample with a weight > 0 is held out."""
+        if self.weights is None:
+            return len(self.held_out) > 0
+        return bool(self.weights[self.held_out].any())
+
+    def missing(self) -> Array:
+        """The codes of the classes that have nothing to fit."""
+        y, weights = self.samples.y, self.samples.weights
+        counts = np.bincount(y[self.fitted], weights[self.fitted], len(self.classes))
+        return np.flatnonzero(counts == 0.0)
+
+    def without(self, missing: Array) -> Fold:
+        """The fold without these classes and their samples, which no weights could predict."""
+        left = np.setdiff1d(np.arange(len(self.classes)), missing)
+        is_left = np.isin(self.samples.y, left)
+        rows = np.arange(len(is_left))
+        fitted, held_out = rows[self.fitted], rows[self.held_out]
+        return replace(
+            self,
+            classes=self.classes[left],
+            samples=self.samples._replace(y=np.searchsorted(left, self.samples.y)),
+            fitted=fitted[is_left[fitted]],
+            held_out=held_out[is_left[held_out]],
+        )
 
     def train(self) -> Samples:
         """The samples to fit; their weights sum to one."""
-        X, y, weights = self.samples
+        X, y, weights, _ = self.samples
         weights = weights[self.fitted]
         return Samples(X[self.fitted], y[self.fitted], weights / weights.sum())
 
@@ -85,8 +100,7 @@ class Fold:
 
         model : gets the weights, for scorers that want a fitted classifier
         """
-        X, codes, _ = self.samples
-        X, codes = X[self.held_out], codes[self.held_out]
+        X, codes = self.samples.X[self.held_out], self.samples.y[self.held_out]
         weights = None if self.weights is None else self.weights[self.held_out]
         if isinstance(scoring, str) and scoring == "neg_log_loss":
             # scikit-learn's would need a sample of every class, and takes longer than the fit.

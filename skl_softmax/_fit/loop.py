@@ -49,6 +49,8 @@ class Run:
         What the loss of `last` can still fall by: the estimate that is compared with `tol`.
     null_loss : float
         The loss of the best constant prediction.
+    class_shares : ndarray (n_classes,)
+        The share of each class in the weight of the samples.
     gap : float or None
         How far the loss of `kept` is above the minimum at most, if that was asked for.
     recession : Recession or None
@@ -64,6 +66,7 @@ class Run:
     stop_reason: str
     left: float
     null_loss: float
+    class_shares: Array
     gap: float | None
     recession: Recession | None
     converged: bool
@@ -74,6 +77,7 @@ class Run:
         found: dict[str, object] = {
             "coef_": self.weights[0],
             "intercept_": self.weights[1],
+            "class_prior_": self.class_shares,
             "n_iter_": self.last.iteration,
             "best_iter_": self.kept.iteration,
             "loss_": float(self.kept.loss),
@@ -155,9 +159,8 @@ class _Log:
         self._least = np.inf
         self._printed: State | None = None
         # Without a penalty, unless every step is to be taken or other data say when to stop.
-        self._may_be_separated = (
-            parameters.alpha == 0 and parameters.tol > 0 and not parameters.early_stopping
-        )
+        is_watched = parameters.tol > 0 and not parameters.early_stopping
+        self._may_be_separated = is_watched and bool(problem.task.is_free.any())
         self._tested_loss = np.inf  # the last that was tested for separation
         self._recession: Recession | None = None
         self.last: State | None = None
@@ -229,6 +232,7 @@ class _Log:
             stop_reason=stop_reason,
             left=left,
             null_loss=self._problem.null_loss if self._target > 0.0 else np.nan,
+            class_shares=self._problem.class_shares,
             gap=gap,
             recession=self._recession,
             converged=has_arrived and is_last,
@@ -264,11 +268,13 @@ class _Log:
         """Whether there is no minimum: tested when the loss has halved, and decided in the end.
 
         Weights that tell all samples apart prove it. Where the loss hardly falls any more, there
-        may be some samples that can be told apart.
+        may be some samples that can be told apart. Weights with a penalty prove nothing.
         """
         if state.loss <= 0.5 * self._tested_loss:
             self._tested_loss = state.loss
-            return self._problem.smooth.separates(to_numpy(state.params))
+            smooth, is_free = self._problem.smooth, self._problem.task.is_free
+            params = to_numpy(state.params)
+            return smooth.separates(params if is_free.all() else params * smooth.dof_of(is_free))
         if self._recession is not None or self._steps[-2].loss - state.loss > self._target:
             return False
         weights = self._weights_of(state)

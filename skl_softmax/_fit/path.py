@@ -6,8 +6,10 @@ one fit to the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +30,10 @@ from skl_softmax._parameters import Parameters
 LEAST_RATIO = 0.1  # below it, a path begins where it would with this l1_ratio
 UNLIKE = 1e-3  # times the largest scale: a smaller one asks for other alphas
 FARTHEST = 1e-20  # times the first, the last alpha is not below
-ROUNDING = 1e-10  # relative, of the alpha from which on all weights are zero
+# Relative, of the alpha from which on all weights are zero: its rounding, and what it is known to
+# where it is looked for.
+ROUNDING, SETTLED = 1e-10, 1e-6
+STEPS = 1000  # towards the minimum over features without a penalty: as many as a fit takes
 
 
 class Fit(NamedTuple):
@@ -87,6 +92,14 @@ def _moved(state: State, before: StandardizedProblem, after: StandardizedProblem
     )
 
 
+def _with_free_weights(problem: StandardizedProblem) -> State:
+    """The state at the minimum over the features without a penalty; all others have no weights."""
+    free = problem.smooth.without(problem.smooth.factor > 0.0)
+    states = auto_descent(free, start(free, np.zeros(free.shape)))
+    (last,) = deque(islice(states, STEPS), maxlen=1)
+    return start(problem.objective, last.params)
+
+
 def grid(
     problem: StandardizedProblem, state: State, l1_ratio: float, n_alphas: int, eps: float
 ) -> Array:
@@ -95,24 +108,50 @@ def grid(
     The first is a few roundings above the least that zeroes all. The last is `eps` times as much;
     or, where the scales of features lie far apart, as in raw columns, or one has outliers, `eps`
     times what matters for the smallest. Sparse features with an L1 penalty are counts and the like:
-    their scales tell how rare they are.
+    their scales tell how rare they are. A feature with twice the penalty is as one with half the
+    slope; without one it has its weights at any alpha, and so at the first.
     """
-    slopes = problem.coordinates.slopes(state.gradient)
+    factor, rounding = np.broadcast_to(problem.task.factor, len(problem.deviations)), ROUNDING
+    if not factor.any():
+        raise ValueError(
+            "penalty_factor leaves no feature a penalty, so that there is no alpha to begin with:"
+            " give alphas."
+        )
+    if not factor.all():
+        state, rounding = _with_free_weights(problem), SETTLED
+    slopes = problem.coordinates.slopes(state.gradient) * (factor > 0.0)
     if not slopes.any():
         raise ValueError(
             "No feature has a part in telling the classes apart, so that there is no alpha to begin"
             " with: give alphas."
         )
-    largest = slopes.max() * (1.0 + ROUNDING) / max(l1_ratio, LEAST_RATIO)
     deviations = problem.deviations
-    varying = np.isfinite(deviations) & (deviations > 0.0)
-    scales, slopes = deviations[varying], slopes[varying]
+    varying = np.isfinite(deviations) & (deviations > 0.0) & (factor > 0.0)
+    scales, slopes, factor = deviations[varying], slopes[varying], factor[varying]
+    steepest = float((slopes / factor).max())
+    largest = steepest * (1.0 + rounding) / max(l1_ratio, LEAST_RATIO)
     last = eps * largest
     # An L1 penalty grows with a feature's scale, an L2 penalty with its square; and of standardised
     # features no slope is above one, but for outliers.
-    smallest = scales.min() * (min(1.0, scales.min()) if l1_ratio < 1.0 else 1.0)
-    reach = np.minimum(slopes / scales, 1.0).max() * smallest / slopes.max()
+    of_penalty = np.minimum(1.0, scales) if l1_ratio < 1.0 else 1.0
+    smallest = (scales * of_penalty / factor).min()
+    reach = np.minimum(slopes / scales, 1.0).max() * smallest / steepest
     has_outliers = bool((slopes > scales).any())
     if (reach < UNLIKE or has_outliers) and not (l1_ratio > 0.0 and problem.smooth.sums.is_sparse):
         last *= min(1.0, reach)
     return np.geomspace(largest, max(last, FARTHEST * largest), n_alphas)
+
+
+def grids(
+    of_ratios: Sequence[Parameters],
+    samples: Samples,
+    n_classes: int,
+    strengths: Array | int,
+    eps: float,
+) -> Array:
+    """The strengths to try with each ratio, (n_l1_ratios, n_alphas), the largest first."""
+    if not isinstance(strengths, int):
+        return np.tile(strengths, (len(of_ratios), 1))
+    with Workers() as workers, np.errstate(all="ignore"):
+        problem, state = prepare(replace(of_ratios[0], l1_ratio=0.0), samples, n_classes, workers)
+        return np.array([grid(problem, state, p.l1_ratio, strengths, eps) for p in of_ratios])

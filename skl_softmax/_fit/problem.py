@@ -18,6 +18,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
+from scipy.special import entr
 
 from skl_softmax._arrays import Array, to_numpy
 from skl_softmax._descent.auto import auto_descent, decrement
@@ -101,8 +102,16 @@ class Problem:
 
     @cached_property
     def null_loss(self) -> float:
-        """The loss of the best constant prediction."""
-        return self.smooth.null_loss()
+        """The loss of the best constant prediction: the entropy of the classes.
+
+        If one class has all the weight, it is the entropy of equally frequent classes.
+        """
+        return float(entr(self.class_shares).sum()) or float(np.log(len(self.class_shares)))
+
+    @cached_property
+    def class_shares(self) -> Array:
+        """The share of each class in the weight of all samples, (n_classes,)."""
+        return np.asarray(self.smooth.sums.class_weights()[0])
 
     def gap(self, state: State) -> float:
         """How far a state's loss is above the minimum at most; infinite if that is not known."""
@@ -190,12 +199,12 @@ class RawProblem(Problem):
         certificate = Certificate(
             task.with_kinks(standardized), self._standardized(at_zero), self._mean
         )
-        left_out = _left_out(self._sums, task.alpha, self.scale)
+        left_out = _left_out(self._sums, task, self.scale)
 
         def gap(params: Array, loss: float, gradient: Array) -> float:
             coef, intercept = self.coef(params)
             # A constant feature's weight is better left to the intercept.
-            spared = task.penalty(coef[:, ~np.isfinite(self.scale)])
+            spared = task.penalty(coef, ~np.isfinite(self.scale))
             params = standardized.params(coef, intercept)
             gap = certificate.gap(params, loss - spared, self._standardized(gradient))
             return gap + spared + left_out
@@ -330,7 +339,7 @@ class StandardizedProblem(Problem):
     def certificate(self) -> Gap:
         """See `Problem.certificate`."""
         certificate = Certificate(self.objective, self._at_zero, self.coordinates.mean)
-        left_out = _left_out(self.smooth.sums, self.task.alpha, self.scale)
+        left_out = _left_out(self.smooth.sums, self.task, self.scale)
         return lambda *state: certificate.gap(*state) + left_out
 
     @cached_property
@@ -396,11 +405,13 @@ def _exactly(coef: Array, center: Array, intercept: Array) -> Array:
     )
 
 
-def _left_out(sums: Sums, alpha: float, scale: Array) -> float:
+def _left_out(sums: Sums, task: Task, scale: Array) -> float:
     """What features that count as constant could take off the loss at most, if they are not.
 
     The dual's sums for such a feature j are residuals times deviations: of all classes together,
-    their squares are at most twice its variance.
+    their squares are at most twice its variance. Such a feature without a penalty counts as
+    constant even so.
     """
-    squares = float(np.count_nonzero(np.isinf(scale)) * least_deviation(sums.dtype) ** 2)
-    return squares / alpha if alpha > 0 else np.inf
+    factor = np.broadcast_to(task.factor, len(scale))[np.isinf(scale)]
+    squares = float((1.0 / factor[factor > 0.0]).sum() * least_deviation(sums.dtype) ** 2)
+    return squares / task.alpha if task.alpha > 0 else np.inf

@@ -67,7 +67,12 @@ class Recession(NamedTuple):
 
 
 def direction_of_recession(
-    sums: Sums, scale: Array, weights: tuple[Array, Array], fit_intercept: bool, slack: float
+    sums: Sums,
+    scale: Array,
+    weights: tuple[Array, Array],
+    fit_intercept: bool,
+    slack: float,
+    is_free: Array,
 ) -> tuple[bool, Array | None]:
     """Look for a direction of recession; return whether that was decided, and the direction.
 
@@ -86,22 +91,24 @@ def direction_of_recession(
     fit_intercept : bool
     slack : float
         How far a margin may be below zero, since features are not known more exactly.
+    is_free : ndarray (n_features,) of bool
+        The features that have no penalty: the others have no part in a direction.
     """
-    n_outputs, n_features = sums.n_outputs, sums.n_features
+    n_outputs, n_features = sums.n_outputs, int(np.count_nonzero(is_free))
     n_dof = n_features + fit_intercept
     n_free = max(1, n_outputs - 1)  # the last class of several is zero
     if n_free * n_dof > MOST_UNKNOWNS:
         return False, None
-    zeros = np.zeros((n_outputs, n_features)), np.zeros(n_outputs)
+    zeros = np.zeros((n_outputs, sums.n_features)), np.zeros(n_outputs)
     _, slopes, of_intercept = sums.loss_and_gradient(*zeros)
-    slopes = np.column_stack([slopes / scale, of_intercept])[:, :n_dof]
+    slopes = np.column_stack([(slopes / scale)[:, is_free], of_intercept])[:, :n_dof]
     if n_outputs > 1:
         slopes = slopes[:-1] - slopes[-1:]
     slopes /= max(float(np.abs(slopes).max()), np.finfo(float).tiny)
 
     def margins(coef: Array, intercept: Array) -> sparse.csr_array:
         X, own = sums.least_sure(coef, intercept, SAMPLES_PER_COEFFICIENT * n_dof)
-        rows = np.column_stack([X / scale, np.ones(len(X))])[:, :n_dof]
+        rows = np.column_stack([(X / scale)[:, is_free], np.ones(len(X))])[:, :n_dof]
         return _margins(rows, own, n_free)
 
     constraints = margins(*weights)
@@ -109,12 +116,13 @@ def direction_of_recession(
         direction = _solve(constraints, slopes.ravel(), slack)
         if direction is None:
             return True, None
-        moves = np.zeros((n_outputs, n_dof))
+        moves, of_features = np.zeros((n_outputs, n_dof)), zeros[0].copy()
         moves[:n_free] = direction.reshape(n_free, n_dof)
-        found = margins(moves[:, :n_features] / scale, moves @ (np.arange(n_dof) >= n_features))
+        of_features[:, is_free] = moves[:, :n_features]
+        found = margins(of_features / scale, moves @ (np.arange(n_dof) >= n_features))
         broken = found @ direction < -MARGIN_ROUNDING * np.abs(direction).max() - slack
         if not broken.any():
-            return True, moves[:, :n_features]
+            return True, of_features
         constraints = sparse.vstack([constraints, found[broken]])
     return False, None
 
@@ -179,9 +187,11 @@ def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) ->
     """
     coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
     sums = task.sums(workers, dtype=np.float64)
-    found = standardization(sums, task.fit_intercept, with_gram=not sums.is_sparse)
+    with_gram = not sums.is_sparse and bool(task.is_free.all())
+    found = standardization(sums, task.fit_intercept, with_gram=with_gram)
     center, scale = found.center, found.scale
     space, slack = _differences(task, sums, found)
+    is_free = task.is_free if space is None else np.ones(len(space.scale), dtype=bool)
     if space is not None:
         center, scale = space.center, space.scale
         sums = replace(task, X=space.coordinates).sums(workers)
@@ -190,7 +200,7 @@ def recession_of(task: Task, workers: Workers, coef: Array, intercept: Array) ->
         sums = task.sums(workers, dtype=np.float64, origin=center)
         intercept = intercept + coef @ center
     is_decided, direction = direction_of_recession(
-        sums, scale, (coef, intercept), task.fit_intercept, slack
+        sums, scale, (coef, intercept), task.fit_intercept, slack, is_free
     )
     if direction is None:
         return Recession(is_decided)

@@ -21,6 +21,7 @@ from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._objective.smooth import SoftmaxObjective
 from skl_softmax._parameters import Parameters
 
+ALL = slice(None)
 ARPACK_TOL = 1e-6  # relative error of the largest eigenvalue, which is a bound anyway
 
 
@@ -35,6 +36,8 @@ class Task:
     weights : ndarray (n_samples,), summing to one
     origin : ndarray (n_features,) or None
         Subtracted from every row of X.
+    factor : ndarray (n_features,), or a number for all
+        What `alpha` is multiplied by for each feature.
     """
 
     X: Matrix
@@ -45,17 +48,30 @@ class Task:
     fit_intercept: bool
     l1_ratio: float = 0.0
     origin: Array | None = None
+    factor: Array | float = 1.0
 
     @classmethod
     def of(cls, parameters: Parameters, samples: Samples, n_outputs: int) -> Task:
         """The task that an estimator's parameters set for some samples."""
         p = parameters
-        return cls(*samples, n_outputs, p.alpha, p.fit_intercept, p.l1_ratio)
+        X, y, weights, _ = samples
+        factor = 1.0 if p.penalty_factor is None else p.penalty_factor
+        return cls(X, y, weights, n_outputs, p.alpha, p.fit_intercept, p.l1_ratio, factor=factor)
 
     @property
     def has_kinks(self) -> bool:
         """Whether there is an L1 penalty."""
-        return self.alpha * self.l1_ratio > 0.0
+        return bool(self.alpha * self.l1_ratio * np.max(self.factor) > 0.0)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether all features have the same penalty: then directions in space have it too."""
+        return bool(np.ptp(self.factor) == 0.0)
+
+    @property
+    def is_free(self) -> Array:
+        """Which features have no penalty, (n_features,) of bool."""
+        return np.broadcast_to(self.alpha * self.factor == 0.0, self.X.shape[1])
 
     def sums(
         self, workers: Workers, *, dtype: DTypeLike | None = None, origin: Array | None = None
@@ -84,6 +100,7 @@ class Task:
         return SoftmaxObjective(
             sums,
             alpha=self.alpha * (1.0 - self.l1_ratio),
+            factor=self.factor,
             fit_intercept=self.fit_intercept,
             center=center,
             scale=scale,
@@ -93,12 +110,15 @@ class Task:
 
     def l1(self, scale: Array) -> Array:
         """The L1 penalty on each parameter's absolute value, (n_dof,), in scaled coordinates."""
-        return np.append(self.alpha * self.l1_ratio / scale, np.zeros(int(self.fit_intercept)))
+        l1 = self.alpha * self.factor * self.l1_ratio / scale
+        return np.append(l1, np.zeros(int(self.fit_intercept)))
 
-    def penalty(self, coef: Array) -> float:
-        """The penalty on raw coefficients (n_outputs, n_features)."""
-        l2 = 0.5 * (1.0 - self.l1_ratio) * float((coef**2).sum())
-        return self.alpha * (l2 + self.l1_ratio * float(np.abs(coef).sum()))
+    def penalty(self, coef: Array, features: Array | slice = ALL) -> float:
+        """The penalty on raw coefficients (n_outputs, n_features), or on those of some features."""
+        factor = np.broadcast_to(self.factor, coef.shape[1])[features]
+        coef = coef[:, features]
+        l2 = 0.5 * (1.0 - self.l1_ratio) * float((factor * coef**2).sum())
+        return self.alpha * (l2 + self.l1_ratio * float((factor * np.abs(coef)).sum()))
 
     def with_kinks(self, smooth: SoftmaxObjective) -> SoftmaxObjective | L1Objective:
         """F with its L1 penalty, if there is one; `smooth` is F without."""
@@ -111,13 +131,14 @@ class Task:
         return replace(self, X=X, y=y, weights=weights).sums(workers).cross_entropy
 
 
-def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
-    r"""Return 2/L: with any smaller learning rate, every step lowers the loss.
+def largest_safe_learning_rate(task: Task, workers: Workers) -> float:
+    r"""Return 2/L: with any smaller learning rate, every step from any weights lowers the loss.
 
+    A larger rate may still be stable, where the loss is less curved than the bound.
     L is an upper bound on the Hessian's largest eigenvalue,
-    :math:`L = \frac12 \lambda_{\max}(\tilde X^\top S \tilde X) + \alpha`. Here
-    :math:`\tilde X` is X, with a column of ones if there is an intercept. Two classes have one row
-    of weights, and 1/4 in place of 1/2.
+    :math:`L = \frac12 \lambda_{\max}(\tilde X^\top S \tilde X) + \alpha \max_j f_j`. Here
+    :math:`\tilde X` is X, with a column of ones if there is an intercept, and :math:`f_j` are the
+    features' factors of the penalty. Two classes have one row of weights, and 1/4 in place of 1/2.
 
     References
     ----------
@@ -143,4 +164,4 @@ def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
     factor = 0.25 if task.n_outputs == 1 else 0.5
     if not np.isfinite(largest):  # squares overflow
         return 0.0
-    return float(2.0 / (factor * largest + task.alpha))
+    return float(2.0 / (factor * largest + task.alpha * np.max(task.factor)))

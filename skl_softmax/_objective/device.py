@@ -12,6 +12,7 @@ from copy import copy
 
 from skl_softmax._arrays import Array, DeviceArray, to_numpy
 from skl_softmax._engines.device import DeviceSums
+from skl_softmax._objective.inverse import Solve, inverse_on_device
 from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._objective.smooth import SoftmaxObjective
 
@@ -32,12 +33,12 @@ class DeviceObjective:
         assert isinstance(smooth.sums, DeviceSums)
         self.smooth, self._sums = smooth, smooth.sums
         self.shape, self.precision = smooth.shape, smooth.precision
-        self.place = smooth.sums.put  # brings an array of NumPy's to where params are
-        self._center = self.place(smooth.center)
-        self._inverse_scale = self.place(smooth.frame.inverse_scale)
-        self._penalty = self.place(smooth.penalty)
+        self.put = smooth.sums.put  # brings an array of NumPy's to where params are
+        self._center = self.put(smooth.center)
+        self._inverse_scale = self.put(smooth.frame.inverse_scale)
+        self._penalty = self.put(smooth.penalty)
         is_standardized = center is smooth.center and scale is smooth.scale
-        self._frame = None if is_standardized else (self.place(center), self.place(1.0 / scale))
+        self._frame = None if is_standardized else (self.put(center), self.put(1.0 / scale))
 
     def value_and_gradient(self, params: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
         """F and its gradient with respect to `params`, (n_outputs, n_dof): nothing is read."""
@@ -84,6 +85,10 @@ class DeviceObjective:
         sample._sums = sample.smooth.sums
         return sample
 
+    def inverse(self, matrix: Array) -> Solve:
+        """See `skl_softmax._objective.inverse.inverse`, for gradients on this device."""
+        return inverse_on_device(matrix, self.put)
+
     def largest_difference(self, params: DeviceArray) -> float:
         """See `SoftmaxObjective.largest_difference`."""
         return self.smooth.largest_difference(to_numpy(params))
@@ -103,4 +108,4 @@ def where_data_are(
     if isinstance(objective, L1Objective) or not isinstance(objective.sums, DeviceSums):
         return objective, params
     there = DeviceObjective(objective, center, scale)
-    return there, there.place(params)
+    return there, there.put(params)

@@ -21,6 +21,11 @@ entropy is concave: the entropy of the mixture is at least the mixture of the en
 and of the labels (zero). So the bound takes the loss, its gradient, and the gradient at zero
 weights, but no pass over the data.
 
+A feature without a penalty has the dual's constraint :math:`S_j = 0`, which p does not meet, and
+there are no probabilities at hand that would correct it. So its coefficients are supposed to be
+within bounds, :math:`\lvert w \rvert \le M`: then :math:`P^*(v) = M \lvert v \rvert`, and no loss
+within the bounds is lower.
+
 This module knows an objective's coordinates and penalty; it takes no steps.
 
 References
@@ -44,6 +49,9 @@ from skl_softmax._objective.l1 import L1Objective
 from skl_softmax._objective.smooth import SoftmaxObjective
 
 TINY = 1e-300  # so that 0/0 gives 0
+# Times the deviation of a feature without a penalty, its coefficient is supposed to be at most this
+# much, or this many times what it is: with larger ones, a deviation changes odds by a factor e^10.
+LARGEST_FREE, ROOM = 10.0, 2.0
 
 
 class Certificate:
@@ -71,6 +79,7 @@ class Certificate:
         shares = of_all_classes(_column(1.0 / max(2, len(at_zero)) - at_zero[:, n_features:]), 1.0)
         self._shares = np.maximum(shares, 0.0)
         self._varies = np.isfinite(smooth.scale)  # constants have neither penalty nor gradient
+        self._is_free = self._varies & (smooth.factor == 0.0)
         self._l2 = smooth.penalty[:n_features]
         l1 = objective.l1 if isinstance(objective, L1Objective) else np.zeros_like(smooth.penalty)
         self._l1 = l1[:n_features]
@@ -124,20 +133,26 @@ class Certificate:
 
     def _feasible_share(self, sums: Array, noise: float) -> float:
         """The largest share of `sums` (n_outputs, n_features) that is within the L1 penalty."""
-        size = np.abs(sums[:, self._varies]) + noise
-        return float((self._l1[self._varies] / size).min(initial=1.0))
+        bounded = self._varies & ~self._is_free
+        size = np.abs(sums[:, bounded]) + noise
+        return float((self._l1[bounded] / size).min(initial=1.0))
 
     def _slack(self, coef: Array, sums: Array, noise: float) -> float:
         r"""P(W) + P*(-S) + <W, S>, which is never negative; W, S are (n_outputs, n_features).
 
         The part of -S within the L1 penalty is compared with the kink of that penalty, the part
-        beyond with the L2 penalty. Both contribute to the sum.
+        beyond with the L2 penalty. Both contribute to the sum; of features without a penalty, what
+        their bounds allow.
         """
+        free, residuals = coef[:, self._is_free], sums[:, self._is_free]
+        most = np.maximum(LARGEST_FREE, ROOM * np.abs(free))
+        within_bounds = float((most * (np.abs(residuals) + noise) + free * residuals).sum())
         inside = np.clip(-sums, -self._l1, self._l1)
         beyond = np.abs(self._l2 * coef + sums + inside) + noise
         at_kinks = (self._l1 * np.abs(coef) - inside * coef)[:, self._varies]
         rounding = noise * float(np.abs(coef).sum()) if self._l1.any() else 0.0
-        return float(at_kinks.sum()) + rounding + 0.5 * float((beyond**2 * self._inverse).sum())
+        beyond_kinks = 0.5 * float((beyond**2 * self._inverse).sum())
+        return float(at_kinks.sum()) + rounding + beyond_kinks + within_bounds
 
     def _mixture(self, delta: Array, noise: float) -> tuple[float, Array]:
         """The least share of constant probabilities that corrects `delta`; the probabilities too.

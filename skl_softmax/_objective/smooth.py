@@ -3,7 +3,7 @@ r"""The objective: loss, gradient and Hessians, from sums over samples.
 .. math::
 
     F(W, b) = \sum_i s_i \, \mathrm{CE}(y_i, \mathrm{softmax}(W x_i + b))
-              + \frac{\alpha}{2} \lVert W \rVert_F^2, \qquad \sum_i s_i = 1.
+              + \frac{\alpha}{2} \sum_{kj} f_j w_{kj}^2, \qquad \sum_i s_i = 1.
 
 Two classes have one row of logits z, with probabilities (1 - sigmoid(z), sigmoid(z)) and the
 penalty on that one row.
@@ -26,10 +26,10 @@ from collections.abc import Sequence
 from copy import copy
 
 import numpy as np
-from scipy.special import entr
 
 from skl_softmax._arrays import Array
 from skl_softmax._engines.protocol import Frame, Sums
+from skl_softmax._objective.inverse import Solve, inverse
 
 OUTLIER_SCALES = 30.0  # scales from the center: a row with such a number is not ordinary
 MOST_ORDINARY = 2**14  # rows that a model of the ordinary rows is measured on
@@ -45,6 +45,8 @@ class SoftmaxObjective:
         What is summed over the samples.
     alpha : float
         The strength of the L2 penalty.
+    factor : ndarray (n_features,) or float, default=1.0
+        What `alpha` is multiplied by for each feature.
     fit_intercept : bool
     center, scale : ndarray (n_features,)
         The coordinates of `params`; `center` must be zero without an intercept. An infinite scale
@@ -56,8 +58,7 @@ class SoftmaxObjective:
         Whether some features have giant values: see `Frame`.
     """
 
-    place = None  # nothing is copied to a device: params are NumPy's
-    gradient_max: None = None  # nor is anything read from one
+    gradient_max: None = None  # params are NumPy's: nothing is read from a device
 
     def __init__(
         self,
@@ -67,12 +68,14 @@ class SoftmaxObjective:
         fit_intercept: bool,
         center: Array,
         scale: Array,
+        factor: Array | float = 1.0,
         gram: Array | None = None,
         has_outliers: bool = False,
     ) -> None:
         self.sums, self.gram = sums, gram
         self.fit_intercept = fit_intercept
         self.center, self.scale = center, scale
+        self.factor = np.broadcast_to(factor, len(scale))
         self.frame = Frame(center, 1.0 / scale, fit_intercept, has_outliers)
         self.n_outputs, self.has_outliers = sums.n_outputs, has_outliers
         self.shape = sums.n_outputs, self.frame.n_dof
@@ -88,22 +91,21 @@ class SoftmaxObjective:
     def _penalty(self, alpha: float) -> Array:
         penalty = np.zeros(self.shape[1])
         # An infinite penalty times a coefficient of zero would be NaN.
-        penalty[: len(self.scale)] = np.minimum(alpha / self.scale**2, LARGEST_PENALTY)
+        penalty[: len(self.scale)] = np.minimum(
+            alpha * self.factor / self.scale**2, LARGEST_PENALTY
+        )
         return penalty
+
+    @property
+    def is_penalized(self) -> bool:
+        """Whether every feature has a penalty."""
+        return bool(self.penalty.any() and self.factor.all())
 
     def with_alpha(self, alpha: float) -> SoftmaxObjective:
         """Return F with another strength of the penalty."""
         other = copy(self)
         other.penalty = self._penalty(alpha)
         return other
-
-    def null_loss(self) -> float:
-        """The mean cross-entropy of the best constant prediction: the entropy of the classes.
-
-        If one class has all the weight, it is the entropy of equally frequent classes.
-        """
-        shares, _ = self.sums.class_weights()
-        return float(entr(shares).sum()) or float(np.log(len(shares)))
 
     def sample(self, n_samples: int) -> SoftmaxObjective:
         """Return F over a random sample of the rows, copied: the same rows at every call."""
@@ -136,9 +138,16 @@ class SoftmaxObjective:
         part.center, part.scale = self.center[features], self.scale[features]
         inverse_scale = self.frame.inverse_scale[features]
         part.frame = self.frame._replace(center=part.center, inverse_scale=inverse_scale)
-        part.penalty = self.penalty[self.dof_of(features)]
+        part.factor, part.penalty = self.factor[features], self.penalty[self.dof_of(features)]
         part.shape = self.n_outputs, len(part.penalty)
         return part
+
+    def without(self, features: Array) -> SoftmaxObjective:
+        """Return F where some features, (n_features,) of bool, have no part: over the same sums."""
+        other = copy(self)
+        other.scale, other.gram = np.where(features, np.inf, self.scale), None
+        other.frame = self.frame._replace(inverse_scale=1.0 / other.scale)
+        return other
 
     def dof_of(self, features: Array) -> Array:
         """The degrees of freedom (n_dof,) of some features, and of the intercept; both of bool."""
@@ -188,6 +197,16 @@ class SoftmaxObjective:
         Samples without weight do not count.
         """
         return self.sums.separates(*self.coef(params))
+
+    @staticmethod
+    def put(array: Array) -> Array:
+        """Bring an array to where params are."""
+        return array
+
+    @staticmethod
+    def inverse(matrix: Array) -> Solve:
+        """See `skl_softmax._objective.inverse.inverse`."""
+        return inverse(matrix)
 
     def largest_difference(self, params: Array) -> float:
         """The largest difference between two logits of a sample; of one logit, to zero."""

@@ -211,6 +211,8 @@ def check_count(name: str, value: object, at_least: int) -> None:
 def check_labels(labels: ArrayLike, classes: Array) -> Array:
     """Return the labels as an array (n,), if each of them is one of the classes."""
     chosen: Array = np.asarray(labels)
+    if chosen.ndim == 2 and chosen.shape[1] == 1:  # as `fit` takes them too
+        chosen = chosen[:, 0]
     if chosen.ndim != 1:
         raise ValueError(f"Labels must have one dimension, got {chosen.ndim}.")
     unknown = np.setdiff1d(chosen, classes).tolist()

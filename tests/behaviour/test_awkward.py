@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from scipy.special import xlogy
@@ -389,6 +389,26 @@ def test_what_the_difference_of_two_columns_tells(
         witness.set_params(alpha=alpha, l1_ratio=l1_ratio)
         loss, null_loss = objective_at(witness, X, codes)
         assert model.loss_ - loss <= 1e-2 * null_loss
+
+
+@pytest.mark.parametrize("door", DOORS)
+@settings(max_examples=12)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([np.float64, np.float32]))
+@example(125, np.float64)
+@example(196, np.float64)
+def test_few_rows_of_nearly_equal_columns(door, seed, dtype):
+    """Curvature along some directions is below the ridge of a Cholesky factor."""
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.choice([10, 12, 20, 30])), int(rng.choice([6, 14, 20]))
+    difference = 10.0 ** rng.uniform(-7, -1, d)
+    X = rng.normal(size=(n, 1)) + difference * rng.normal(size=(n, d))
+    X = (X * 10.0 ** rng.uniform(-6, 6, d)).astype(dtype)
+    codes = np.append([0, 1], rng.integers(0, 2, n)[2:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it may say that it has not converged
+        model = DOORS[door](SoftmaxGDClassifier(), X, codes, np.ones(n))
+    least = least_loss(X.astype(np.float64), codes, np.ones(n), {})
+    assert model.loss_ - least <= 3e-4 * np.log(2) or not model.converged_
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_valid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skl_softmax import SoftmaxGDClassifier
+from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV
 from skl_softmax._objective.smooth import SoftmaxObjective
 
 pl = pytest.importorskip("polars", reason="polars has no wheel for free-threaded Python")
@@ -212,6 +212,7 @@ def test_nullable_labels_keep_their_type(iris, dtype):
     "labels",
     [
         pd.Series([0, 1, None] * 50, dtype="Int64"),
+        pd.Series(pd.to_datetime(["2020", "2021", None] * 50, utc=True)),
         pd.Series(["a", "b", None] * 50, dtype="string"),
         pd.Series(["a", "b", None] * 50, dtype=object),
         pd.Series([0.0, 1.0, np.nan] * 50),
@@ -298,6 +299,33 @@ def test_ctrl_c_leaves_what_was_reached(iris, learning_rate, monkeypatch):
     with pytest.raises(KeyboardInterrupt):  # before there is anything new
         model.fit(*iris)
     assert model.coef_ is fitted
+
+
+@pytest.mark.filterwarnings("ignore:The best score is at an end")
+@pytest.mark.parametrize("method", ["fit", "fit_proba"])
+@pytest.mark.parametrize("model", [SoftmaxGDClassifier(), SoftmaxGDClassifierCV(alphas=2, cv=2)])
+def test_a_fit_changes_the_estimator_at_once(iris, model, method, monkeypatch):
+    """Another thread predicts meanwhile, and stores the estimator: with the earlier fit."""
+    X, y = iris
+    if method == "fit_proba" and isinstance(model, SoftmaxGDClassifierCV):
+        pytest.skip("a search has no fit_proba")
+    model = clone(model).fit(pd.DataFrame(X, columns=list("abcd")), np.array(["u", "v", "w"])[y])
+    before = {**vars(model)}
+    evaluate, seen = SoftmaxObjective.value_and_gradient, []
+
+    def watched(*arguments):
+        seen.append(all(vars(model)[name] is value for name, value in before.items()))
+        assert pickle.loads(pickle.dumps(model)).predict(X[:1]) == ["u"]
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(SoftmaxObjective, "value_and_gradient", watched)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        getattr(model, method)(X[:100, :2], y[:100] if method == "fit" else np.eye(2)[y[:100]])
+    assert len(seen) > 3
+    assert all(seen)
+    assert model.classes_.tolist() == [0, 1]
+    assert model.coef_.shape == (1, 2)
+    assert not hasattr(model, "feature_names_in_")
 
 
 def test_the_page_that_scikit_learn_links_to():

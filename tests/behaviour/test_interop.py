@@ -5,6 +5,7 @@ The other projects are the extra `interop`; without it, their tests are skipped.
 
 import io
 import pickle
+from copy import deepcopy
 
 import joblib
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skl_softmax import SoftmaxGDClassifier
+from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV, softmax_path
 
 X, y = load_iris(return_X_y=True, as_frame=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])
@@ -91,13 +92,42 @@ def test_skops(fitted):
     model, X = fitted
     loaded = io_.loads(io_.dumps(model.to_sklearn()))  # nothing that needs trust
     np.testing.assert_allclose(loaded.predict_proba(X), model.predict_proba(X), rtol=1e-12)
-    stored = io_.dumps(model)
-    trusted = ["skl_softmax.SoftmaxGDClassifier"]  # the list of the user guide
-    assert io_.get_untrusted_types(data=stored) == trusted
-    copy = io_.loads(stored, trusted=trusted)
-    np.testing.assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
-    assert vars(copy).keys() == vars(model).keys()
-    np.testing.assert_array_equal(copy.loss_history_, model.loss_history_)
+    search = SoftmaxGDClassifierCV(alphas=[0.1], cv=2).fit(X, model.predict(X))
+    trusted = {  # the list of the user guide
+        "skl_softmax.SoftmaxGDClassifier",
+        "skl_softmax.SoftmaxGDClassifierCV",
+        "scipy.sparse._csr.csr_array",
+    }
+    found = set()
+    for each in (model, search, deepcopy(model).sparsify()):
+        stored = io_.dumps(each)
+        found |= set(io_.get_untrusted_types(data=stored))
+        copy = io_.loads(stored, trusted=sorted(trusted))
+        np.testing.assert_array_equal(copy.predict_proba(X), each.predict_proba(X))
+        assert vars(copy).keys() == vars(each).keys()
+    assert found == trusted
+
+
+@pytest.mark.parametrize("library", ["torch", "pyarrow"])
+def test_labels_and_weights_of_other_libraries(library, fitted, rng):
+    """Where nobody has switched scikit-learn's array API support on."""
+    imported = pytest.importorskip(library)
+    put = imported.asarray if library == "torch" else imported.array
+    _, frame = fitted
+    X, y, weights = frame.to_numpy(), np.arange(len(frame)) % 3, rng.random(len(frame))
+    expected = SoftmaxGDClassifier().fit(X, y, weights, X_val=X, y_val=y)
+    found = SoftmaxGDClassifier().fit(
+        X, put(y), put(weights), X_val=X, y_val=put(y), sample_weight_val=put(np.ones(len(y)))
+    )
+    np.testing.assert_array_equal(found.coef_, expected.coef_)
+    np.testing.assert_allclose(found.validation_loss_history_, expected.validation_loss_history_)
+    assert found.score(X, put(y)) == expected.score(X, y)
+    assert found.duality_gap(X, put(y), put(weights)) == expected.duality_gap(X, y, weights)
+    SoftmaxGDClassifierCV(alphas=[0.1], cv=2).fit(X, put(y), put(weights))
+    softmax_path(X, put(y), sample_weight=put(weights), n_alphas=2)
+    if library == "torch":
+        soft = SoftmaxGDClassifier().fit_proba(X, put(np.eye(3)[y]), put(weights))
+        np.testing.assert_array_equal(soft.coef_, expected.coef_)
 
 
 def test_shap(fitted):

@@ -1,15 +1,19 @@
 """Bad input: the error's type, what its message names, and an earlier fit left as it was."""
 
 import re
+import tracemalloc
+from functools import partial
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 
 from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._data.matrix import check_held_out
 
 X, y = load_iris(return_X_y=True)
 ONES = np.ones(len(y))
@@ -77,9 +81,9 @@ BAD_PARAMETERS = [
     ),
     (
         "class_weight",
-        {0: 1, "setosa": 2},
+        {"setosa": 2},
         ValueError,
-        "['setosa'] that are not in y: it has [0, 1, 2]",
+        "it names ['setosa'], and the classes of y are [0, 1, 2]",
     ),
     *(
         ("class_weight", {1: value}, ValueError, "class_weight[1] must be a finite number >= 0")
@@ -160,7 +164,22 @@ BAD_INPUTS = [
             (np.ones(151), ", got 151 for X with 150 samples"),
             ([], ", got 0 for X with 150 samples"),
             ([None] * 150, ", got nan"),
-            (np.ma.masked_equal(y + 0.0, 1.0), ": some are masked"),
+            (np.ma.masked_equal(y + 0.0, 1.0), ": sample_weight holds masked numbers"),
+            (10**400, ": int too large to convert to float"),
+            ([10**400] * 150, ": int too large to convert to float"),
+            *(
+                (dates, ": sample_weight holds times")
+                for dates in [
+                    y.astype("M8[D]"),
+                    y.astype("m8[s]"),
+                    list(y.astype("M8[D]")),
+                    pd.Series(pd.to_datetime(y)),
+                    pd.Series(pd.to_datetime(y, utc=True)),
+                    pd.to_timedelta(y),
+                    pl.Series(pd.to_datetime(y)),
+                    pl.Series(pd.to_datetime(y)).cast(pl.Date),
+                ]
+            ),
             ("balanced", ": could not convert"),
             (pd.Series(["1 kg"] * 150), ": could not convert"),
         ]
@@ -180,6 +199,9 @@ BAD_INPUTS = [
                 "contains NaN",
             ),
             (np.ma.masked_equal(y, 1), "Input y contains NaN"),
+            (["1", 1] * 75, "Labels must be of one type, got numbers and text"),
+            ((True, 1, 2) * 50, "Labels must be of one type, got numbers and truth values"),
+            ([True, "True"] * 75, "Labels must be of one type, got text and truth values"),
             (np.linspace(0, 1, 150), "Unknown label type: continuous"),
             (y + 0.5, "Unknown label type: continuous"),
             (["a"] * 150, "at least two classes, got one class: ['a']"),
@@ -201,7 +223,18 @@ BAD_INPUTS = [
             (np.full((150, 2), "tall"), "could not convert string to float: "),
             (np.array([[1.0, None]] * 150, dtype=object), "Input X contains NaN"),
             ([[10**400, 1.0]] * 150, "Input X holds numbers out of the range of float64"),
-            (np.full((150, 2), np.datetime64("2020-01-01")), "Input X holds times"),
+            *(
+                (times, "Input X holds times")
+                for times in [
+                    X.astype("M8[D]"),
+                    X.astype("m8[s]"),
+                    X.astype("M8[D]").tolist(),
+                    list(X.astype("M8[D]")),
+                    X.astype("M8[D]").astype(object),
+                    pd.DataFrame(X.astype("M8[s]")).to_numpy(object),
+                ]
+            ),
+            (pd.DataFrame(X, columns=list("abba")), "several columns of the same name: ['a', 'b']"),
             (np.ma.masked_less(X, 1.0), "Input X holds masked numbers"),
             (X * 1e200, "too large to be squared, in column 0"),
             (np.asfortranarray(X * [1, 1, 1, 1e200]), "too large to be squared, in column 3"),
@@ -272,6 +305,52 @@ def test_wherever_X_is_it_is_checked_before_y(model, convert):
         model.fit(convert(X.astype(complex)), wrong_y)
     assert_refused(model, (convert(X), wrong_y), ValueError, "Input y contains NaN")
     assert_refused(model, (convert(X), None), ValueError, "requires y to be passed")
+
+
+TWINS = [
+    ("\N{LATIN SMALL LETTER E WITH ACUTE}t", "e\N{COMBINING ACUTE ACCENT}t"),
+    ("setosa", "setosa "),
+    ("\tsetosa", "setosa"),
+]
+
+
+@pytest.mark.parametrize("twins", TWINS)
+@pytest.mark.parametrize(
+    "convert", [list, pd.Series, np.array, Stored, partial(np.array, dtype=object)]
+)
+def test_labels_that_look_alike(twins, convert):
+    labels = np.array([*twins, "versicolor"])[y]
+    with pytest.warns(UserWarning, match="look alike, but are two classes") as caught:
+        SoftmaxGDClassifier().fit(Stored(X) if convert is Stored else X, convert(labels))
+    assert len(caught) == 1
+    assert all(ascii(twin) in str(caught[0].message) for twin in twins)
+
+
+def test_names_in_errors_of_a_validation_set():
+    for name, wrong, message in [
+        ("X_val", pd.DataFrame(X, columns=list("abba")), "Input X_val has several columns"),
+        ("X_val", X.astype("M8[D]"), "Input X_val holds times"),
+        ("X_val", [[10**400] * 4] * 150, "X_val cannot be used: Input X holds numbers out of"),
+        ("sample_weight_val", y.astype("M8[D]"), "sample_weight_val must be a number"),
+        ("sample_weight_val", 10**400, "sample_weight_val must be a number"),
+    ]:
+        given = {"X_val": X, "y_val": y, name: wrong}
+        with pytest.raises(ValueError, match=message):
+            SoftmaxGDClassifier().fit(X, y, **given)
+
+
+def test_a_validation_set_takes_no_memory_of_its_size():
+    large = np.ones((100_000, 10))
+    negative = -large
+    tracemalloc.start()
+    check_held_out(large)
+    check_held_out(negative)
+    assert tracemalloc.get_traced_memory()[1] < large.nbytes / 10
+    tracemalloc.stop()
+    for bad in (1e200, -1e200):
+        large[7, 7] = bad
+        with pytest.raises(ValueError, match="X_val cannot be used: it contains values too large"):
+            check_held_out(large)
 
 
 def test_objects_that_are_no_numbers(model):

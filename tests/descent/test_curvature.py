@@ -9,13 +9,10 @@ from scipy import sparse
 from skl_softmax._descent import curvature as _curvature
 from skl_softmax._descent.curvature import (
     GrowingSubsample,
-    _cholesky,
+    _block_model,
     _diagonal_model,
     _full_model,
-    _per_class_model,
-    _shared_model,
     curvature_kinds,
-    inverse,
     starts_from_gram_matrix,
 )
 from skl_softmax._engines.row_sums import RowSums
@@ -23,6 +20,8 @@ from skl_softmax._engines.rows import Rows
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.task import Task
+from skl_softmax._objective.inverse import cholesky, inverse
+from skl_softmax._objective.smooth import SoftmaxObjective
 
 
 def definite(rng, *shape):
@@ -41,26 +40,28 @@ def gradient(rng):
     return centered(rng.normal(size=(4, 3)))
 
 
-def test_shared_model(gradient, rng):
+def test_block_model_of_one_matrix(gradient, rng):
     hessian = definite(rng, 3)
-    solve = _shared_model(hessian.copy())
+    solve = _block_model(hessian.copy(), SoftmaxObjective)
     step = solve(gradient)
     np.testing.assert_allclose(step @ hessian, gradient, atol=1e-9)
     drifted = solve(gradient + 1.0)  # as rounding might
     np.testing.assert_allclose(drifted, step, atol=1e-12)
 
 
-def test_per_class_model(gradient, rng):
+def test_block_model_of_a_matrix_for_each_class(gradient, rng):
     hessians = definite(rng, 4, 3)
     expected = np.linalg.solve(hessians, gradient[:, :, np.newaxis])[:, :, 0]
-    np.testing.assert_allclose(_per_class_model(hessians)(gradient), centered(expected), atol=1e-9)
+    np.testing.assert_allclose(
+        _block_model(hessians, SoftmaxObjective)(gradient), centered(expected), atol=1e-9
+    )
 
 
 def test_full_model(gradient, rng):
     """The step minimises the quadratic model over all directions that sum to zero."""
     hessian = definite(rng, 12)
     centering = np.kron(np.eye(4)[:, :-1] - 0.25, np.eye(3))  # (12, 9)
-    step = _full_model(centering.T @ hessian @ centering)(gradient)
+    step = _full_model(centering.T @ hessian @ centering, SoftmaxObjective)(gradient)
     np.testing.assert_allclose(step.sum(axis=0), 0.0, atol=1e-12)
     left = hessian @ step.ravel() - gradient.ravel()
     np.testing.assert_allclose(centering.T @ left, 0.0, atol=1e-9)
@@ -68,15 +69,19 @@ def test_full_model(gradient, rng):
 
 def test_diagonal_model(gradient, rng):
     diagonal = rng.uniform(0.5, 2.0, size=(4, 3))
-    np.testing.assert_allclose(_diagonal_model(diagonal)(gradient), centered(gradient / diagonal))
-    step = _diagonal_model(diagonal[:1])(gradient[:1])  # the one row of two classes
+    np.testing.assert_allclose(
+        _diagonal_model(diagonal, SoftmaxObjective)(gradient), centered(gradient / diagonal)
+    )
+    step = _diagonal_model(diagonal[:1], SoftmaxObjective)(
+        gradient[:1]
+    )  # the one row of two classes
     np.testing.assert_allclose(step, gradient[:1] / diagonal[:1])
 
 
 def test_a_class_as_good_as_fitted_takes_no_endless_step_in_the_diagonal_model():
     diagonal = np.array([[1.0, 0.0], [1e-20, 0.0], [1.0, 0.0]])
     gradient = np.array([[0.0, 1.0], [1.0, -1.0], [-1.0, 0.0]])
-    step = _diagonal_model(diagonal)(gradient)
+    step = _diagonal_model(diagonal, SoftmaxObjective)(gradient)
     expected = [
         [0.0, 1.0],
         [1e6, -1.0],
@@ -103,14 +108,14 @@ def test_an_indefinite_matrix_gets_a_ridge_of_its_size(order):
     """Rounding can make a matrix indefinite: it gets the smallest ridge that is enough."""
     for size, ridge in ((1e-13, 1e-12), (1e-10, 1e-9), (1e-7, 1e-6)):
         matrix = np.array([[4.0, 4.0 + size], [4.0 + size, 4.0]], order=order)
-        factor = np.tril(_cholesky(matrix.copy(order)))
+        factor = np.tril(cholesky(matrix.copy(order)))
         change = factor @ factor.T - matrix
         np.testing.assert_allclose(change.diagonal(), 4.0 * ridge, rtol=0.01)
         assert abs(change[1, 0]) < 1e-14
 
 
 def test_without_curvature_the_model_is_plain_descent():
-    np.testing.assert_array_equal(_cholesky(-np.eye(3)), np.eye(3))
+    np.testing.assert_array_equal(cholesky(-np.eye(3)), np.eye(3))
 
 
 @pytest.mark.parametrize(

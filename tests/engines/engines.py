@@ -175,7 +175,6 @@ class Cluster(Memory):
         "hold out": "needs a validation set on a cluster",
         "probabilities": "fit_proba takes arrays in memory",
         "stages": "X is a Dask collection",
-        "weights without a sum": "must leave a finite weight > 0, got inf",
     }
     has_row_space = False
     messages: ClassVar = {
@@ -183,7 +182,6 @@ class Cluster(Memory):
         "no samples": "X must have samples, got none",
         "weights' length": "sample_weight has 1202 entries for 1203 samples",
         "a weight below zero": r"sample_weight in chunk \d+ must be .* got -",
-        "no weight": "must leave a finite weight > 0, got 0",
     }
 
     def __init__(self, request, cut):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 
 import numpy as np
@@ -354,3 +356,114 @@ def test_numba_switched_off():
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     used = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
     assert used.split() == ["skl_softmax._engines.kernels", "None", "False"]
+
+
+def plus_one(x):
+    return x + 1.0
+
+
+def empty(file):
+    file.write_bytes(b"")
+
+
+def truncate(file):
+    file.write_bytes(file.read_bytes()[:-9])
+
+
+def scramble(file):
+    file.write_bytes(np.random.default_rng(0).bytes(3000))
+
+
+def refuse_to_be_read(file):
+    file.unlink()
+    file.mkdir()
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    """A function that compiles another one as a new process would, with a cache in a folder."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(_compiled._Cache, "has_warned", False)
+    return lambda: _compiled.compiled(plus_one)
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+@pytest.mark.parametrize("damage", [empty, truncate, scramble, refuse_to_be_read])
+def test_a_damaged_cache_costs_one_warning(cached, tmp_path, damage, suffix):
+    """After that the cache is whole again, unless it cannot be written."""
+    assert cached()(1.0) == 2.0
+    (file,) = tmp_path.rglob(f"*.{suffix}")
+    damage(file)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert [cached()(1.0) for _ in range(3)] == [2.0] * 3
+    told = [str(each.message) for each in caught]
+    assert len(told) <= 1
+    is_missed = (damage, suffix) == (refuse_to_be_read, "nbc")  # Numba itself passes over it
+    assert is_missed or str(file.parent) in told[0]
+    if damage is not refuse_to_be_read:
+        again = cached()
+        assert again(1.0) == 2.0
+        assert sum(again.stats.cache_hits.values()) == 1
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO])
+def test_where_the_cache_cannot_be_written(cached, tmp_path, monkeypatch, code):
+    def fail(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile._save_index", fail)
+    with pytest.warns(RuntimeWarning, match=f"{tmp_path}.*{os.strerror(code)}") as caught:
+        assert [cached()(1.0) for _ in range(3)] == [2.0] * 3
+    assert len(caught) == 1
+
+
+FIT = """
+import numpy as np
+from skl_softmax import SoftmaxGDClassifier
+X = np.random.default_rng(0).standard_normal((20_000, 8))
+for _ in range(2):
+    model = SoftmaxGDClassifier().fit(X, np.arange(20_000) % 3)
+print(model.converged_)
+"""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "ImportError('Numba needs NumPy 2.0 or less')",
+        "OSError('libllvm.so: cannot open shared object file')",
+        "AttributeError('no attribute core')",
+        "RuntimeError('no version')",
+        "SystemError('initialization failed')",
+    ],
+)
+def test_a_numba_that_does_not_work_costs_one_warning(tmp_path, error):
+    (tmp_path / "numba.py").write_text(f"raise {error}")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    found = subprocess.run(
+        [sys.executable, "-W", "always", "-c", FIT],
+        env=environment, text=True, capture_output=True, check=True,
+    )  # fmt: skip
+    assert found.stdout.split() == ["True"]
+    kind, _, message = error[:-2].partition("('")
+    assert found.stderr.count(f"Numba cannot be used ({kind}: {message})") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
+@pytest.mark.parametrize("delay", [0.02, 0.05, 0.1])
+def test_ctrl_c_while_numba_is_loaded(delay):
+    """The import goes on in its own thread, so that the next fit finds all of Numba."""
+    interrupt = f"""
+import os, signal, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)
+threading.Timer({delay}, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    while True:
+        SoftmaxGDClassifier().fit(X, np.arange(20_000) % 3)
+except KeyboardInterrupt:
+    pass
+"""
+    first, loop, last = FIT.partition("for _")
+    command = [sys.executable, "-W", "error", "-c", first + interrupt + loop + last]
+    assert subprocess.check_output(command, text=True).split() == ["True"]

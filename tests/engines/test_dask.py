@@ -66,7 +66,7 @@ def sums_of(X, y, chunks, n_outputs):
     _, here, _ = check_samples(SoftmaxGDClassifier(), given, all_finite=True)
     lazy = FitInput(*cut(X, y, chunks=chunks), None, None, None, None)
     _, there, _ = check_dask(DaskSoftmaxGDClassifier(), lazy)
-    return [Task(*samples, n_outputs, 0.0, True) for samples in (here, there)]
+    return [Task(*samples[:3], n_outputs, 0.0, True) for samples in (here, there)]
 
 
 @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
@@ -293,6 +293,65 @@ def test_plain_classes_refuse(problem):
         SoftmaxGDClassifier().fit(X, y).predict(A)
 
 
+def test_every_parameter_that_is_a_collection_is_named(problem, rng):
+    X, y = problem
+    A, b, w, P = cut(
+        X, y, rng.random(N), np.eye(len(np.unique(y)))[np.unique(y, return_inverse=True)[1]]
+    )
+    model = SoftmaxGDClassifier().fit(X, y)
+    held_out = {"X_val": X, "y_val": y}
+    for method, given in [
+        (model.fit, {"X": X, "y": y, **held_out, "X_val": A}),
+        (model.fit, {"X": X, "y": y, **held_out, "y_val": b}),
+        (model.fit, {"X": X, "y": y, **held_out, "sample_weight_val": w}),
+        (model.fit_proba, {"X": X, "P": P}),
+        (model.fit_proba, {"X": X, "P": P.compute(), "classes": b}),
+        (model.fit_proba, {"X": X, "P": P.compute(), "X_val": X, "P_val": P}),
+        (model.duality_gap, {"X": A, "y": y}),
+        (model.duality_gap, {"X": X, "y": b}),
+        (model.duality_gap, {"X": X, "y": y, "sample_weight": w}),
+        (DaskSoftmaxGDClassifier().fit(A, b).duality_gap, {"X": A, "y": b}),
+    ]:
+        (name, *_) = (name for name, value in given.items() if dask.is_dask_collection(value))
+        with pytest.raises(TypeError, match=f"^{name} is a Dask collection: .*{name}.compute"):
+            method(**given)
+
+
+class Labelled:
+    """An array in memory that could be a collection of Dask, as those of xarray."""
+
+    def __init__(self, values):
+        self.values, self.shape, self.dtype = values, values.shape, values.dtype
+        self.ndim = values.ndim
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype=dtype, copy=copy)
+
+    def __getitem__(self, index):
+        return Labelled(self.values[index])
+
+    def __len__(self):
+        return len(self.values)
+
+    def __dask_graph__(self):
+        return None
+
+    def __dask_keys__(self):
+        return []
+
+
+def test_arrays_that_are_no_collection_but_could_be(problem, rng):
+    X, y = problem
+    w = rng.random(N)
+    expected = SoftmaxGDClassifier().fit(X, y, w)
+    found = SoftmaxGDClassifier().fit(Labelled(X), Labelled(y), Labelled(w))
+    np.testing.assert_array_equal(found.coef_, expected.coef_)
+    np.testing.assert_array_equal(found.predict(Labelled(X)), expected.predict(X))
+    assert found.duality_gap(Labelled(X), Labelled(y)) == expected.duality_gap(X, y)
+    with pytest.raises(ValueError, match="Input X holds times"):
+        found.predict(Labelled(X.astype("M8[s]")))
+
+
 def test_what_is_no_number(problem):
     pandas = pytest.importorskip("pandas")
     X, y = problem
@@ -309,8 +368,35 @@ def test_what_is_no_number(problem):
         DaskSoftmaxGDClassifier().fit(dask.delayed(X), b)
     with pytest.raises(ValueError, match="y_val is missing"):
         DaskSoftmaxGDClassifier().fit(A, b, X_val=A)
-    with pytest.raises(ValueError, match="at least two classes"):
-        DaskSoftmaxGDClassifier().fit(A, b, classes=[])
+    for classes in ([], ["ash"]):
+        with pytest.raises(ValueError, match="classes must have two labels at least"):
+            DaskSoftmaxGDClassifier().fit(A, b, classes=classes)
+    for classes in ("ash", 3, [["ash", "birch"]], ["ash", 1]):
+        with pytest.raises(ValueError, match="classes must be a sequence of labels of one type"):
+            DaskSoftmaxGDClassifier().fit(A, b, classes=classes)
+
+
+def test_chunks_that_are_not_as_wide_as_their_collection(problem):
+    X, y = problem
+    A, b = cut(X, y)
+    narrow = A.map_blocks(lambda chunk: chunk[:, :4], dtype=A.dtype, chunks=A.chunks)
+    assert narrow.shape == A.shape
+    with pytest.raises(ValueError, match=r"Chunk \d+ of X has 4 columns, but X has 5"):
+        DaskSoftmaxGDClassifier().fit(narrow, b)
+    model = DaskSoftmaxGDClassifier().fit(A, b)
+    for method in ("predict", "predict_proba", "decision_function"):
+        with pytest.raises(ValueError, match="A chunk of X has 4 columns, but X has 5"):
+            getattr(model, method)(narrow).compute()
+
+
+def test_weights_of_any_size(problem, rng):
+    """Chunks of weights that cannot be added up, and chunks without weight."""
+    X, y = problem
+    weights = rng.random(N) * np.where(np.arange(N) < 100, 0.0, 1.0)
+    expected = SoftmaxGDClassifier().fit(X, y, weights)
+    for factor in (1e-300, 1.0, 1e308):
+        found = DaskSoftmaxGDClassifier().fit(*cut(X, y, factor * weights))
+        np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-7, atol=1e-9)
 
 
 def test_bad_input(problem):

@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import warnings
+from mmap import mmap
 
+import joblib
 import numpy as np
 import pytest
 from engines import Stored, draw_problem
@@ -202,6 +204,55 @@ def test_a_small_memory_map_is_memory(tmp_path, monkeypatch):
     assert is_on_disk(mapped[2:])
     monkeypatch.setattr(_on_disk, "IN_MEMORY_BYTES", 160)
     assert not is_on_disk(mapped)
+
+
+@pytest.mark.parametrize(
+    ("view", "is_of_the_file"),
+    [
+        (lambda X: X, True),
+        (np.asarray, True),
+        (lambda X: X[3:, ::2].T, True),
+        (lambda X: X.view(np.ndarray).reshape(-1, 4), True),
+        (lambda X: np.frombuffer(memoryview(X.base), offset=128).reshape(X.shape), True),
+        (lambda X: X.copy(), False),
+        (lambda X: X.copy()[3:], False),
+        (lambda X: X + 1.0, False),
+        (lambda X: X[[1, 2]], False),
+        (np.array, False),
+    ],
+)
+def test_a_view_of_a_file_is_on_disk_and_a_copy_is_not(view, is_of_the_file, tmp_path):
+    assert is_on_disk(view(memory_map(np.ones((10, 4)), tmp_path))) == is_of_the_file
+
+
+def test_what_conversion_would_take_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(_on_disk, "IN_MEMORY_BYTES", 160)
+    for dtype, n_rows in [("float64", 10), ("float32", 20), ("int8", 10), ("float16", 10)]:
+        mapped = memory_map(np.ones((n_rows + 1, 2), dtype), tmp_path, dtype)
+        assert is_on_disk(mapped)
+        assert not is_on_disk(mapped[1:])
+
+
+def fit_in_a_worker(X, y, **params):
+    _on_disk.IN_MEMORY_BYTES = 0
+    model = SoftmaxGDClassifier(**params).fit(X, y)
+    return isinstance(X.base, np.memmap | mmap), np.column_stack([model.coef_, model.intercept_])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("params", [{}, {"early_stopping": True, "random_state": 0}])
+def test_joblib_maps_do_not_change_a_fit(rng, params, order):
+    """With a head start, which data on disk do not get, and with held out samples."""
+    X, y = draw_problem(rng, 60_000, n_classes=3)
+    X = np.asarray(X, order=order)
+    model = SoftmaxGDClassifier(**params).fit(X, y)
+    expected = np.column_stack([model.coef_, model.intercept_])
+    # joblib pickles a function of a test module by name, and workers cannot import the module.
+    fit = joblib.wrap_non_picklable_objects(fit_in_a_worker)
+    jobs = (joblib.delayed(fit)(X, y, **params) for _ in range(2))
+    for is_mapped, found in joblib.Parallel(n_jobs=2, max_nbytes=1000)(jobs):
+        assert is_mapped
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_stretches_are_whole_chunks():

@@ -1,5 +1,7 @@
 """Threads: the same bits with any number, the user's limits obeyed and restored."""
 
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -255,6 +257,45 @@ def test_a_limit_of_its_own():
     with Workers() as workers, Workers(at_most=1) as alone:
         assert alone.n_threads == 1
         assert workers.n_threads >= 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_forked_process_has_no_limit_of_fits_in_other_threads():
+    """Such fits are not in it, so they never end there."""
+    code = """
+import os, threading
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+from skl_softmax import SoftmaxGDClassifier
+from skl_softmax._engines.threads import Workers
+
+def blas_threads():
+    return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+def fit_until_told():
+    with Workers():
+        begun.set()
+        end.wait()
+
+begun, end = threading.Event(), threading.Event()
+with threadpool_limits(2):
+    before = blas_threads()
+    thread = threading.Thread(target=fit_until_told)
+    thread.start()
+    begun.wait()
+    child = os.fork()
+    if not child:
+        is_restored = blas_threads() == before
+        SoftmaxGDClassifier().fit(np.eye(3), [0, 1, 2])
+        os._exit(0 if is_restored and blas_threads() == before else 1)
+    print(os.waitpid(child, 0)[1], blas_threads() == {1})
+    end.set()
+    thread.join()
+    print(blas_threads() == before)
+"""
+    command = [sys.executable, "-W", "ignore", "-c", code]  # Python warns of a fork beside threads
+    found = subprocess.check_output(command, text=True, timeout=60)
+    assert found.split() == ["0", "True", "True"]
 
 
 def _interrupted_at(n):
