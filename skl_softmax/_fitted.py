@@ -23,6 +23,7 @@ from skl_softmax._data.parameters import check_parameters, fitted_to
 from skl_softmax._descent.auto import auto_descent
 from skl_softmax._descent.steps import start
 from skl_softmax._engines.finiteness import check_measured
+from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.standardization import centered_task
@@ -156,7 +157,7 @@ class FittedMixin(StoredMixin, StagedMixin):
                 stacklevel=2,
             )
             return np.inf
-        samples = check_known_samples(self, X, y, sample_weight)
+        samples = self._check_known_samples(X, y, sample_weight)
         model = self._model()
         coef, intercept = model.coef.astype(np.float64), model.intercept.astype(np.float64)
         parameters = fitted_to(samples, parameters, self)
@@ -168,6 +169,10 @@ class FittedMixin(StoredMixin, StagedMixin):
             loss = task.sums(workers, dtype=np.float64).cross_entropy(coef, intercept)
             loss += task.penalty(coef)
             return _excess(problem, problem.start(coef, intercept), loss)
+
+    def _check_known_samples(self, X: Matrix, y: ArrayLike, sample_weight: object) -> Samples:
+        """Samples of the fitted classes, with weights that sum to one."""
+        return check_known_samples(self, X, y, sample_weight)
 
     def with_class_prior(self, prior: ArrayLike) -> Self:
         r"""Return this classifier for a population in which classes have other shares.

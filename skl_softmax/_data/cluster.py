@@ -13,7 +13,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_array, validate_data
 
-from skl_softmax._arrays import Array, Matrix
+from skl_softmax._arrays import Array, Matrix, to_numpy
+from skl_softmax._data.check import Fitted
 from skl_softmax._data.labels import (
     check_classes,
     check_label_type,
@@ -165,8 +166,7 @@ def check_dask(estimator: FitParameters, given: FitInput) -> tuple[Array, Sample
     missing = classes[summary.counts == 0].tolist()
     if missing:
         raise ValueError(f"classes has labels {missing} that no sample has.")
-    one_of_each = Samples(None, np.arange(len(classes)), summary.totals)  # weighs as its class
-    factors = class_factors(estimator.class_weight, classes, one_of_each)
+    factors = _factors(estimator, summary)
     train = _weigh(chunks, summary, factors, given.X.shape[1], "sample_weight")
     held_out = None
     if given.has_validation_set():
@@ -180,6 +180,21 @@ def check_dask(estimator: FitParameters, given: FitInput) -> tuple[Array, Sample
             "early_stopping=True needs a validation set on a cluster: pass X_val and y_val."
         )
     return classes, train, held_out
+
+
+def check_known_dask(estimator: Fitted, X: Collection, y: Collection, weights: Any) -> Samples:
+    """Return samples of a fitted estimator's classes, with weights that sum to one."""
+    check_one_engine(X=X, y=y, sample_weight=weights)
+    set_features(estimator, X, reset=False)
+    chunks, summary = _load(X, y, weights, to_numpy(estimator.classes_), "")
+    return _weigh(chunks, summary, _factors(estimator, summary), X.shape[1], "sample_weight")
+
+
+def _factors(estimator: FitParameters | Fitted, summary: Summary) -> tuple[Array, float]:
+    """See `class_factors`."""
+    # A sample of each class, as heavy as all samples of its class.
+    one_of_each = Samples(None, np.arange(len(summary.classes)), summary.totals)
+    return class_factors(estimator.class_weight, summary.classes, one_of_each)
 
 
 def check_one_engine(**inputs: object) -> None:

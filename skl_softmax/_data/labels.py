@@ -278,7 +278,7 @@ def check_prior(prior: ArrayLike, classes: Array) -> Array:
         " of one"
     )
     try:
-        shares = np.array(prior, dtype=np.float64)
+        shares = np.array(to_numpy(prior), dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise type(error)(f"{allowed}, got {prior!r}.") from error
     is_allowed = shares.shape == classes.shape and bool((shares > 0.0).all())

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skl_softmax._arrays import Array
+from skl_softmax._arrays import Array, to_numpy
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._parameters import PER_SAMPLE, Parameters
 
@@ -85,7 +85,7 @@ def check_penalty_factor(penalty_factor: Any) -> Array | None:
         return None
     allowed = f"penalty_factor must be {ALLOWED_FACTORS}"
     try:
-        factor = np.array(penalty_factor, dtype=np.float64)
+        factor = np.array(to_numpy(penalty_factor), dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise type(error)(f"{allowed}, got {penalty_factor!r}.") from error
     if factor.ndim != 1 or not len(factor):

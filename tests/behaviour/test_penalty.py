@@ -21,6 +21,7 @@ from skl_softmax import (
     softmax_path,
 )
 from skl_softmax._descent.auto import auto_descent
+from skl_softmax._descent.head_start import head_start
 from skl_softmax._descent.steps import start
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.problem import StandardizedProblem
@@ -291,6 +292,33 @@ def test_columns_without_a_penalty_may_be_collinear_or_constant(problem):
         np.testing.assert_allclose(model.predict_proba(twice), expected.predict_proba(X), atol=1e-5)
         assert np.abs(model.coef_).max() < 10 * np.abs(expected.coef_).max()
         assert model.duality_gap(twice, y) < 1e-8
+
+
+@pytest.mark.parametrize("seed", range(6, 12))
+def test_collinear_columns_without_a_penalty_far_from_zero(seed):
+    """What rounding leaves along them is no step."""
+    rng = np.random.default_rng(seed)
+    n, K = int(rng.integers(50, 400)), int(rng.integers(2, 5))
+    Z = rng.standard_normal((n, 8))
+    y, far = (Z[:, :K] + rng.gumbel(size=(n, K))).argmax(axis=1), 1e5
+    sums = np.column_stack([Z[:, 0] + Z[:, 1] + 2 * far, 3 * Z[:, 2] + 1])
+    X = np.column_stack([Z[:, :3] + far, sums, Z[:, 3:]])
+    factor = np.r_[np.zeros(5), np.ones(5)]
+    params = {"alpha": 0.01, "tol": 1e-14}
+    model = SoftmaxGDClassifier(penalty_factor=factor, **params).fit(X, y)
+    expected = SoftmaxGDClassifier(penalty_factor=factor[2:], **params).fit(Z, y)
+    assert model.converged_
+    assert abs(model.loss_ - expected.loss_) < 1e-10
+    assert np.abs(model.coef_).max() < 1.5 * np.abs(expected.coef_).max()
+
+
+def test_no_head_start_where_a_feature_without_a_penalty_may_be_zero_in_the_few(rng):
+    X, y = rng.normal(size=(40_000, 4)), rng.integers(0, 2, 40_000)
+    for factor, is_none in ((np.ones(4), False), (np.array([0.0, 1, 1, 1]), True)):
+        task = Task(X, y, np.full(len(y), 1 / len(y)), 1, 0.01, True, factor=factor)
+        with Workers() as workers:
+            smooth = StandardizedProblem(task, workers).smooth
+            assert (head_start(smooth, np.zeros(smooth.shape)) is None) == is_none
 
 
 def test_the_textbooks_loop(problem):
