@@ -170,7 +170,7 @@ class FittedMixin(StoredMixin, StagedMixin):
             loss += task.penalty(coef)
             return _excess(problem, problem.start(coef, intercept), loss)
 
-    def _check_known_samples(self, X: Matrix, y: ArrayLike, sample_weight: object) -> Samples:
+    def _check_known_samples(self, X: MatrixLike, y: ArrayLike, sample_weight: object) -> Samples:
         """Samples of the fitted classes, with weights that sum to one."""
         return check_known_samples(self, X, y, sample_weight)
 
