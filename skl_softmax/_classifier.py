@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from skl_softmax._arrays import Array, Matrix
+from skl_softmax._arrays import Array, MatrixLike
 from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
 from skl_softmax._data.check import check_samples
 from skl_softmax._data.device import labels_there
@@ -276,12 +276,12 @@ class SoftmaxGDClassifier(
     @with_callbacks
     def fit(
         self,
-        X: ArrayLike | Matrix,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
         P: ArrayLike | None = None,
-        X_val: ArrayLike | Matrix | None = None,
+        X_val: MatrixLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
@@ -306,7 +306,8 @@ class SoftmaxGDClassifier(
             them on, and split and score by `y`. The column names of a data frame are the classes.
         X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
             A validation set: the loss on it is recorded at every step, and early stopping goes by
-            it. ``Pipeline(…, transform_input=["X_val"])`` transforms it as it does `X`.
+            it. ``Pipeline(…, transform_input=["X_val"])``, the default from scikit-learn 1.10 on,
+            transforms it as it does `X`.
         y_val : array-like of shape (n_val,), default=None
             Its labels, none that is not in `y`; with `P`, labels or probabilities.
         sample_weight_val : array-like of shape (n_val,), default=None
@@ -343,12 +344,12 @@ class SoftmaxGDClassifier(
     @with_callbacks
     def fit_proba(
         self,
-        X: ArrayLike | Matrix,
+        X: MatrixLike,
         P: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
         classes: ArrayLike | None = None,
-        X_val: ArrayLike | Matrix | None = None,
+        X_val: MatrixLike | None = None,
         P_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:

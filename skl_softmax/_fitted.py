@@ -16,7 +16,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._arrays import Array, Matrix, put_beside, to_numpy
+from skl_softmax._arrays import Array, FloatArray, IntArray, MatrixLike, put_beside, to_numpy
 from skl_softmax._data.check import check_known_samples
 from skl_softmax._data.labels import check_prior
 from skl_softmax._data.parameters import check_parameters, fitted_to
@@ -71,14 +71,25 @@ class FittedMixin(StoredMixin, StagedMixin):
     class_weight: object
     max_iter: int
     warm_start: bool
+    n_features_in_: int
+    feature_names_in_: Array
     n_iter_: int
-    class_prior_: Array
-    gap_ = OnlyWith("gap_tol")
-    validation_loss_history_ = OnlyWith("early_stopping=True, or with X_val and y_val")
+    best_iter_: int
+    n_passes_: int
+    loss_: float
+    loss_history_: FloatArray
+    passes_history_: IntArray
+    converged_: bool
+    stop_reason_: str
+    class_prior_: FloatArray
+    gap_: float = OnlyWith("gap_tol")  # type: ignore[assignment]
+    validation_loss_history_: FloatArray = OnlyWith(  # type: ignore[assignment]
+        "early_stopping=True, or with X_val and y_val"
+    )
 
     def duality_gap(
         self,
-        X: ArrayLike | Matrix,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
     ) -> float:
@@ -159,7 +170,7 @@ class FittedMixin(StoredMixin, StagedMixin):
             loss += task.penalty(coef)
             return _excess(problem, problem.start(coef, intercept), loss)
 
-    def _check_known_samples(self, X: Matrix, y: ArrayLike, sample_weight: object) -> Samples:
+    def _check_known_samples(self, X: MatrixLike, y: ArrayLike, sample_weight: object) -> Samples:
         """Samples of the fitted classes, with weights that sum to one."""
         return check_known_samples(self, X, y, sample_weight)
 

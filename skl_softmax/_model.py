@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skl_softmax._arrays import Array, DeviceArray, Matrix, to_numpy
+from skl_softmax._arrays import Array, DeviceArray, FloatArray, IntArray, Matrix, to_numpy
 from skl_softmax._engines.device import OnDevice
 from skl_softmax._engines.finiteness import check_block
 from skl_softmax._engines.kernels import kernels
@@ -155,11 +155,11 @@ class SoftmaxPath(NamedTuple):
         The names of the features, if X has any.
     """
 
-    alphas: Array
-    coefs: Array
-    intercepts: Array
-    losses: Array
-    n_iters: Array
+    alphas: FloatArray
+    coefs: FloatArray
+    intercepts: FloatArray
+    losses: FloatArray
+    n_iters: IntArray
     classes: Array
     feature_names: Array | None
 

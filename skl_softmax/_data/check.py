@@ -88,8 +88,8 @@ def check_samples(
         held_out = _weigh(held_out, factors, "sample_weight_val")
     elif estimator.early_stopping:
         fitted_rows, held_out_rows = _split(estimator, len(y), None if given.is_proba else y)
-        held_out = _weigh(_take(storage, train, held_out_rows), factors, "sample_weight")
-        train = _take(storage, train, fitted_rows)
+        held_out = _weigh(_take(train, held_out_rows), factors, "sample_weight")
+        train = _take(train, fitted_rows)
     return classes, _weigh(train, factors, "sample_weight"), held_out
 
 
@@ -231,8 +231,8 @@ def _split(estimator: FitParameters, n_samples: int, groups: Array | None) -> tu
     return fitted, held_out
 
 
-def _take(storage: Storage, samples: Samples, rows: Array) -> Samples:
+def _take(samples: Samples, rows: Array) -> Samples:
     """Copy the samples of these indices; weights that are all one still take no memory."""
     X, y, weights, unit = samples
     weights = np.broadcast_to(1.0, len(rows)) if weights.strides == (0,) else weights[rows]
-    return Samples(storage.take(X, rows), y[rows], weights, unit)
+    return Samples(X[rows], y[rows], weights, unit)

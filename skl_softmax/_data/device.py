@@ -59,4 +59,4 @@ def _largest(X: OnDevice) -> Iterator[Array]:
     yield from X.fetch(X.xp.max(X.X), X.xp.min(X.X))
 
 
-DEVICE = Storage(open_on_device, check_device_labels, parts=_largest, take=OnDevice.take)
+DEVICE = Storage(open_on_device, check_device_labels, parts=_largest)

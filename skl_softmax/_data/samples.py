@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from operator import getitem
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -97,8 +96,6 @@ class Storage(NamedTuple):
         Refuses labels that are not among the classes.
     weights : callable (sample_weight, n_samples, name) -> weights (n_samples,), float
         The largest weight is one; the number is what it was.
-    take : callable (matrix, rows) -> matrix
-        Copies the rows of these indices.
     """
 
     open: Callable[..., Matrix]
@@ -106,4 +103,3 @@ class Storage(NamedTuple):
     parts: Callable[[Matrix], Iterable[Array]]
     known_labels: Callable[[Any, Matrix, Array, str], Any] = encode_known_labels
     weights: Callable[[Any, int, str], tuple[Any, float]] = check_sample_weight
-    take: Callable[[Matrix, Array], Matrix] = getitem

@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from sklearn.metrics import check_scoring
 
-from skl_softmax._arrays import Array
+from skl_softmax._arrays import Array, DeviceArray, Matrix
+from skl_softmax._engines.device import OnDevice
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.path import descend_path, prepare
@@ -92,22 +93,31 @@ class Fold:
         weights = weights[self.fitted]
         return Samples(X[self.fitted], y[self.fitted], weights / weights.sum())
 
-    def scorer(self, scoring: object, task: Task, workers: Workers) -> Callable[[Scored], float]:
-        """Return what scores a fitted classifier on the samples held out."""
+    def scorer(
+        self, model: Scored, scoring: object, task: Task, workers: Workers
+    ) -> Callable[[Array, Array], float]:
+        """Return what scores coef and intercept on the samples held out, where these are.
+
+        model : gets the weights, for scorers that want a fitted classifier
+        """
         X, codes = self.samples.X[self.held_out], self.samples.y[self.held_out]
         weights = None if self.weights is None else self.weights[self.held_out]
         if isinstance(scoring, str) and scoring == "neg_log_loss":
             # scikit-learn's would need a sample of every class, and takes longer than the fit.
             shares = np.ones(len(codes)) if weights is None else weights
             loss = task.cross_entropy(X, codes, shares / shares.sum(), workers)
-            return lambda model: -loss(model.coef_, model.intercept_)
-        labels = self.classes[codes]
+            return lambda coef, intercept: -loss(coef, intercept)
+        held_out = X.X if isinstance(X, OnDevice) else X
+        labels, model.classes_ = there(X, self.classes[codes]), there(X, self.classes)
+        if weights is not None and not isinstance(labels, np.ndarray):
+            weights = there(X, weights)
 
-        def score(model: Scored) -> float:
+        def score(coef: Array, intercept: Array) -> float:
+            model.coef_, model.intercept_ = there(X, coef), there(X, intercept)
             scorer = check_scoring(model, scoring)
             if weights is None or not _takes_weights(scorer):
-                return float(scorer(model, X, labels))
-            return float(scorer(model, X, labels, sample_weight=weights))
+                return float(scorer(model, held_out, labels))
+            return float(scorer(model, held_out, labels, sample_weight=weights))
 
         return score
 
@@ -142,6 +152,11 @@ def complete(
     return left, None if is_rare else warning
 
 
+def there(X: Matrix, array: Array) -> Array | DeviceArray:
+    """Move an array to the device of X, if X is on one; text cannot be there."""
+    return X.put(array) if isinstance(X, OnDevice) and array.dtype.kind in "biuf" else array
+
+
 def _takes_weights(scorer: Callable[..., float]) -> bool:
     """Whether a scorer can be given weights of the samples."""
     parameters = signature(scorer).parameters.values()
@@ -162,16 +177,15 @@ def fit_fold(
     fold: Fold, model: Scored, parameters: Parameters, alphas: Array, scoring: object
 ) -> FoldResult:
     """Fit and score for every alpha; `model` is a classifier to score with."""
-    model.classes_, model.n_features_in_ = fold.classes, fold.samples.X.shape[1]
+    model.n_features_in_ = fold.samples.X.shape[1]
     scores, fits = [], []
     best = 0.0, (np.empty(0), np.empty(0))
     with Workers() as workers, np.errstate(all="ignore"):
         problem, state = prepare(parameters, fold.train(), len(fold.classes), workers)
-        score = fold.scorer(scoring, problem.task, workers)
+        score = fold.scorer(model, scoring, problem.task, workers)
         path = descend_path(parameters, problem, state, alphas, workers)
         for alpha, fit in zip(alphas.tolist(), path, strict=True):
-            model.coef_, model.intercept_ = fit.run.weights
-            scores.append(score(model))
+            scores.append(score(*fit.run.weights))
             if np.isnan(scores[-1]):
                 raise ValueError(f"scoring={scoring!r} gave NaN for alpha={alpha:.3g}.")
             fits.append((fit.run.last.iteration, fit.warning))
@@ -181,8 +195,8 @@ def fit_fold(
     return FoldResult(scores, list(n_iter), list(found), *best)
 
 
-def mean_of_bests(results: Sequence[FoldResult], ratios: Array) -> dict[str, object]:
-    """The attributes that are means over folds of what each liked best.
+def mean_of_bests(results: Sequence[FoldResult], ratios: Array, X: Matrix) -> dict[str, object]:
+    """The attributes that are means over folds of what each liked best; weights are where X is.
 
     results : of all l1_ratios for the first fold, then of all for the second fold, and so on
     """
@@ -195,6 +209,6 @@ def mean_of_bests(results: Sequence[FoldResult], ratios: Array) -> dict[str, obj
     return {
         "alpha_": float(np.mean([results[i].alpha for i in chosen])),
         "l1_ratio_": float(np.mean([ratios[i % n] for i in chosen])),
-        "coef_": np.mean(coefs, axis=0),
-        "intercept_": np.mean(intercepts, axis=0),
+        "coef_": there(X, np.mean(coefs, axis=0)),
+        "intercept_": there(X, np.mean(intercepts, axis=0)),
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skl_softmax._arrays import Array
+from skl_softmax._arrays import Array, to_numpy
 from skl_softmax._plot.source import unwrap
 from skl_softmax._plot.style import (
     Drawn,
@@ -122,9 +122,9 @@ class AlphaScoreDisplay(Drawn):
         inner, _ = unwrap(estimator, "SoftmaxGDClassifierCV", "alphas_", "scores_")
         unnamed = "accuracy" if inner.scoring is None else "score"
         display = cls(
-            alphas=inner.alphas_,
-            scores=inner.scores_,
-            l1_ratios=inner.l1_ratios_,
+            alphas=to_numpy(inner.alphas_),
+            scores=to_numpy(inner.scores_),
+            l1_ratios=to_numpy(inner.l1_ratios_),
             alpha=inner.alpha_,
             l1_ratio=inner.l1_ratio_,
             score_name=inner.scoring if isinstance(inner.scoring, str) else unnamed,

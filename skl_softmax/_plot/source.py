@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._arrays import Array, Matrix, on_host, to_numpy
+from skl_softmax._arrays import Array, Matrix, MatrixLike, on_host, to_numpy
 from skl_softmax._model import SoftmaxModel, dense, row_per_class
 
 MAX_NAMES_SHOWN = 10  # feature names that an error message lists: about two lines
@@ -36,7 +36,7 @@ class FittedClassifier(Protocol):
     coef_history_: Array  # like intercept_history_, kept with store_coef_history=True alone
     intercept_history_: Array
 
-    def _check_X(self, X: ArrayLike | Matrix, method: str) -> Matrix: ...
+    def _check_X(self, X: MatrixLike, method: str) -> Matrix: ...
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Trained:
     classifier: FittedClassifier
     before: tuple[Pipeline, ...]
 
-    def transform(self, X: ArrayLike | Matrix) -> Matrix:
+    def transform(self, X: MatrixLike) -> Matrix:
         """Return the X that the classifier gets, checked, from the X that the estimator takes."""
         for steps in self.before:
             X = steps.transform(X)
