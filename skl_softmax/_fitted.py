@@ -99,8 +99,8 @@ class FittedMixin(StagedMixin):
 
         References
         ----------
-        S. Boyd and L. Vandenberghe, Convex Optimization, Cambridge University Press, 2004, sections
-        5.5.1 and 5.7.
+        Boyd, S. and Vandenberghe, L., Convex Optimization, Cambridge University Press, 2004,
+        sections 5.5.1 and 5.7.
 
         Examples
         --------
