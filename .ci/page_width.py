@@ -18,8 +18,8 @@ WIDTH = 390  # of a phone [CSS pixels]
 HARNESS = """<!doctype html><pre id="found"></pre><script>
 const pages = PAGES, found = {};
 
-// What is longer than its room: text that is cut off, a block that sticks out or scrolls. Code, tables
-// and formulas may scroll by themselves.
+// What is longer than its room: text that is cut off, a block that sticks out or scrolls. Code,
+// tables and formulas may scroll by themselves.
 function wide(page) {
   const view = page.defaultView, width = page.documentElement.clientWidth, names = [];
   for (const element of page.querySelectorAll("body *")) {

@@ -71,8 +71,9 @@ sphinx_gallery_conf = {
 warnings.filterwarnings("ignore", category=UserWarning, message=".*non-interactive.*")
 
 
-def without_foreign_links(app, what, name, obj, options, lines):
+def without_foreign_links(*event):
     """Write as text what inherited docstrings link to on scikit-learn's site."""
+    *_, lines = event
     lines[:] = [re.sub(r":(?:ref|term):`([^`<]+?)(?: <[^`]*>)?`", r"\1", line) for line in lines]
 
 

@@ -8,12 +8,14 @@ from skl_softmax._fit.diagnosis import SeparationWarning
 from skl_softmax._model import SoftmaxPath
 from skl_softmax._path import softmax_path
 from skl_softmax._plot.alpha_score import AlphaScoreDisplay
+from skl_softmax._plot.coef import CoefDisplay
 from skl_softmax._plot.coef_path import CoefPathDisplay
 from skl_softmax._plot.loss_curve import LossCurveDisplay
 from skl_softmax._plot.regions import DecisionRegionsDisplay
 
 __all__ = [
     "AlphaScoreDisplay",
+    "CoefDisplay",
     "CoefPathDisplay",
     "DecisionRegionsDisplay",
     "LossCurveDisplay",

@@ -1,8 +1,7 @@
 """The display of cross-validated scores over the strength of the penalty.
 
 Like scikit-learn's displays: the constructor stores, `from_estimator` collects, `plot` draws.
-Nothing is fitted again. pyplot does not manage the figures, except for axes of its own given as
-`ax`.
+Nothing is fitted again.
 """
 
 from __future__ import annotations
@@ -163,7 +162,7 @@ class AlphaScoreDisplay(Drawn):
         line_color = self.lines_[chosen[0]].get_color() if len(chosen) and n_ratios > 1 else "0.4"
         self.alpha_line_ = ax.axvline(self.alpha, color=line_color, linestyle=":", lw=1.5)
         ax.set(ylabel=self.score_name)
-        ax.set_xlim(self.alphas.max() * EDGE_FACTOR, self.alphas.min() / EDGE_FACTOR)
+        ax.set_xlim(self.alphas.min() / EDGE_FACTOR, self.alphas.max() * EDGE_FACTOR)
         if n_ratios > 1:
             ax.legend()
         return self
