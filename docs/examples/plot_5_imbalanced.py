@@ -31,11 +31,11 @@ models = {
     "as it is": SoftmaxGDClassifier().fit(X, y),
     "balanced": SoftmaxGDClassifier(class_weight="balanced").fit(X, y),
 }
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained", sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(7, 3.6), layout="constrained", sharex=True, sharey=True)
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     DecisionRegionsDisplay.from_estimator(model, X, y, iterations=None, ax=ax)
     ax.set_title(name)
-axes[0].get_legend().remove()
+_ = axes[0].get_legend().remove()
 
 # %%
 # The boundary is where both classes are equally probable. As it is, that lies deep in the rare
@@ -58,8 +58,10 @@ for name, model in models.items():
 # frequent. As estimates for this one they are far too high.
 
 fig, ax = plt.subplots(figsize=(4.6, 4.2), layout="constrained")
-for name, model in models.items():
-    CalibrationDisplay.from_estimator(model, X_test, y_test, n_bins=10, name=name, ax=ax)
+for (name, model), color in zip(models.items(), ("#0072B2", "#E69F00"), strict=True):
+    CalibrationDisplay.from_estimator(
+        model, X_test, y_test, n_bins=10, name=name, ax=ax, color=color
+    )
 ax.set(xlabel="predicted probability of the rare class", ylabel="how often it was")
 _ = ax.legend(frameon=False)
 

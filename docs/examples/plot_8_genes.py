@@ -13,6 +13,7 @@ made here: features come in correlated groups, and twelve of them decide among f
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import Patch
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
@@ -50,7 +51,7 @@ for name, model in {"L2": ridge, "elastic net": net}.items():
         f"{name:12} {used:6d} features, accuracy {model.score(X_test, y_test):.2f}, loss {loss:.2f}"
     )
 
-AlphaScoreDisplay.from_estimator(net)
+display = AlphaScoreDisplay.from_estimator(net)
 
 # %%
 # The path
@@ -59,7 +60,7 @@ AlphaScoreDisplay.from_estimator(net)
 # are in use above.
 
 path = softmax_path(X_train, y_train, l1_ratio=0.9, n_alphas=40, eps=0.03)
-CoefPathDisplay.from_path(path)
+display = CoefPathDisplay.from_path(path)
 
 # %%
 # Are they the right ones?
@@ -71,12 +72,15 @@ CoefPathDisplay.from_path(path)
 size = np.abs(net.coef_).max(axis=0)
 first = np.argsort(-size)[:25]
 relatives = np.isin(group, group[telling])
-colors = np.where(np.isin(first, telling), "#0072B2", np.where(relatives[first], "#E69F00", "0.7"))
+legend = {"decides": "#0072B2", "of a group that decides": "#E69F00", "by chance": "#999999"}
+kinds = np.where(np.isin(first, telling), 0, np.where(relatives[first], 1, 2))
+colors = np.array(list(legend.values()))[kinds]
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.bar(np.arange(25), size[first], color=colors)
 ax.set(xlabel="gene", ylabel="largest weight")
 ax.set_xticks(np.arange(25), first, rotation=90)
 ax.spines[["top", "right"]].set_visible(False)
+ax.legend([Patch(color=color) for color in legend.values()], legend, frameon=False)
 n_telling, n_relatives = np.isin(first, telling).sum(), relatives[first].sum()
 print(
     f"Of the first 25, {n_telling} decide, and {n_relatives - n_telling} more are of their groups."

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 
 from skl_softmax._arrays import Array
 from skl_softmax._plot.source import unwrap
-from skl_softmax._plot.style import Drawn, class_colors, draw_line, set_alpha_axis
+from skl_softmax._plot.style import Drawn, check_alphas, class_colors, draw_line, set_alpha_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,6 +143,7 @@ class AlphaScoreDisplay(Drawn):
         ValueError
             If `ax` is not a matplotlib Axes.
         """
+        check_alphas(self.alphas)
         ax = self._take_axes(ax, *FIGURE_SIZE)
         set_alpha_axis(ax, self.alphas)
         n_folds, n_ratios, _ = self.scores.shape

@@ -22,6 +22,7 @@ from skl_softmax._plot.style import (
     Drawn,
     Options,
     add_legend,
+    check_alphas,
     class_colors,
     draw_line,
     set_alpha_axis,
@@ -288,6 +289,8 @@ class CoefPathDisplay(Drawn):
         ValueError
             If `ax` is not a matplotlib Axes.
         """
+        if self.alphas is not None:
+            check_alphas(self.alphas)
         is_new, ax = ax is None, self._take_axes(ax, *FIGURE_SIZE)
         ax.set(xlabel="step", ylabel="weight")
         n_steps, n_classes, n_features = self.paths.shape

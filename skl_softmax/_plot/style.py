@@ -146,18 +146,16 @@ def clear_spines(ax: Axes) -> None:
         ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
 
 
-def set_alpha_axis(ax: Axes, alphas: Array) -> None:
-    """Make the horizontal axis a logarithmic one of alpha, labelled at powers of ten, if any.
-
-    Raises
-    ------
-    ValueError
-        If an alpha is zero.
-    """
-    from matplotlib.ticker import NullFormatter
-
+def check_alphas(alphas: Array) -> None:
+    """Raise a ValueError if an alpha is zero."""
     if not alphas.all():
         raise ValueError("alpha=0 cannot be drawn: the axis is logarithmic.")
+
+
+def set_alpha_axis(ax: Axes, alphas: Array) -> None:
+    """Make the horizontal axis a logarithmic one of alpha, labelled at powers of ten, if any."""
+    from matplotlib.ticker import NullFormatter
+
     ax.set(xscale="log", xlabel="alpha")
     if np.floor(np.log10(alphas.max())) > np.ceil(np.log10(alphas.min())) - 1:
         ax.xaxis.set_minor_formatter(NullFormatter())
