@@ -42,7 +42,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=200, random_
 # An L2 penalty gives every feature a weight. An elastic net, its strength chosen by
 # cross-validation, uses few, and predicts better.
 
-ridge = SoftmaxGDClassifierCV(alphas=10).fit(X_train, y_train)
+ridge = SoftmaxGDClassifierCV(alphas=np.logspace(0, 4, 10)).fit(X_train, y_train)
 net = SoftmaxGDClassifierCV(alphas=15, l1_ratios=[0.9], eps=0.03).fit(X_train, y_train)
 for name, model in {"L2": ridge, "elastic net": net}.items():
     used = np.count_nonzero(model.coef_.any(axis=0))

@@ -50,8 +50,8 @@ table.assign(travel=travel).head()
 # ----------------------------
 # Numbers: a missing one becomes the median, and a column of its own says where one was missing.
 # Then they are scaled, so that the penalty treats them alike and their weights can be compared.
-# Categories: a column of zeros and ones for each. A missing answer is a category too. A category that
-# the training data do not have becomes zeros only.
+# Categories: a column of zeros and ones for each. A missing answer is a category too. A category
+# that the training data do not have becomes zeros only.
 
 numbers = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
 categories = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
