@@ -75,7 +75,7 @@ print(f"{classifier.n_iter_} steps; accuracy on other texts {accuracy:.3f}")
 # %%
 # The words that speak for each topic
 # -----------------------------------
-# Those with the largest weights.
+# The words with the largest weights for each topic.
 
 features = vectorizer.get_feature_names_out()
 display = CoefDisplay.from_estimator(pipeline, top=10)
@@ -103,7 +103,7 @@ print(f"alpha {chosen.alpha_:.2g}: {used} of {X.shape[1]} features; accuracy {ac
 display = AlphaScoreDisplay.from_estimator(chosen)
 
 # %%
-# Along the path from none to many they come in one after another, those that tell most first.
+# As alpha falls, features come in one after another, the most telling ones first.
 
 path = softmax_path(
     vectorizer.transform(train_texts), train_labels, l1_ratio=1.0, n_alphas=40, eps=0.03
@@ -111,8 +111,8 @@ path = softmax_path(
 display = CoefPathDisplay.from_path(path, top=6, feature_names=features)
 
 # %%
-# And these speak for each topic now, the strongest first: its words, and then what is left of
-# chance.
+# These features speak for each topic now, the strongest first: first the words of the topic, then
+# words that are there by chance.
 
 for name, weights in zip(chosen.classes_, chosen.coef_, strict=True):
     top = np.argsort(-weights)[: np.count_nonzero(weights > 0)]

@@ -2,9 +2,9 @@
 Wide data: a few genes among twenty thousand
 ============================================
 
-Two hundred samples, twenty thousand features: so it is with gene expression. Any labels can be
-separated there, and what is asked for is which few features tell the classes apart. The data are
-made here: features come in correlated groups, and twelve of them decide among four classes.
+Two hundred samples, twenty thousand features, as with gene expression. With so many features any
+labels can be separated. The question is which few features tell the classes apart. The data are
+made here: features come in correlated groups, and twelve features decide among four classes.
 """
 
 # %%
@@ -56,8 +56,8 @@ display = AlphaScoreDisplay.from_estimator(net)
 # %%
 # The path
 # --------
-# From no feature at all to hundreds: a colour for each class, a line for each feature, how many
-# are in use above.
+# From hundreds of features to none: a colour for each class, a line for each feature, and above the
+# number of features in use.
 
 path = softmax_path(X_train, y_train, l1_ratio=0.9, n_alphas=40, eps=0.03)
 display = CoefPathDisplay.from_path(path)
@@ -65,9 +65,9 @@ display = CoefPathDisplay.from_path(path)
 # %%
 # Are they the right ones?
 # ------------------------
-# The chosen features with the largest weights: those that decide, in blue, or others of their
-# groups, in orange, which are nearly as good. The grey ones are there by chance: with 200 samples,
-# and a penalty chosen for its predictions, some always are.
+# The 25 chosen features with the largest weights. Some decide (blue), others belong to the groups
+# of these (orange) and are nearly as good. The grey features are there by chance: with 200
+# samples, and a penalty chosen for its predictions, some always are.
 
 size = np.abs(net.coef_).max(axis=0)
 first = np.argsort(-size)[:25]
@@ -89,8 +89,8 @@ print(
 # %%
 # How many features a step looks at
 # ---------------------------------
-# Most steps are of some features only: those in use, and those that are missed most. So a fit reads
-# all data a few times.
+# Most steps look at some features only: the features in use, and the features with the largest
+# gradients. So a fit reads all data only a few times.
 
 model = SoftmaxGDClassifier(alpha=net.alpha_, l1_ratio=0.9).fit(X_train, y_train)
 print(f"{model.n_iter_} steps, {model.n_passes_} passes over the whole of X")
