@@ -74,8 +74,8 @@ print(f"always the most frequent: {pd.Series(travel_test).value_counts(normalize
 # %%
 # Which columns speak for which class
 # -----------------------------------
-# The pipeline names the columns that the classifier gets. A bar to the right makes the class more
-# probable, a bar to the left less.
+# The pipeline names the columns that the classifier gets. A bar to the right raises the logit of
+# the class, a bar to the left lowers it.
 
 display = CoefDisplay.from_estimator(search, top=6)
 

@@ -30,10 +30,10 @@ EDGES_HEIGHT = 0.9  # of the title and the label of the axis [inches]
 class CoefDisplay(Drawn):
     """The largest weights of each class, as bars: one panel for each class.
 
-    A bar to the right speaks for the class: the larger the feature, the more probable the class. A
-    bar to the left speaks against it. The lengths depend on the units of the features: scale the
-    features before the fit, if their weights are to be compared. Use `from_estimator` to make a
-    display.
+    A bar to the right speaks for the class: a larger value of the feature raises the logit of the
+    class. A bar to the left speaks against the class. The lengths depend on the units of the
+    features: scale the features before the fit, if their weights are to be compared. Use
+    `from_estimator` to make a display.
 
     Parameters
     ----------
@@ -132,7 +132,25 @@ class CoefDisplay(Drawn):
         return cls(coef=coef, classes=list(chosen), features=names, top=top).plot(ax, **bar_kw)
 
     def plot(self, ax: Axes | Sequence[Axes] | Array | None = None, **bar_kw: object) -> Self:
-        """Draw the bars. See `from_estimator` for the parameters and errors."""
+        """Draw the bars.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array of Axes, default=None
+            The axes to draw on, one for each class. None: axes in a new figure.
+        **bar_kw
+            Further keyword arguments of matplotlib's ``barh``.
+
+        Returns
+        -------
+        display : CoefDisplay
+            This display.
+
+        Raises
+        ------
+        ValueError
+            If there is no class, or there are fewer axes than classes.
+        """
         n_classes, n_features = self.coef.shape
         if not n_classes:
             raise ValueError("There is no class to draw.")
