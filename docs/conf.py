@@ -1,5 +1,6 @@
 """How the site is built: ``python -m sphinx -W -b html docs docs/_build/html``."""
 
+import re
 import warnings
 
 from docutils import nodes
@@ -17,6 +18,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "_templates", "examples", "auto_examples/*.ipynb"]
@@ -28,12 +30,15 @@ myst_heading_anchors = 3
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings say more
+toc_object_entries_show_parents = "hide"
+copybutton_exclude = ".linenos, .gp, .go"  # copied without prompts and outputs
 numpydoc_show_class_members = False  # autodoc lists them
 
 html_baseurl = "https://skl-softmax.readthedocs.io/en/stable/"
 html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "skl_softmax"
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_extra_path = ["playground"]  # one page that needs nothing of the site
 html_css_files = ["site.css"]
@@ -41,6 +46,7 @@ html_show_sourcelink = False
 html_theme_options = {
     "show_toc_level": 2,
     "navbar_align": "left",
+    "header_links_before_dropdown": 6,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
@@ -59,24 +65,37 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "show_memory": False,
     "min_reported_time": 5,
+    "write_computation_times": False,  # a search would find them first
     "remove_config_comments": True,
 }
 
 warnings.filterwarnings("ignore", category=UserWarning, message=".*non-interactive.*")
 
 
+def without_foreign_links(*event):
+    """Write as text what inherited docstrings link to on scikit-learn's site."""
+    *_, lines = event
+    lines[:] = [re.sub(r":(?:ref|term):`([^`<]+?)(?: <[^`]*>)?`", r"\1", line) for line in lines]
+
+
 def setup(app):
     """Write formulas as MathML: browsers show it by themselves, without script or network."""
 
+    def mathml(formula, display):
+        # As in LaTeX, only what \left and \right stand before grows with what is inside.
+        written = convert(formula, display=display)
+        return re.sub("<mo>(&#x02016;|&#x0007C;)</mo>", r'<mo stretchy="false">\1</mo>', written)
+
     def inline(translator, node):
-        translator.body.append(convert(node.astext()))
+        translator.body.append(mathml(node.astext(), "inline"))
         raise nodes.SkipNode
 
     def block(translator, node):
-        formula = convert(node.astext(), display="block")
+        formula = mathml(node.astext(), "block")
         translator.body.append(f'<div class="math">{formula}</div>')
         raise nodes.SkipNode
 
     app.add_html_math_renderer(
         "mathml", inline_renderers=(inline, None), block_renderers=(block, None)
     )
+    app.connect("autodoc-process-docstring", without_foreign_links)

@@ -2,17 +2,20 @@
 
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._cv import SoftmaxGDClassifierCV
+from skl_softmax._engines.versions import show_versions
 from skl_softmax._fit.diagnosis import SeparationWarning
+from skl_softmax._fitted import register_onnx_converters
 from skl_softmax._model import SoftmaxPath
 from skl_softmax._path import softmax_path
 from skl_softmax._plot.alpha_score import AlphaScoreDisplay
+from skl_softmax._plot.coef import CoefDisplay
 from skl_softmax._plot.coef_path import CoefPathDisplay
 from skl_softmax._plot.loss_curve import LossCurveDisplay
 from skl_softmax._plot.regions import DecisionRegionsDisplay
-from skl_softmax._versions import show_versions
 
 __all__ = [
     "AlphaScoreDisplay",
+    "CoefDisplay",
     "CoefPathDisplay",
     "DecisionRegionsDisplay",
     "LossCurveDisplay",
@@ -21,6 +24,7 @@ __all__ = [
     "SoftmaxGDClassifierCV",
     "SoftmaxPath",
     "__version__",
+    "register_onnx_converters",
     "show_versions",
     "softmax_path",
 ]

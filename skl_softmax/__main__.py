@@ -61,6 +61,9 @@ def main() -> None:
     if importlib.util.find_spec("matplotlib") is None:
         print('\nFor the pictures: python -m pip install "skl_softmax[plot]"')
         return
+    import matplotlib
+
+    matplotlib.use("agg")  # pictures are written, not shown
     output.mkdir(parents=True, exist_ok=True)
     for path in (draw_digits(digits, output), *draw_lab(*lab, output)):
         print(f"wrote {path}")

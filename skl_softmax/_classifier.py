@@ -38,15 +38,17 @@ class SoftmaxGDClassifier(
 ):
     r"""Softmax (multinomial logistic) regression by full-batch gradient descent.
 
-    Minimises, over the coefficients :math:`W` and the intercepts :math:`b`,
+    Minimises, over the coefficients :math:`W` and the intercepts :math:`b`, the mean cross-entropy
+    (under the weights :math:`s_i` of the samples) and a penalty with ``l1_ratio`` :math:`\rho`,
 
     .. math::
 
-        F(W, b) = \frac{1}{\sum_i s_i} \sum_i s_i \,
-                  \mathrm{CE}\bigl(y_i, \mathrm{softmax}(W x_i + b)\bigr)
-                  + \alpha \sum_{kj} f_j \Bigl(\rho \lvert w_{kj} \rvert
-                  + \frac{1 - \rho}{2} w_{kj}^2\Bigr),
-        \qquad \rho = \mathtt{l1\_ratio},
+        \begin{split}
+        F(W, b) = {} & \frac{1}{\sum_i s_i} \sum_i s_i \,
+            \mathrm{CE}\bigl(y_i, \mathrm{softmax}(W x_i + b)\bigr) \\
+        & + \alpha \sum_{kj} f_j \Bigl(\rho \lvert w_{kj} \rvert
+            + \frac{1 - \rho}{2} w_{kj}^2\Bigr),
+        \end{split}
 
     in nats per sample, by steps :math:`W \leftarrow W - (\text{step}) \, \nabla F(W)` from zero
     weights. The step is a number in the textbook and a matrix in ``"auto"``; the loss after every
@@ -187,12 +189,14 @@ class SoftmaxGDClassifier(
 
     References
     ----------
-    .. [1] C. M. Bishop, Pattern Recognition and Machine Learning, Springer, 2006, section 4.3.4.
-    .. [2] D. Böhning, "Multinomial logistic regression algorithm", Annals of the Institute of
+    .. [1] Bishop, C. M., Pattern Recognition and Machine Learning, Springer, 2006, section 4.3.4.
+    .. [2] Böhning, D., "Multinomial logistic regression algorithm", Annals of the Institute of
        Statistical Mathematics 44, 1992. https://doi.org/10.1007/BF00048682
-    .. [3] J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., Springer, 2006, chapter 7.
+    .. [3] Nocedal, J. and Wright, S. J., Numerical Optimization, 2nd ed., Springer, 2006,
+       chapter 7.
        https://doi.org/10.1007/978-0-387-40065-5
-    .. [4] G. Andrew and J. Gao, "Scalable training of L1-regularized log-linear models", ICML 2007.
+    .. [4] Andrew, G. and Gao, J., "Scalable training of L1-regularized log-linear models",
+       ICML 2007.
        https://doi.org/10.1145/1273496.1273501
 
     Examples

@@ -132,8 +132,8 @@ class SoftmaxGDClassifierCV(
 
     References
     ----------
-    .. [1] T. Hastie, R. Tibshirani and J. Friedman, The Elements of Statistical Learning, 2nd ed.,
-       Springer, 2009, section 7.10 (the rule of one standard error).
+    .. [1] Hastie, T., Tibshirani, R. and Friedman, J., The Elements of Statistical Learning, 2nd
+       ed., Springer, 2009, section 7.10 (the rule of one standard error).
        https://doi.org/10.1007/978-0-387-84858-7
 
     Examples

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from copy import copy, deepcopy
 from itertools import islice
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -134,8 +134,8 @@ class FittedMixin(StoredMixin, StagedMixin):
 
         References
         ----------
-        S. Boyd and L. Vandenberghe, Convex Optimization, Cambridge University Press, 2004, sections
-        5.5.1 and 5.7.
+        Boyd, S. and Vandenberghe, L., Convex Optimization, Cambridge University Press, 2004,
+        sections 5.5.1 and 5.7.
 
         Examples
         --------
@@ -351,3 +351,46 @@ def _excess(problem: StandardizedProblem, params: Array, loss: float) -> float:
         if left <= fallen:
             break
     return float(bound)
+
+
+def register_onnx_converters() -> None:
+    """Let skl2onnx convert this package's classifiers, alone and inside Pipelines.
+
+    Call it once in a process, before ``skl2onnx.to_onnx(model, X[:1])``. Each classifier is
+    converted as the `LogisticRegression` that its `to_sklearn` returns. Without this function,
+    skl2onnx raises ``MissingShapeCalculator``; convert ``model.to_sklearn()`` then.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed.
+
+    Examples
+    --------
+    >>> from skl_softmax import register_onnx_converters
+    >>> register_onnx_converters()  # doctest: +SKIP
+    """
+    from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV  # they import this module
+
+    try:
+        from skl2onnx import update_registered_converter
+        from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+        from skl2onnx.operator_converters.linear_classifier import convert_sklearn_linear_classifier
+    except ImportError as error:
+        raise ImportError(
+            'Export to ONNX needs skl2onnx: python -m pip install "skl_softmax[interop]"'
+        ) from error
+
+    def convert(scope: Any, operator: Any, container: Any) -> None:
+        fitted = operator.raw_operator
+        operator.raw_operator = getattr(fitted, "best_estimator_", fitted).to_sklearn()
+        convert_sklearn_linear_classifier(scope, operator, container)
+
+    for classifier in (SoftmaxGDClassifier, SoftmaxGDClassifierCV):
+        update_registered_converter(
+            classifier,
+            f"SklSoftmax{classifier.__name__}",
+            calculate_linear_classifier_output_shapes,
+            convert,
+            options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
+        )

@@ -100,8 +100,8 @@ def softmax_path(
 
     References
     ----------
-    J. Friedman, T. Hastie and R. Tibshirani, "Regularization paths for generalized linear models
-    via coordinate descent", Journal of Statistical Software 33, 2010.
+    Friedman, J., Hastie, T. and Tibshirani, R., "Regularization paths for generalized linear
+    models via coordinate descent", Journal of Statistical Software 33, 2010.
     https://doi.org/10.18637/jss.v033.i01
 
     Examples

@@ -58,7 +58,7 @@ def softmax(logits: ArrayLike) -> NDArray[np.floating]:
 
     References
     ----------
-    C. M. Bishop, Pattern Recognition and Machine Learning, 2006, equation (4.104).
+    Bishop, C. M., Pattern Recognition and Machine Learning, 2006, equation (4.104).
 
     Examples
     --------
@@ -108,7 +108,7 @@ def cross_entropy(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> float:
 
     References
     ----------
-    C. M. Bishop, Pattern Recognition and Machine Learning, 2006, equation (4.108).
+    Bishop, C. M., Pattern Recognition and Machine Learning, 2006, equation (4.108).
 
     Examples
     --------
@@ -150,7 +150,7 @@ def cross_entropy_gradient(X: ArrayLike, Y: ArrayLike, W: ArrayLike) -> NDArray[
 
     References
     ----------
-    C. M. Bishop, Pattern Recognition and Machine Learning, 2006, equation (4.109).
+    Bishop, C. M., Pattern Recognition and Machine Learning, 2006, equation (4.109).
 
     Examples
     --------
@@ -196,7 +196,7 @@ def cross_entropy_gradient_elementwise(
 
     References
     ----------
-    C. M. Bishop, Pattern Recognition and Machine Learning, 2006, equation (4.109).
+    Bishop, C. M., Pattern Recognition and Machine Learning, 2006, equation (4.109).
 
     Examples
     --------

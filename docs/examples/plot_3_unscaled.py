@@ -23,9 +23,9 @@ X.agg(["mean", "std"]).T.round(2)
 # %%
 # Three fits
 # ----------
-# On scaled data the penalty acts on other weights, so that the second loss is not quite of the
-# same function; with ``alpha=1e-4`` that makes little difference. "auto" stops once ``tol`` is
-# reached; the others take all of their steps.
+# On scaled data the penalty acts on other weights, so the second loss is of a slightly different
+# function; with ``alpha=1e-4`` the difference is small. "auto" stops once ``tol`` is reached; the
+# other two take all of their steps.
 
 fits = {
     "raw, learning_rate=1e-6": SoftmaxGDClassifier(learning_rate=1e-6, max_iter=1000, tol=0).fit(

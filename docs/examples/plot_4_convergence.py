@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
-from skl_softmax import LossCurveDisplay, SoftmaxGDClassifier
+from skl_softmax import LossCurveDisplay, SeparationWarning, SoftmaxGDClassifier
 
 X, y = load_digits(return_X_y=True)
 with warnings.catch_warnings():
@@ -59,20 +59,32 @@ fig, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
 _ = LossCurveDisplay.from_estimators(fits, x="passes", what="excess", ax=ax)
 
 # %%
-# Too large a rate
-# ----------------
-# Above that rate nothing makes sure that the loss falls. It may, and then faster, where the loss
-# is less curved than it could be; it may rise first, as here with 0.05 and 0.2, and come back
-# once the weights are so large that it is nearly flat; or it may never come back.
+# A grid of learning rates
+# ------------------------
+# Several rates in one picture. The smallest is slow. Above the largest stable rate nothing makes
+# sure that the loss falls. It may fall, and then faster; it may rise first, as here with 0.05 and
+# 0.2, and come back once the weights are so large that the loss is nearly flat there; or it may
+# never come back.
 
-fits = {}
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)
-    for rate in (0.001, 0.01, 0.05, 0.2):
-        fits[f"learning_rate={rate}"] = SoftmaxGDClassifier(learning_rate=rate, max_iter=60).fit(
-            X, y
-        )
-fig, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
-_ = LossCurveDisplay.from_estimators(fits, log=True, ax=ax)
+    grid = {
+        f"learning_rate={rate:g}": SoftmaxGDClassifier(learning_rate=rate, max_iter=60).fit(X, y)
+        for rate in (0.0003, 0.001, 0.003, 0.01, 0.05, 0.2)
+    }
+fig, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
+_ = LossCurveDisplay.from_estimators(grid, log=True, ax=ax)
+
+# %%
+# No minimum
+# ----------
+# Without a penalty, classes that can be separated leave the loss without a minimum: larger weights
+# always have a lower loss. A fit says so instead of going on.
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always", SeparationWarning)
+    separated = SoftmaxGDClassifier(alpha=0).fit(X, y)
+print(separated.converged_, separated.stop_reason_)
+print(textwrap.fill(str(caught[0].message), 80))
 
 # sphinx_gallery_thumbnail_number = 1

@@ -31,16 +31,17 @@ models = {
     "as it is": SoftmaxGDClassifier().fit(X, y),
     "balanced": SoftmaxGDClassifier(class_weight="balanced").fit(X, y),
 }
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained", sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(7, 3.6), layout="constrained", sharex=True, sharey=True)
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     DecisionRegionsDisplay.from_estimator(model, X, y, iterations=None, ax=ax)
     ax.set_title(name)
-axes[0].get_legend().remove()
+_ = axes[0].get_legend().remove()
 
 # %%
-# The boundary is where both classes are equally probable. As it is, that lies deep in the rare
-# class: the model misses most of it, and is right about nearly everything. Balanced, both
-# classes count the same, and it finds most of the rare ones at the price of false alarms.
+# The boundary is where both classes are equally probable. Without weights, the boundary lies deep
+# in the rare class: the model misses most rare samples, but is right about nearly all samples.
+# With balanced weights both classes count the same. The model then finds most of the rare
+# samples, at the price of false alarms.
 
 print(f"{'':10s} {'accuracy':>9s} {'balanced':>9s} {'found of the rare':>18s}")
 for name, model in models.items():
@@ -54,19 +55,21 @@ for name, model in models.items():
 # %%
 # The price
 # ---------
-# The probabilities of the balanced model are those of a world in which both classes are equally
-# frequent. As estimates for this one they are far too high.
+# The balanced model computes probabilities for a world in which both classes are equally frequent.
+# As estimates for these data, they are far too high.
 
 fig, ax = plt.subplots(figsize=(4.6, 4.2), layout="constrained")
-for name, model in models.items():
-    CalibrationDisplay.from_estimator(model, X_test, y_test, n_bins=10, name=name, ax=ax)
-ax.set(xlabel="predicted probability of the rare class", ylabel="how often it was")
+for (name, model), color in zip(models.items(), ("#0072B2", "#E69F00"), strict=True):
+    CalibrationDisplay.from_estimator(
+        model, X_test, y_test, n_bins=10, name=name, ax=ax, color=color
+    )
+ax.set(xlabel="predicted probability of the rare class", ylabel="observed frequency")
 _ = ax.legend(frameon=False)
 
 # %%
-# Where what counts is the costs of errors, there is another way: keep the probabilities as they
-# are, and move the threshold. The slope of the boundary is the same; both ways lie close
-# together.
+# If the costs of errors matter, there is another way: keep the probabilities as they are, and
+# move the threshold. The new boundary is parallel to the old one, and the result is close to the
+# result of balanced weights.
 
 proba = models["as it is"].predict_proba(X_test)[:, 1]
 moved = (proba > np.mean(y)).astype(int)

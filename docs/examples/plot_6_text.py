@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 
 from skl_softmax import (
     AlphaScoreDisplay,
+    CoefDisplay,
     CoefPathDisplay,
     SoftmaxGDClassifier,
     SoftmaxGDClassifierCV,
@@ -74,15 +75,10 @@ print(f"{classifier.n_iter_} steps; accuracy on other texts {accuracy:.3f}")
 # %%
 # The words that speak for each topic
 # -----------------------------------
-# Those with the largest weights.
+# The words with the largest weights for each topic.
 
 features = vectorizer.get_feature_names_out()
-fig, axes = plt.subplots(1, 4, figsize=(10, 3.2), layout="constrained", sharex=True)
-for ax, name, weights in zip(axes, classifier.classes_, classifier.coef_, strict=True):
-    top = np.argsort(weights)[-10:]
-    ax.barh(features[top], weights[top], color="#0072B2")
-    ax.set(title=name, xlabel="weight")
-    ax.spines[["top", "right"]].set_visible(False)
+display = CoefDisplay.from_estimator(pipeline, top=10)
 
 # %%
 # How the weights found their places
@@ -90,13 +86,13 @@ for ax, name, weights in zip(axes, classifier.classes_, classifier.coef_, strict
 # The six features whose weights moved most.
 
 display = CoefPathDisplay.from_estimator(classifier, top=6, feature_names=features)
-display
 
 # %%
 # Few words are enough
 # --------------------
-# With an L1 penalty most weights are exactly zero. How strong it should be, cross-validation says;
-# of the strengths that are as good as can be told, the one of one standard error is the largest.
+# With an L1 penalty most weights are exactly zero. Cross-validation chooses its strength;
+# "one_standard_error" takes the largest strength whose score is within one standard error of the
+# best.
 
 chosen = SoftmaxGDClassifierCV(alphas=20, l1_ratios=[1.0], select="one_standard_error")
 sparse = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), chosen).fit(train_texts, train_labels)
@@ -104,19 +100,19 @@ used = np.count_nonzero(chosen.coef_.any(axis=0))
 accuracy = sparse.score(test_texts, test_labels)
 print(f"alpha {chosen.alpha_:.2g}: {used} of {X.shape[1]} features; accuracy {accuracy:.3f}")
 
-AlphaScoreDisplay.from_estimator(chosen)
+display = AlphaScoreDisplay.from_estimator(chosen)
 
 # %%
-# Along the path from none to many they come in one after another, those that tell most first.
+# As alpha falls, features come in one after another, the most telling ones first.
 
 path = softmax_path(
     vectorizer.transform(train_texts), train_labels, l1_ratio=1.0, n_alphas=40, eps=0.03
 )
-CoefPathDisplay.from_path(path, top=6, feature_names=features)
+display = CoefPathDisplay.from_path(path, top=6, feature_names=features)
 
 # %%
-# And these speak for each topic now, the strongest first: its words, and then what is left of
-# chance.
+# These features speak for each topic now, the strongest first: first the words of the topic, then
+# words that are there by chance.
 
 for name, weights in zip(chosen.classes_, chosen.coef_, strict=True):
     top = np.argsort(-weights)[: np.count_nonzero(weights > 0)]

@@ -6,8 +6,8 @@ Watch the loss on other data while the weights are fitted, and keep those that w
 """
 
 # %%
-# Ninety images and no penalty: after some steps the fit learns them by heart. The loss on them
-# keeps falling, the one on other images rises again.
+# Ninety images and no penalty: after some steps the fit learns the images by heart. The loss on
+# these images keeps falling, but the loss on other images rises again.
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
@@ -29,8 +29,8 @@ LossCurveDisplay.from_estimator(course, ax=ax)
 _ = ax.set_ylim(0.0, 0.8)
 
 # %%
-# That is what ``early_stopping=True`` is for: it stops when the validation loss has not fallen
-# below its least for ``n_iter_no_change`` steps, and goes back to the weights that were best.
+# ``early_stopping=True`` stops when the validation loss has not fallen below its least value for
+# ``n_iter_no_change`` steps, and goes back to the best weights.
 
 stopped = SoftmaxGDClassifier(learning_rate=0.01, alpha=0, early_stopping=True).fit(**data)
 print(f"{stopped.n_iter_} steps, the weights of step {stopped.best_iter_}")
@@ -42,8 +42,8 @@ _ = ax.set_ylim(0.0, 0.8)
 # %%
 # Or a penalty
 # ------------
-# A penalty keeps the weights from learning by heart too. What it leads to does not depend on the
-# way there, so the fit may take the short one; but each strength to try is a fit of its own.
+# A penalty too keeps the fit from learning by heart. The result does not depend on the steps, so
+# the fast ``"auto"`` can be used; but each strength needs a fit of its own.
 
 fits = {
     f"alpha={alpha:g}": SoftmaxGDClassifier(alpha=alpha).fit(**data)

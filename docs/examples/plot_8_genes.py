@@ -2,9 +2,9 @@
 Wide data: a few genes among twenty thousand
 ============================================
 
-Two hundred samples, twenty thousand features: so it is with gene expression. Any labels can be
-separated there, and what is asked for is which few features tell the classes apart. The data are
-made here: features come in correlated groups, and twelve of them decide among four classes.
+Two hundred samples, twenty thousand features, as with gene expression. With so many features any
+labels can be separated. The question is which few features tell the classes apart. The data are
+made here: features come in correlated groups, and twelve features decide among four classes.
 """
 
 # %%
@@ -13,6 +13,7 @@ made here: features come in correlated groups, and twelve of them decide among f
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import Patch
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
@@ -41,7 +42,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=200, random_
 # An L2 penalty gives every feature a weight. An elastic net, its strength chosen by
 # cross-validation, uses few, and predicts better.
 
-ridge = SoftmaxGDClassifierCV(alphas=10).fit(X_train, y_train)
+ridge = SoftmaxGDClassifierCV(alphas=np.logspace(0, 4, 10)).fit(X_train, y_train)
 net = SoftmaxGDClassifierCV(alphas=15, l1_ratios=[0.9], eps=0.03).fit(X_train, y_train)
 for name, model in {"L2": ridge, "elastic net": net}.items():
     used = np.count_nonzero(model.coef_.any(axis=0))
@@ -50,33 +51,36 @@ for name, model in {"L2": ridge, "elastic net": net}.items():
         f"{name:12} {used:6d} features, accuracy {model.score(X_test, y_test):.2f}, loss {loss:.2f}"
     )
 
-AlphaScoreDisplay.from_estimator(net)
+display = AlphaScoreDisplay.from_estimator(net)
 
 # %%
 # The path
 # --------
-# From no feature at all to hundreds: a colour for each class, a line for each feature, how many
-# are in use above.
+# From hundreds of features to none: a colour for each class, a line for each feature, and above the
+# number of features in use.
 
 path = softmax_path(X_train, y_train, l1_ratio=0.9, n_alphas=40, eps=0.03)
-CoefPathDisplay.from_path(path)
+display = CoefPathDisplay.from_path(path)
 
 # %%
 # Are they the right ones?
 # ------------------------
-# The chosen features with the largest weights: those that decide, in blue, or others of their
-# groups, in orange, which are nearly as good. The grey ones are there by chance: with 200 samples,
-# and a penalty chosen for its predictions, some always are.
+# The 25 chosen features with the largest weights. Some decide (blue), others belong to the groups
+# of these (orange) and are nearly as good. The grey features are there by chance: with 200
+# samples, and a penalty chosen for its predictions, some always are.
 
 size = np.abs(net.coef_).max(axis=0)
 first = np.argsort(-size)[:25]
 relatives = np.isin(group, group[telling])
-colors = np.where(np.isin(first, telling), "#0072B2", np.where(relatives[first], "#E69F00", "0.7"))
+legend = {"decides": "#0072B2", "of a group that decides": "#E69F00", "by chance": "#999999"}
+kinds = np.where(np.isin(first, telling), 0, np.where(relatives[first], 1, 2))
+colors = np.array(list(legend.values()))[kinds]
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.bar(np.arange(25), size[first], color=colors)
 ax.set(xlabel="gene", ylabel="largest weight")
 ax.set_xticks(np.arange(25), first, rotation=90)
 ax.spines[["top", "right"]].set_visible(False)
+ax.legend([Patch(color=color) for color in legend.values()], legend, frameon=False)
 n_telling, n_relatives = np.isin(first, telling).sum(), relatives[first].sum()
 print(
     f"Of the first 25, {n_telling} decide, and {n_relatives - n_telling} more are of their groups."
@@ -85,8 +89,8 @@ print(
 # %%
 # How many features a step looks at
 # ---------------------------------
-# Most steps are of some features only: those in use, and those that are missed most. So a fit reads
-# all data a few times.
+# Most steps look at some features only: the features in use, and the features with the largest
+# gradients. So a fit reads all data only a few times.
 
 model = SoftmaxGDClassifier(alpha=net.alpha_, l1_ratio=0.9).fit(X_train, y_train)
 print(f"{model.n_iter_} steps, {model.n_passes_} passes over the whole of X")

@@ -1,8 +1,7 @@
 """The display of cross-validated scores over the strength of the penalty.
 
 Like scikit-learn's displays: the constructor stores, `from_estimator` collects, `plot` draws.
-Nothing is fitted again. pyplot does not manage the figures, except for axes of its own given as
-`ax`.
+Nothing is fitted again.
 """
 
 from __future__ import annotations
@@ -172,7 +171,7 @@ class AlphaScoreDisplay(Drawn):
         place = self.alpha or places.min()
         self.alpha_line_ = ax.axvline(place, color=line_color, linestyle=":", lw=1.5)
         ax.set(ylabel=self.score_name)
-        ax.set_xlim(places.max() * EDGE_FACTOR, places.min() / EDGE_FACTOR)
+        ax.set_xlim(places.min() / EDGE_FACTOR, places.max() * EDGE_FACTOR)
         if n_ratios > 1:
             ax.legend()
         return self

@@ -1,8 +1,7 @@
 """The display of weights over the steps of a fit, or over the strengths of the penalty.
 
 Like scikit-learn's displays: the constructor stores, `from_estimator` collects, `plot` draws.
-Nothing is fitted again. pyplot does not manage the figures, except for axes of its own given as
-`ax`.
+Nothing is fitted again.
 """
 
 from __future__ import annotations
@@ -170,7 +169,7 @@ class CoefPathDisplay(Drawn):
         ax: Axes | None = None,
         **line_kw: object,
     ) -> Self:
-        """Draw the weights of a path over alpha, with the largest alpha at the left.
+        """Draw the weights of a path over alpha.
 
         A zero among the alphas stands at the end of the logarithmic axis. The numbers along the
         upper edge tell how many features have a weight that is not zero. Intercepts are not drawn.
@@ -306,8 +305,8 @@ class CoefPathDisplay(Drawn):
             options = {"color": colors[k], "linestyle": styles[j], **line_kw}
             options["label"] = f"{self.classes[k]}, {self.features[j]}"
             self.lines_[k, j] = draw_line(ax, steps, self.paths[:, k, j], **options)
-        if self.alphas is not None and n_steps > 1 and steps[0] > steps[-1]:
-            ax.set_xlim(steps[0], steps[-1])
+        if self.alphas is not None and n_steps > 1:
+            ax.set_xlim(steps.min(), steps.max())
         if self.alphas is not None and self.n_used is not None:
             self._count(ax, steps, self.n_used)
         self._explain(ax, colors, styles, outside=is_new)

@@ -21,6 +21,7 @@ Limits: TypeAlias = tuple[float, float, float, float]  # left, right, bottom, to
 
 MARGIN = 0.06  # of the range of a feature, on both sides of the samples: no marker is cut off
 CONSTANT_MARGIN = 1.0  # in units of the feature, where all its values are equal
+DEFAULT_STEPS = 1, 5, 30, 300  # shown if the weights of the steps were kept: those of the lab
 MAX_FRAMES = 60  # of an animation by default: six seconds at ten frames a second
 
 
@@ -220,18 +221,23 @@ class Frames:
         later = np.geomspace(1, max(last, 1), MAX_FRAMES - 1).round().astype(int)
         return self.chosen([0, *later.tolist()])
 
-    def chosen(self, iterations: Sequence[int] | None) -> list[int]:
+    def chosen(self, iterations: Sequence[int] | str | None) -> list[int]:
         """Return the given steps, each once; None is the step of the fitted weights.
+
+        "auto" is `DEFAULT_STEPS` if the weights of the steps were kept, else None.
 
         Numbers beyond the last step mean the last step.
 
         Raises
         ------
         AttributeError
-            If the weights of the steps were not kept, and `iterations` is not None.
+            If `iterations` are numbers, and the weights of the steps were not kept.
         ValueError
-            If `iterations` is not a sequence of ints that are 0 or more.
+            If `iterations` is not a sequence of ints that are 0 or more, "auto" or None.
         """
+        if isinstance(iterations, str) and iterations == "auto":
+            has_history = hasattr(self.found.classifier, "coef_history_")
+            iterations = DEFAULT_STEPS if has_history else None
         if iterations is None:
             return [int(self.found.classifier.best_iter_)]
         final = ", or draw the final weights with from_estimator(…, iterations=None)"
@@ -239,7 +245,8 @@ class Frames:
         steps = np.asarray(iterations)
         if steps.ndim != 1 or steps.dtype.kind not in "iu" or not len(steps) or steps.min() < 0:
             raise ValueError(
-                f"iterations must be a sequence of numbers of steps, 0 or more, got {iterations!r}."
+                "iterations must be a sequence of numbers of steps, 0 or more, 'auto' or None,"
+                f" got {iterations!r}."
             )
         last = self.found.classifier.n_iter_
         return list(dict.fromkeys(np.minimum(steps, last).tolist()))

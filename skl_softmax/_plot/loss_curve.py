@@ -1,8 +1,7 @@
 """The display of a fit's loss over the steps.
 
 Like scikit-learn's displays: the constructor stores, `from_estimator` collects, `plot` draws.
-Nothing is fitted again. pyplot does not manage the figures, except for axes of its own given as
-`ax`.
+Nothing is fitted again.
 """
 
 from __future__ import annotations

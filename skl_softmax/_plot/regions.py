@@ -140,7 +140,7 @@ class DecisionRegionsDisplay(Drawn):
         X: MatrixLike,
         y: ArrayLike | None = None,
         *,
-        iterations: Sequence[int] | None = (1, 5, 30, 300),
+        iterations: Sequence[int] | str | None = "auto",
         features: Sequence[str | int] | None = None,
         response_method: str = "predict",
         boundaries: bool = True,
@@ -161,10 +161,11 @@ class DecisionRegionsDisplay(Drawn):
         y : array-like of shape (n_samples,), default=None
             The classes of the samples. None: the samples are not drawn, and the titles tell no
             accuracy.
-        iterations : sequence of int, default=(1, 5, 30, 300)
+        iterations : sequence of int, "auto" or None, default="auto"
             Numbers of steps. There is one panel for each, with the weights after so many steps.
             Numbers beyond the last step mean the last step, which is shown once. They need
             ``store_coef_history=True``. None: one panel with the final weights, which does not.
+            ``"auto"``: 1, 5, 30 and 300 steps if the weights of the steps were kept, else None.
         features : sequence of two str or int, default=None
             The two features of the axes, by name or number. All other features are held at their
             mean over X, or at their most frequent value if they are not numbers. None: the two
@@ -193,7 +194,7 @@ class DecisionRegionsDisplay(Drawn):
         Raises
         ------
         AttributeError
-            If the weights of the steps were not kept, and `iterations` is not None.
+            If `iterations` are numbers, and the weights of the steps were not kept.
         NotFittedError
             If the estimator is not fitted.
         TypeError
@@ -356,8 +357,9 @@ class DecisionRegionsDisplay(Drawn):
         Returns
         -------
         animation : matplotlib FuncAnimation
-            A notebook shows it if a cell ends with it. ``animation.save("training.gif",
-            writer="pillow")`` writes a file.
+            A notebook shows it if a cell ends with it, and ``plt.show()`` in a script; keep a
+            reference to it until then. ``animation.save("training.gif", writer="pillow")`` writes
+            a file.
 
         Raises
         ------
@@ -377,11 +379,14 @@ class DecisionRegionsDisplay(Drawn):
         >>> page.count("data:image/png")
         3
         """
+        import matplotlib.pyplot as plt
         from matplotlib.animation import FuncAnimation
 
         class Training(FuncAnimation):
             def _repr_html_(self) -> str:
-                return str(self.to_jshtml())
+                html = str(self.to_jshtml())
+                plt.close(figure)  # or a notebook would show its last frame beside it
+                return html
 
         steps = self.frames.some() if iterations is None else self.frames.chosen(iterations)
         losses = self.frames.found.classifier.loss_history_

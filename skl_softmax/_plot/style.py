@@ -9,9 +9,7 @@ M. Okabe and K. Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/c
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -42,8 +40,6 @@ SAMPLE: Options = {"s": 18, "edgecolors": "white", "linewidths": 0.4}
 MAX_LEGEND_ROWS = 12
 MAX_LEGEND_ENTRIES = 36  # three columns; more would leave too little room for the axes
 LEGEND: Options = {"framealpha": 0.8}  # opacity of the frame: lines behind it are still seen
-PNG_DPI = 150  # pixels per inch of a picture in a notebook: sharp on a screen of high resolution
-CSS_DPI = 96  # pixels per inch that a browser lays out, by the definition of CSS
 
 
 def class_colors(n_classes: int) -> list[ColorType]:
@@ -115,7 +111,7 @@ def legend_columns(n_entries: int) -> int:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return a figure of a size in inches that pyplot does not manage: its display owns it.
+    """Return a new figure of pyplot, of a size in inches: ``plt.show()`` shows it.
 
     Raises
     ------
@@ -123,12 +119,13 @@ def new_figure(width: float, height: float) -> Figure:
         If matplotlib is not installed.
     """
     try:
-        from matplotlib.figure import Figure
+        import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
             'Displays need matplotlib: python -m pip install "skl_softmax[plot]"'
         ) from error
-    return Figure(figsize=(width, height), layout="constrained")
+    figure: Figure = plt.figure(figsize=(width, height), layout="constrained")
+    return figure
 
 
 def check_axes(ax: object, n_axes: int) -> Array:
@@ -174,7 +171,7 @@ def set_alpha_axis(ax: Axes, alphas: Array) -> None:
 
 
 class Drawn:
-    """A display that keeps its figure, and that a notebook shows where a cell ends with it."""
+    """A display that keeps the axes and the figure that it drew on."""
 
     ax_: Axes  # where there is one only
     figure_: Figure  # or a SubFigure, if the given axes are in one
@@ -185,13 +182,3 @@ class Drawn:
         self.ax_, self.figure_ = first, first.figure
         clear_spines(self.ax_)
         return self.ax_
-
-    def _repr_html_(self) -> str | None:
-        if not hasattr(self, "figure_"):
-            return None
-        png = BytesIO()
-        figure = self.figure_.figure  # a subfigure cannot be saved alone
-        figure.savefig(png, format="png", dpi=PNG_DPI)
-        width = round(CSS_DPI * figure.get_figwidth())
-        data = b64encode(png.getvalue()).decode()
-        return f'<img src="data:image/png;base64,{data}" style="width: {width}px; max-width: 100%">'

@@ -395,7 +395,7 @@ class TestPicture:
         texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
         assert texts == ["l1_ratio=0.5", "l1_ratio=1"]
         left, right = display.ax_.get_xlim()
-        assert left > right
+        assert left < right
         assert display.ax_.get_ylabel() == "neg_log_loss"
 
     def test_one_fold_one_ratio_and_given_axes(self):

@@ -5,6 +5,7 @@ The other projects are the extra `interop`; without it, their tests are skipped.
 
 import io
 import pickle
+import sys
 from copy import deepcopy
 
 import joblib
@@ -16,7 +17,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV, softmax_path
+from skl_softmax import (
+    SoftmaxGDClassifier,
+    SoftmaxGDClassifierCV,
+    register_onnx_converters,
+    softmax_path,
+)
 
 X, y = load_iris(return_X_y=True, as_frame=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])
@@ -85,6 +91,30 @@ def test_onnx(fitted, with_scaler):
     labels, proba = session.run(None, {session.get_inputs()[0].name: samples})
     np.testing.assert_allclose(proba, expected, atol=1e-5)
     np.testing.assert_array_equal(labels, model.classes_[expected.argmax(axis=1)])
+
+
+@pytest.mark.filterwarnings("ignore:The best score is at an end")
+@pytest.mark.parametrize("kind", [SoftmaxGDClassifier, SoftmaxGDClassifierCV, make_pipeline])
+def test_onnx_by_registered_converters(fitted, kind):
+    reason = "the extra interop is not installed"
+    skl2onnx = pytest.importorskip("skl2onnx", reason=reason)
+    onnxruntime = pytest.importorskip("onnxruntime", reason=reason)
+    classifier, X = fitted
+    steps = (StandardScaler(), SoftmaxGDClassifier()) if kind is make_pipeline else ()
+    model = kind(*steps).fit(X.to_numpy(), classifier.predict(X))
+    register_onnx_converters()
+    samples = X.to_numpy(np.float32)
+    graph = skl2onnx.to_onnx(model, samples[:1], options={"zipmap": False})
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    labels, proba = session.run(None, {session.get_inputs()[0].name: samples})
+    np.testing.assert_allclose(proba, model.predict_proba(samples), atol=1e-5)
+    np.testing.assert_array_equal(labels, model.predict(samples))
+
+
+def test_onnx_without_skl2onnx(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    with pytest.raises(ImportError, match=r"skl_softmax\[interop\]"):
+        register_onnx_converters()
 
 
 def test_skops(fitted):

@@ -286,7 +286,7 @@ class TestPicture:
             expected = self.path.coefs[:, k, np.flatnonzero(used)[j]]
             np.testing.assert_array_equal(drawn, np.column_stack([self.path.alphas, expected]))
         assert display.ax_.get_xscale() == "log"
-        assert display.ax_.get_xlim() == (self.path.alphas[0], self.path.alphas[-1])
+        assert display.ax_.get_xlim() == (self.path.alphas[-1], self.path.alphas[0])
         np.testing.assert_array_equal(
             display.n_used, [np.count_nonzero(coef.any(axis=0)) for coef in self.path.coefs]
         )

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skl_softmax import (
+    CoefDisplay,
     CoefPathDisplay,
     DecisionRegionsDisplay,
     LossCurveDisplay,
@@ -25,6 +26,7 @@ from skl_softmax._plot.style import LINE_STYLES, class_colors, class_markers
 
 draw_losses = LossCurveDisplay.from_estimator
 draw_weights = CoefPathDisplay.from_estimator
+draw_bars = CoefDisplay.from_estimator
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +44,6 @@ def course(lab):
 @pytest.fixture(scope="module")
 def auto(lab):
     return SoftmaxGDClassifier(alpha=0).fit(*lab)
-
-
-@pytest.fixture(autouse=True)
-def no_pyplot_state():
-    yield
-    assert plt.get_fignums() == []
 
 
 def curves(display):
@@ -240,13 +236,56 @@ def test_displays_draw_on_given_axes_without_touching_the_current_ones(course):
     plt.close(figure)
 
 
-def test_notebooks_show_what_was_drawn(course):
-    display = draw_losses(course)
-    assert display._repr_html_().startswith('<img src="data:image/png;base64,iVBOR')
-    assert LossCurveDisplay(steps=[], losses=[], names=[], optima=[])._repr_html_() is None
-    part, _ = Figure().subfigures(1, 2)  # shown with its whole figure
-    beside = draw_losses(course, ax=part.subplots())
-    assert beside._repr_html_().endswith('style="width: 614px; max-width: 100%">')
+def test_pyplot_shows_what_was_drawn_once(course, lab):
+    for draw in (draw_losses, draw_weights, DecisionRegionsDisplay.from_estimator, draw_bars):
+        plt.close("all")
+        display = draw(course, *(lab if "Regions" in str(draw) else ()))
+        assert [plt.figure(number) for number in plt.get_fignums()] == [display.figure_]
+        assert not hasattr(display, "_repr_html_")  # or a notebook would show it twice
+    part, _ = Figure().subfigures(1, 2)
+    plt.close("all")
+    assert draw_losses(course, ax=part.subplots()).figure_ is part
+    assert plt.get_fignums() == []
+
+
+def test_the_largest_weights_of_each_class(iris):
+    X, y = iris
+    model = make_pipeline(StandardScaler(), SoftmaxGDClassifier()).fit(X, y)
+    display = draw_bars(model, top=3, hatch="/")
+    for panel, bars, label, weights in zip(
+        display.axes_, display.bars_, range(3), model[-1].coef_, strict=True
+    ):
+        largest = np.sort(weights[np.abs(weights) >= np.sort(np.abs(weights))[-3]])
+        np.testing.assert_array_equal([bar.get_width() for bar in bars], largest)
+        names = [text.get_text() for text in panel.get_yticklabels()]
+        assert names == [X.columns[list(weights).index(weight)] for weight in largest]
+        assert panel.get_title() == f"class {label}"
+        assert bars[0].get_hatch() == "/"
+    two = draw_bars(SoftmaxGDClassifier().fit(X[y < 2], y[y < 2]))
+    assert two.axes_[0].get_title() == "class 1"
+    given = plt.figure().subplots()
+    assert draw_bars(model, classes=[2], ax=given).axes_.tolist() == [given]
+
+
+def test_weights_of_zero_have_no_bar(lab):
+    display = draw_bars(SoftmaxGDClassifier(alpha=10.0, l1_ratio=1.0).fit(*lab))
+    assert [len(bars) for bars in display.bars_] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"top": 0}, "top must be an int, 1 or more, got 0"),
+        ({"classes": [7]}, "no class 7 to draw"),
+        ({"classes": []}, "no class to draw"),
+        ({"feature_names": ["x1"]}, "1 names for 2 features"),
+        ({"ax": Figure().subplots()}, "3 matplotlib Axes, one a panel, got 1"),
+    ],
+)
+def test_bars_that_cannot_be_drawn(course, options, message):
+    with pytest.raises(ValueError, match=message):
+        draw_bars(course, **options)
+    assert plt.get_fignums() == []
 
 
 @pytest.mark.parametrize(
@@ -317,6 +356,6 @@ def test_matplotlib_is_imported_only_to_draw():
 
 
 def test_without_matplotlib_the_extra_is_named(course, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"skl_softmax\[plot\]"):
         draw_losses(course)

@@ -42,12 +42,6 @@ def iris_plane():
     return X, y, SoftmaxGDClassifier(store_coef_history=True).fit(X, y)
 
 
-@pytest.fixture(autouse=True)
-def no_pyplot_state():
-    yield
-    assert plt.get_fignums() == []
-
-
 def grid(display, resolution):
     left, right, bottom, top = display.limits
     x1, x2 = np.meshgrid(np.linspace(left, right, resolution), np.linspace(bottom, top, resolution))
@@ -188,10 +182,11 @@ def test_steps_beyond_the_last_mean_the_last(course, lab):
 
 def test_the_final_model_needs_no_history(lab):
     model = SoftmaxGDClassifier(alpha=1e-2).fit(*lab)
-    display = draw_regions(model, *lab, iterations=None)
+    display = draw_regions(model, *lab)
+    assert draw_regions(model, *lab, iterations=None).titles == display.titles
     assert display.titles == [f"step {model.n_iter_}: accuracy {model.score(*lab):.1%}"]
     with pytest.raises(AttributeError, match="store_coef_history=True"):
-        draw_regions(model, *lab)
+        draw_regions(model, *lab, iterations=(1, 5))
     with pytest.raises(AttributeError, match="store_coef_history=True"):
         display.animate()
 
@@ -336,7 +331,9 @@ def test_the_animation_shows_every_frame(course, lab):
         past = curve.lines[1]
         np.testing.assert_array_equal(past.get_ydata(), course.loss_history_[: step + 1])
         assert len(regions.collections) == 3 + 3 * (step > 0)  # samples, and lines of this frame
+    assert animation._fig.number in plt.get_fignums()
     assert animation._repr_html_().count("data:image/png") == 3
+    assert animation._fig.number not in plt.get_fignums()  # a notebook shows it once
 
 
 def test_the_animation_is_saved(course, lab, tmp_path):
@@ -364,8 +361,9 @@ def test_nothing_is_fitted_again(course, lab, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"iterations": ()}, ValueError, "numbers of steps, 0 or more, got"),
-        ({"iterations": (-1,)}, ValueError, "0 or more, got"),
+        ({"iterations": ()}, ValueError, "numbers of steps, 0 or more, 'auto' or None"),
+        ({"iterations": (-1,)}, ValueError, r"got \(-1,\)"),
+        ({"iterations": "all"}, ValueError, "'auto' or None, got 'all'"),
         ({"iterations": 5}, ValueError, "a sequence of numbers of steps"),
         ({"iterations": [1.5]}, ValueError, "a sequence of numbers of steps"),
         ({"features": "x0"}, ValueError, "sequence of names or numbers, got 'x0'"),
