@@ -139,6 +139,13 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
             raise TypeError("classes is for Dask collections: in arrays all labels are at hand.")
         return super()._check_samples(given, all_finite=all_finite)
 
+    def _known_samples(
+        self, X: cluster.Collection, y: cluster.Collection, sample_weight: cluster.Collection
+    ) -> Samples:
+        if any(is_dask_collection(part) for part in (X, y, sample_weight)):
+            return cluster.check_known_dask(self, X, y, sample_weight)
+        return super()._known_samples(X, y, sample_weight)
+
     def _predict(self, method: str, X: cluster.Collection, out: Array | None) -> Array | da.Array:
         if not is_dask_collection(X):
             return super()._predict(method, X, out)

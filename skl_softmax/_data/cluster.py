@@ -146,6 +146,16 @@ def check_dask(estimator: FitParameters, given: FitInput) -> tuple[Array, Sample
     return classes, train, held_out
 
 
+def check_known_dask(estimator: Any, X: Collection, y: Collection, weights: Collection) -> Samples:
+    """Return samples of a fitted estimator's classes, with weights that sum to one."""
+    check_one_engine(X=X, y=y, sample_weight=weights)
+    set_features(estimator, X, reset=False)
+    chunks, summary = _load(X, y, weights, estimator.classes_, "")
+    one_of_each = Samples(None, np.arange(len(summary.classes)), summary.totals)
+    factors = class_factors(estimator.class_weight, summary.classes, one_of_each)
+    return _weigh(chunks, summary, factors, X.shape[1], "sample_weight")
+
+
 def check_one_engine(**inputs: object) -> None:
     """Raise a TypeError unless all are arrays or data frames of Dask; weights may be None."""
     for name, value in inputs.items():

@@ -120,6 +120,23 @@ def _unique_integers(y: Array) -> tuple[Array, Array]:
     return classes, place.astype(np.min_scalar_type(len(classes)))[offsets]
 
 
+def encode_groups(groups: Any, n_samples: int) -> Array:
+    """Return the codes (n_samples,) of the groups that samples belong to; -1 does not occur."""
+    if hasattr(groups, "__dask_graph__"):
+        groups = groups.compute()
+    labels = np.asarray(to_numpy(groups))
+    allowed = f"groups must have one label for each of the {n_samples} samples"
+    if labels.shape != (n_samples,):
+        raise ValueError(f"{allowed}, got shape {labels.shape}.")
+    missing = getattr(groups, "isna", lambda: labels != labels)()  # NaN differs from itself
+    if np.any(missing):
+        raise ValueError(f"{allowed}, none of them missing.")
+    found, codes = np.unique(labels, return_inverse=True)
+    if len(found) < 2:
+        raise ValueError(f"groups must hold at least two groups, got one: {found.tolist()}.")
+    return codes
+
+
 def encode_known_labels(y: object, X: Matrix, classes: Array, name: str) -> Array:
     """Return the codes (n_samples,) of labels that must be among the classes of a fit."""
     labels = column_or_1d(normalize_labels(to_numpy(y)), warn=True).tolist()
