@@ -42,7 +42,7 @@ from skl_softmax._engines.rows import FEW_BYTES
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.coordinates import standardized
 from skl_softmax._fit.diagnosis import named
-from skl_softmax._fit.recession import recession_of
+from skl_softmax._fit.recession import Recession, recession_of
 from skl_softmax._fit.standardization import SEEN_SHARE
 from skl_softmax._fit.task import Task
 from skl_softmax._objective.smooth import SoftmaxObjective
@@ -51,7 +51,8 @@ MOST_PARAMETERS = 2**13  # the covariance of so many takes 512 MiB
 NEAR_SHARE = 0.01  # of the null loss: from so near the minimum, steps of Newton lead there
 MOST_STEPS = 50  # of Newton's method: a dozen are enough, if there is a minimum
 RENEWED = 1e-2  # share of what was left before a step: with more left after it, H is measured anew
-SETTLED_CHANGE = 1e-4  # of a logit by Newton's step: there is no minimum where it is more
+CLOSE_CHANGE = 0.1  # of a logit by a step: up to it, steps of Newton converge by themselves
+SETTLED_CHANGE = 1e-4  # of a logit by the last step: there is no minimum where it is more
 RELATED = 1e-5  # least entry of a feature in an almost exact relation between columns
 LEAST_PIVOT = 1e-12  # of a Cholesky factor, squared: with less, the matrix is singular to rounding
 
@@ -141,19 +142,12 @@ def infer(
             " least one of them, and fit again."
         )
     null_loss = objective.null_loss() if task.fit_intercept else float(np.log(len(shares)))
-    state = start(objective, found.params(coef, intercept))
-    state, inverse, first = polish(objective, state, NEAR_SHARE * null_loss)
-    if not first <= NEAR_SHARE * null_loss:
-        return (
-            "The weights are not near the minimum of the loss on these samples: a step of Newton's"
-            f" method lowers it by {first / null_loss:.2g} of the null loss, and at most"
-            f" {NEAR_SHARE:g} is allowed. Pass the samples and weights that were fitted, and fit"
-            " until converged_ is True, without early stopping."
-        )
+    near = NEAR_SHARE * null_loss
+    state, inverse, first = polish(objective, start(objective, found.params(coef, intercept)), near)
     if inverse is None:
-        return _no_minimum(
-            task, workers, state, found.coef(state.params, np.float64), feature_names
-        )
+        weights = found.coef(state.params, np.dtype(np.float64))
+        recession = recession_of(task, workers, *weights)
+        return _no_estimate(state.loss, first / null_loss, recession, feature_names)
     covariance = inverse / total
     if is_sandwich:
         filling = _filling(objective, state.params, groups)
@@ -212,31 +206,38 @@ def polish(
 
     most : what the first step may promise; if it promises more, no step is taken
     """
-    steps, first = Newtonian(), None
+    steps = Newtonian()
     state, inverse = _measured(objective, state)
-    before = np.inf  # what was left before the last step; infinite: H was measured at this state
+    if inverse is None:
+        return state, None, 0.0
+    direction, left = steps.direction(objective, state, ())
+    first, is_fresh, change = left, True, np.inf  # fresh: the Hessian was measured at this state
+    if not first <= most:
+        return state, None, first
     for _ in range(MOST_STEPS):
+        change = objective.largest_difference(direction)
+        is_close = change <= CLOSE_CHANGE
+        if is_close:  # here steps converge without a line search, also where rounding hides losses
+            after = start(objective, state.params + direction, state)._replace(model=state.model)
+        else:
+            after = steps.search(objective, state, direction)
+            if after.iteration == state.iteration:
+                break
+        next_direction, next_left = steps.direction(objective, after, ())
+        has_settled = next_left < RENEWED * left
+        if next_left < left or not is_close:
+            state, direction, left = after, next_direction, next_left
+        if has_settled:
+            is_fresh = False
+            continue
+        if is_fresh and is_close:  # rounding is all that is left
+            break
+        state, inverse = _measured(objective, state)
         if inverse is None:
             break
         direction, left = steps.direction(objective, state, ())
-        first = left if first is None else first
-        if not first <= most:
-            break
-        if left > RENEWED * before:
-            state, inverse = _measured(objective, state)
-            before = np.inf
-            continue
-        after = steps.search(objective, state, direction)
-        if after.iteration == state.iteration:  # the loss can fall no further in float64
-            break
-        state, before = after, left
-    if inverse is not None and before < np.inf:
-        state, inverse = _measured(objective, state)
-    if inverse is not None:
-        direction, _ = steps.direction(objective, state, ())
-        if not objective.largest_difference(direction) <= SETTLED_CHANGE:
-            inverse = None
-    return state, inverse, 0.0 if first is None else first
+        is_fresh = True
+    return state, inverse if change <= SETTLED_CHANGE else None, first
 
 
 def _measured(objective: SoftmaxObjective, state: State) -> tuple[State, Array | None]:
@@ -252,27 +253,32 @@ def _measured(objective: SoftmaxObjective, state: State) -> tuple[State, Array |
     return state._replace(model=solve), inverse
 
 
-def _no_minimum(
-    task: Task,
-    workers: Workers,
-    state: State,
-    weights: tuple[Array, Array],
-    feature_names: Array | None,
+def _no_estimate(
+    loss: float, first: float, recession: Recession, feature_names: Array | None
 ) -> str:
-    """Why no minimum was found near a state, whose weights are raw coef and intercept."""
-    recession = recession_of(task, workers, *weights)
+    """Why no minimum was found near weights of this loss.
+
+    first : share of the null loss that a step of Newton's method promises to lower the loss by
+    """
     if recession.features is not None:
         which = named(recession.features, feature_names) or "the intercept alone"
         return (
             "No estimate exists: some or all samples can be told apart without an error by"
-            f" {which}, and the loss, now {state.loss:.3g}, falls without end as coefficients grow."
+            f" {which}, and the loss, now {loss:.3g}, falls without end as coefficients grow."
             " Leave these features out, or merge classes."
         )
+    if not first <= NEAR_SHARE:
+        return (
+            "The weights are not near the minimum of the loss on these samples: a step of Newton's"
+            f" method promises to lower it by {first:.2g} of the null loss, and at most"
+            f" {NEAR_SHARE:g} is allowed. Pass the samples and weights that were fitted, and fit"
+            " until converged_ is True, without early stopping."
+        )
+    exists = "there is one" if recession.is_decided else "there may be one"
     return (
-        f"No minimum was found near these weights, whose loss is {state.loss:.3g}, although"
-        f" {'there is one' if recession.is_decided else 'there may be one'}: either the fit was"
-        " ended far from it, or float64 cannot tell the curvature there. Fit until converged_ is"
-        " True, and bring columns to similar scales."
+        f"No minimum was found near these weights, whose loss is {loss:.3g}, although {exists}:"
+        " float64 cannot tell the curvature there. Bring columns to similar scales, and leave out"
+        " features and classes that few samples have."
     )
 
 

@@ -203,7 +203,7 @@ class CoefficientTable:
         >>> table = coefficient_table(classifier.fit(X, y), X, y)
         >>> test = table.compare(coefficient_table(classifier.fit(few, y), few, y))
         >>> round(test.statistic, 2), test.df, round(test.p_value, 4)
-        (8.67, 2, 0.0131)
+        (8.66, 2, 0.0131)
         """
         if not isinstance(other, CoefficientTable):
             raise TypeError(f"other must be a CoefficientTable, got {type(other).__name__}.")
@@ -220,14 +220,16 @@ class CoefficientTable:
                 f" {self.class_weights.tolist()} and {other.class_weights.tolist()}."
             )
         df = large.n_parameters - small.n_parameters
+        if df == 0:
+            raise ValueError(
+                f"No model is nested in the other: both have {self.n_parameters} parameters."
+            )
+        has_names = all(each._trained.feature_names() is not None for each in (small, large))
+        extra = sorted(set(small.terms) - set(large.terms)) if has_names else []
         statistic = 2.0 * (large.log_likelihood - small.log_likelihood)
-        has_names = all(table._trained.feature_names() is not None for table in (small, large))
-        extra = set(small.terms) - set(large.terms) if has_names else set()
-        if df == 0 or extra or statistic < -1e-9 * abs(large.log_likelihood):
-            what = f"the smaller one alone has {sorted(extra)}" if extra else "their numbers of"
-            what = what if extra else f"{what} parameters are {self.n_parameters} and"
-            what = what if extra else f"{what} {other.n_parameters}"
-            raise ValueError(f"No model is nested in the other: {what}.")
+        if extra or statistic < -1e-9 * abs(large.log_likelihood):
+            what = f"the terms {extra}" if extra else "the larger likelihood"
+            raise ValueError(f"No model is nested in the other: the smaller one alone has {what}.")
         return likelihood_ratio(statistic, df)
 
     def predict_interval(self, X: ArrayLike | Matrix, level: float | None = None) -> ProbaInterval:
@@ -267,9 +269,9 @@ class CoefficientTable:
         >>> table = coefficient_table(SoftmaxGDClassifier(alpha=0).fit(X, y == 2), X, y == 2)
         >>> interval = table.predict_interval(X[[77]])
         >>> interval.proba[:, 1].round(3), interval.std_error[:, 1].round(3)
-        (array([0.5...]), array([0.1...]))
+        (array([0.276]), array([0.283]))
         >>> interval.lower[:, 1].round(3), interval.upper[:, 1].round(3)
-        (array([0.2...]), array([0.8...]))
+        (array([0.023]), array([0.859]))
         """
         level = self.level if level is None else check_level(level)
         proba, errors = self._model.predict_proba(self._trained.transform(X))
