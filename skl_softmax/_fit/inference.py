@@ -211,12 +211,11 @@ def polish(
     if inverse is None:
         return state, None, 0.0
     direction, left = steps.direction(objective, state, ())
-    first, is_fresh, change = left, True, np.inf  # fresh: the Hessian was measured at this state
+    first, is_fresh, is_close = left, True, False  # fresh: the Hessian was measured at this state
     if not first <= most:
         return state, None, first
     for _ in range(MOST_STEPS):
-        change = objective.largest_difference(direction)
-        is_close = change <= CLOSE_CHANGE
+        is_close = is_close or objective.largest_difference(direction) <= CLOSE_CHANGE
         if is_close:  # here steps converge without a line search, also where rounding hides losses
             after = start(objective, state.params + direction, state)._replace(model=state.model)
         else:
@@ -237,7 +236,8 @@ def polish(
             break
         direction, left = steps.direction(objective, state, ())
         is_fresh = True
-    return state, inverse if change <= SETTLED_CHANGE else None, first
+    has_minimum = objective.largest_difference(direction) <= SETTLED_CHANGE
+    return state, inverse if has_minimum else None, first
 
 
 def _measured(objective: SoftmaxObjective, state: State) -> tuple[State, Array | None]:

@@ -124,7 +124,7 @@ def test_anes96_as_stata_has_it():
     np.testing.assert_allclose(table.std_error, np.transpose(printed.bse), rtol=1e-8)
     np.testing.assert_allclose(table.z, np.transpose(printed.z), rtol=1e-7)
     bounds = np.stack([table.lower, table.upper], axis=-1)
-    np.testing.assert_allclose(bounds, printed.conf_int, rtol=2e-6)
+    np.testing.assert_allclose(bounds, printed.conf_int, rtol=5e-7, atol=6e-8)
     assert table.log_likelihood == pytest.approx(printed.llf, abs=1e-7)
     assert table.null_log_likelihood == pytest.approx(printed.llnull, abs=1e-7)
     assert table.null_test.statistic == pytest.approx(printed.llr, abs=1e-6)
