@@ -228,6 +228,52 @@ def test_units_and_offsets(rng):
     np.testing.assert_allclose(other.std_error[:, :3] * units, table.std_error[:, :3], rtol=1e-7)
     np.testing.assert_allclose(other.z[:, :3], table.z[:, :3], rtol=1e-6)
     assert other.log_likelihood == pytest.approx(table.log_likelihood, rel=1e-10)
+    # The intercept takes up the offsets.
+    back = np.diag(np.append(units, 1.0))
+    back[3, :3] = offset * units
+    np.testing.assert_allclose(other.estimate @ back.T, table.estimate, rtol=1e-5, atol=1e-6)
+    back = np.kron(np.eye(3), back)
+    covariance = back @ other.covariance @ back.T
+    errors = np.sqrt(covariance.diagonal()).reshape(3, 4)
+    np.testing.assert_allclose(errors, table.std_error, rtol=1e-3)
+    intervals = table.predict_interval(X), other.predict_interval(X * units + offset * units)
+    for mine, others in zip(*intervals, strict=True):
+        np.testing.assert_allclose(mine, others, rtol=1e-6)
+
+
+@pytest.mark.parametrize("covariance", ["model", "robust"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_no_row_is_left_out(n_classes, covariance, rng):
+    """Rows of next to no curvature, which the models of a descent do without, count here."""
+    X = rng.normal(size=(5000, 2)) * [30.0, 1.0]
+    logits = X @ rng.normal(size=(2, n_classes))
+    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    free, hessian, scores, _ = reference_fit(X, np.eye(n_classes)[y], np.ones(len(y)))
+    expected = reference_covariance(hessian, scores, covariance)
+    table = table_of(X, y, covariance=covariance, reference=n_classes - 1)
+    np.testing.assert_allclose(table.estimate, free, rtol=1e-8)
+    np.testing.assert_allclose(table.std_error.ravel(), np.sqrt(expected.diagonal()), rtol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_giant_numbers_and_rare_classes(n_classes, rng):
+    """Where coordinates go by the median, and one class is a hundredth of the samples."""
+    X, y = draw(rng, n_classes, n_samples=1000)
+    y = np.where(y == 0, np.where(rng.random(1000) < 0.05, 0, 1), y)
+    X[::200, 1] *= 1e4
+    free, hessian, scores, _ = reference_fit(
+        X / X.std(axis=0), np.eye(n_classes)[y], np.ones(len(y))
+    )
+    units = np.append(X.std(axis=0), 1.0)
+    for covariance in ("model", "robust"):
+        expected = reference_covariance(hessian, scores, covariance)
+        table = table_of(
+            X, y, params={"tol": 1e-12}, covariance=covariance, reference=n_classes - 1
+        )
+        np.testing.assert_allclose(table.estimate * units, free, rtol=1e-6)
+        errors = np.sqrt(expected.diagonal()).reshape(free.shape)
+        np.testing.assert_allclose(table.std_error * units, errors, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
