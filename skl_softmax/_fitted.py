@@ -6,6 +6,7 @@ Needs a fit's attributes and parameters; changes nothing.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from copy import deepcopy
 from itertools import islice
 from typing import Self
@@ -151,6 +152,7 @@ class FittedMixin(StagedMixin):
         sample_weight: ArrayLike | None,
         covariance: str,
         groups: ArrayLike | None,
+        names: Sequence[str],
     ) -> tuple[Inference, float]:
         """Return what `coefficient_table` shows, and the sum of the samples' weights."""
         parameters = check_parameters(self)
@@ -180,7 +182,7 @@ class FittedMixin(StagedMixin):
                 groups=None if groups is None else encode_groups(groups, n_samples),
                 classes=model.classes,
                 estimator_name=parameters.estimator_name,
-                feature_names=getattr(self, "feature_names_in_", None),
+                feature_names=names,
             )
         if isinstance(found, str):
             raise ValueError(found)

@@ -5,6 +5,8 @@ Knows no estimator; whoever calls warns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
@@ -122,10 +124,10 @@ def _unbounded(
     )
 
 
-def named(features: Array, feature_names: Array | None) -> str:
+def named(features: Array, feature_names: Sequence[str] | Array | None) -> str:
     """The names of some features, (n_features,) of bool, as a message lists them: a few at most."""
     names = [
         f"x{j}" if feature_names is None else str(feature_names[j])
-        for j in np.flatnonzero(features)
+        for j in np.flatnonzero(features).tolist()
     ]
     return ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")

@@ -29,6 +29,7 @@ A. Agresti, Categorical Data Analysis, 3rd ed., Wiley, 2013, sections 5.5 and 8.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -95,7 +96,7 @@ def infer(
     groups: Array | None,
     classes: Array,
     estimator_name: str,
-    feature_names: Array | None,
+    feature_names: Sequence[str],
 ) -> Inference | str:
     """The estimates near the given weights, or why there are none, as a message.
 
@@ -113,7 +114,7 @@ def infer(
         The group of each sample, for the sandwich; None: each sample is one.
     classes : ndarray (n_classes,)
     estimator_name : str
-    feature_names : ndarray of str (n_features,), or None
+    feature_names : sequence of str (n_features,)
     """
     coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
     n_free = max(1, len(coef) - 1) * (coef.shape[1] + task.fit_intercept)
@@ -254,7 +255,7 @@ def _measured(objective: SoftmaxObjective, state: State) -> tuple[State, Array |
 
 
 def _no_estimate(
-    loss: float, first: float, recession: Recession, feature_names: Array | None
+    loss: float, first: float, recession: Recession, feature_names: Sequence[str]
 ) -> str:
     """Why no minimum was found near weights of this loss.
 

@@ -131,14 +131,19 @@ def coefficient_table(
     check_choice("reference", reference, [None, *labels.tolist()])
     for steps in before:
         X = steps.transform(X)
-    found, total = inner._infer(X, y, sample_weight, covariance, groups)
     trained = Trained(copy(on_host(inner)), tuple(before))  # a later fit must not change the table
-    n_features, has_intercept = len(found.center), inner.fit_intercept
-    names = names_of(trained.feature_names(), n_features)
+    names = names_of(trained.feature_names(), inner.n_features_in_)
+    found, total = inner._infer(X, y, sample_weight, covariance, groups, names)
+    n_features, has_intercept = len(names), inner.fit_intercept
     contrasts, rows, reference = contrasts_of(labels.tolist(), reference)
     weights = found.params if len(found.params) == 1 else found.params[:-1] - found.params[-1:]
     units = raw_units(found.center, found.scale, has_intercept=has_intercept)
-    into = np.kron(contrasts, units)
+
+    def combined(matrix: Array) -> Array:
+        """The rows of the table, from rows for the free weights: (n_rows * n_terms, any)."""
+        of_classes = np.tensordot(contrasts, matrix.reshape(*weights.shape, -1), axes=1)
+        return np.asarray((units @ of_classes).reshape(-1, matrix.shape[1]))
+
     likelihood, null = -total * found.loss, -total * found.null_loss
     n_parameters, df = weights.size, len(weights) * n_features
     if covariance == "model":
@@ -150,7 +155,7 @@ def coefficient_table(
         reference=reference,
         terms=[*names, INTERCEPT] if has_intercept else names,
         estimate=contrasts @ weights @ units.T,
-        covariance=into @ found.covariance @ into.T,
+        covariance=combined(combined(found.covariance).T),
         covariance_type=covariance,
         level=level,
         n_samples=total,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
+from itertools import islice
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,7 +21,7 @@ from skl_softmax._plot.source import Trained
 if TYPE_CHECKING:
     import pandas as pd
 
-INTERCEPT = "intercept"  # the last term, as the last row of statsmodels' tables with Stata's order
+INTERCEPT = "intercept"  # the name of the last term, as in Stata's tables
 MOST_LINES = 60  # lines of a table that are printed
 COLUMNS = "estimate", "std_error", "z", "p_value", "lower", "upper", "odds_ratio"
 
@@ -67,7 +69,7 @@ class CoefficientTable:
 
     `coefficient_table` makes it. Printed, it is text; where a notebook's cell ends with it, HTML.
 
-    Parameters
+    Attributes
     ----------
     classes : ndarray of shape (n_rows,)
         The class of each row: all classes but the reference, or all without a reference.
@@ -198,7 +200,7 @@ class CoefficientTable:
         >>> from sklearn.datasets import load_iris
         >>> from skl_softmax import SoftmaxGDClassifier, coefficient_table
         >>> X, y = load_iris(return_X_y=True, as_frame=True)
-        >>> y, few = y == 2, X.iloc[:, 2:]  # virginica or not, by all or by the petals alone
+        >>> y, few = y == 2, X.iloc[:, 2:]  # virginica or not, by the petals alone
         >>> classifier = SoftmaxGDClassifier(alpha=0)
         >>> table = coefficient_table(classifier.fit(X, y), X, y)
         >>> test = table.compare(coefficient_table(classifier.fit(few, y), few, y))
@@ -213,10 +215,11 @@ class CoefficientTable:
                 " statistic has no chi-square distribution."
             )
         small, large = sorted((self, other), key=lambda table: table.n_parameters)
-        is_same = self.class_weights.shape == other.class_weights.shape
+        labels = [each._trained.classifier.classes_.tolist() for each in (self, other)]
+        is_same = labels[0] == labels[1]
         if not (is_same and np.allclose(self.class_weights, other.class_weights, rtol=1e-9)):
             raise ValueError(
-                "The tables are of different samples: their classes weigh"
+                f"The tables are of different samples: classes {labels[0]} and {labels[1]} weigh"
                 f" {self.class_weights.tolist()} and {other.class_weights.tolist()}."
             )
         df = large.n_parameters - small.n_parameters
@@ -364,7 +367,7 @@ class CoefficientTable:
         bounds = f"{percent} lower", f"{percent} upper"
         yield "class", "term", *COLUMNS[:4], *bounds, COLUMNS[6]
         columns = [getattr(self, name) for name in COLUMNS]
-        for row, term in list(np.ndindex(self.estimate.shape))[:MOST_LINES]:
+        for row, term in islice(np.ndindex(self.estimate.shape), MOST_LINES):
             estimate, error, z, p, lower, upper, ratio = (column[row, term] for column in columns)
             yield (
                 str(self.classes[row]),
@@ -383,7 +386,7 @@ class CoefficientTable:
 
 def check_level(level: float) -> float:
     """Return the confidence of intervals, if it is a number between 0 and 1."""
-    if not isinstance(level, float) or not 0.0 < level < 1.0:
+    if not isinstance(level, Real) or not 0.0 < level < 1.0:
         raise ValueError(f"level must be a number between 0 and 1, got {level!r}.")
     return float(level)
 

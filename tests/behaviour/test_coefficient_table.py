@@ -543,6 +543,15 @@ def test_inside_pipelines_and_searches():
             np.testing.assert_allclose(mine, others, rtol=1e-7)
 
 
+def test_messages_name_the_features_of_a_pipeline():
+    X = IRIS.assign(sum=IRIS.iloc[:, 0] + IRIS.iloc[:, 1]).iloc[:, [3, 0, 1, 4]]
+    pipeline = make_pipeline(StandardScaler(), SoftmaxGDClassifier(alpha=0)).fit(X, VIRGINICA)
+    with pytest.raises(
+        ValueError, match=r"columns sepal length \(cm\), sepal width \(cm\), sum are"
+    ):
+        coefficient_table(pipeline, X, VIRGINICA)
+
+
 def test_a_later_fit_does_not_change_a_table(rng):
     classifier = fitted(IRIS, VIRGINICA)
     table = coefficient_table(classifier, IRIS, VIRGINICA)
