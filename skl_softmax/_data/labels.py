@@ -139,7 +139,11 @@ def encode_groups(groups: Any, n_samples: int) -> Array:
 
 def encode_known_labels(y: object, X: Matrix, classes: Array, name: str) -> Array:
     """Return the codes (n_samples,) of labels that must be among the classes of a fit."""
-    labels = column_or_1d(normalize_labels(to_numpy(y)), warn=True).tolist()
+    labels = column_or_1d(normalize_labels(to_numpy(y)), warn=True)
+    if labels.dtype == classes.dtype and labels.dtype.kind in "biu":
+        check_consistent_length(X, labels)
+        return encode(labels, classes, name)
+    labels = labels.tolist()
     known = {label: k for k, label in enumerate(classes.tolist())}
     unknown = list({repr(label): label for label in labels if label not in known}.values())
     if unknown:

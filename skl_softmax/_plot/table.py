@@ -262,7 +262,7 @@ class CoefficientTable:
 
         References
         ----------
-        A. Agresti, Categorical Data Analysis, 3rd ed., Wiley, 2013, sections 5.1.5 and 16.1.
+        A. Agresti, Categorical Data Analysis, 3rd ed., Wiley, 2013, section 16.1.
 
         Examples
         --------
