@@ -255,6 +255,19 @@ def test_no_row_is_left_out(n_classes, covariance, rng):
     np.testing.assert_allclose(table.std_error.ravel(), np.sqrt(expected.diagonal()), rtol=1e-8)
 
 
+@pytest.mark.parametrize("n_rare", [3, 800])
+def test_a_first_hessian_of_a_sample(n_rare, rng, monkeypatch):
+    """Of very many rows; where the sample lacks a class, all rows are taken at once."""
+    X, y = draw(rng, 3, n_samples=4000)
+    rare = np.flatnonzero(y == 2)[n_rare:]
+    X, y = np.delete(X, rare, axis=0), np.delete(y, rare)
+    expected = table_of(X, y, covariance="robust")
+    monkeypatch.setattr("skl_softmax._fit.inference.FIRST_ROWS", 300)
+    table = table_of(X, y, covariance="robust")
+    for name in NUMBERS:
+        np.testing.assert_allclose(getattr(table, name), getattr(expected, name), rtol=1e-9)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_giant_numbers_and_rare_classes(n_classes, rng):
