@@ -184,17 +184,18 @@ class UncertainModel:
         return proba, errors
 
     def _of_logits(self, features: Array, n_classes: int) -> Array:
-        """The covariances of the logits (n_classes, n_classes, rows); one class has the logit zero.
+        """The covariances of the logits less that of the last class, (n_classes, n_classes, rows).
+
+        Of two classes, the logit's variance may stand at either: only differences count.
 
         features : (n_dof, rows)
         """
-        first = int(len(self.params) == 1)  # of two classes, the first has the logit zero
         n_free, n_dof = n_classes - 1, len(features)
         blocks = self.covariance.reshape(n_free, n_dof, n_free, n_dof)
         covariances = np.zeros((n_classes, n_classes, features.shape[1]))
         for j, k in np.ndindex(n_free, n_free):
             products = blocks[j, :, k] @ features
-            covariances[first + j, first + k] = np.einsum("ji,ji->i", features, products)
+            covariances[j, k] = np.einsum("ji,ji->i", features, products)
         return covariances
 
 
