@@ -10,20 +10,26 @@ from skl_softmax._path import softmax_path
 from skl_softmax._plot.alpha_score import AlphaScoreDisplay
 from skl_softmax._plot.coef import CoefDisplay
 from skl_softmax._plot.coef_path import CoefPathDisplay
+from skl_softmax._plot.coefficients import coefficient_table
+from skl_softmax._plot.forest import ForestDisplay
 from skl_softmax._plot.loss_curve import LossCurveDisplay
 from skl_softmax._plot.regions import DecisionRegionsDisplay
+from skl_softmax._plot.table import CoefficientTable
 
 __all__ = [
     "AlphaScoreDisplay",
     "CoefDisplay",
     "CoefPathDisplay",
+    "CoefficientTable",
     "DecisionRegionsDisplay",
+    "ForestDisplay",
     "LossCurveDisplay",
     "SeparationWarning",
     "SoftmaxGDClassifier",
     "SoftmaxGDClassifierCV",
     "SoftmaxPath",
     "__version__",
+    "coefficient_table",
     "register_onnx_converters",
     "show_versions",
     "softmax_path",

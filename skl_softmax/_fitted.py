@@ -6,6 +6,7 @@ Needs a fit's attributes and parameters; changes nothing.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from copy import copy, deepcopy
 from itertools import islice
 from typing import Any, Self
@@ -18,13 +19,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from skl_softmax._arrays import Array, FloatArray, IntArray, MatrixLike, put_beside, to_numpy
 from skl_softmax._data.check import check_known_samples
-from skl_softmax._data.labels import check_prior
+from skl_softmax._data.labels import check_prior, encode_groups
 from skl_softmax._data.parameters import check_parameters, fitted_to
+from skl_softmax._data.weights import total_weight
 from skl_softmax._descent.auto import auto_descent
 from skl_softmax._descent.steps import start
 from skl_softmax._engines.finiteness import check_measured
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
+from skl_softmax._fit.inference import Inference, infer
 from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.standardization import centered_task
 from skl_softmax._fit.task import Task
@@ -258,6 +261,50 @@ class FittedMixin(StoredMixin, StagedMixin):
                 intercept = (intercept + moves).astype(intercept.dtype)
                 setattr(moved, name, put_beside(intercept, getattr(self, name)))
         return moved
+
+    def _infer(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        covariance: str,
+        groups: ArrayLike | None,
+        names: Sequence[str],
+    ) -> tuple[Inference, float]:
+        """Return what `coefficient_table` shows, and the sum of the samples' weights."""
+        parameters = check_parameters(self)
+        if parameters.alpha > 0.0:
+            raise ValueError(
+                "A penalised estimate is biased, and has no such standard error: fit with alpha=0"
+                f" (now {parameters.alpha:g})."
+            )
+        if covariance == "model" and self.class_weight is not None:
+            raise ValueError(
+                "With class_weight the loss is no likelihood: fit with class_weight=None, or take"
+                " covariance='robust', which holds for any weights."
+            )
+        samples = self._check_known_samples(X, y, sample_weight)
+        n_samples = samples.X.shape[0]
+        parameters = fitted_to(samples, parameters, self)
+        total = total_weight(sample_weight, n_samples)
+        model = self._model()
+        task = Task.of(parameters, samples, len(model.coef))
+        with Workers() as workers, np.errstate(all="ignore"):
+            found = infer(
+                task,
+                workers,
+                model.coef,
+                model.intercept,
+                total=total,
+                is_sandwich=covariance != "model",
+                groups=None if groups is None else encode_groups(groups, n_samples),
+                classes=model.classes,
+                estimator_name=parameters.estimator_name,
+                feature_names=names,
+            )
+        if isinstance(found, str):
+            raise ValueError(found)
+        return found, total
 
     def to_sklearn(self) -> LogisticRegression:
         """Return scikit-learn's `LogisticRegression`, fitted, with these weights.

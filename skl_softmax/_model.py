@@ -16,8 +16,10 @@ from scipy import sparse
 from skl_softmax._arrays import Array, DeviceArray, FloatArray, IntArray, Matrix, to_numpy
 from skl_softmax._engines.device import OnDevice
 from skl_softmax._engines.finiteness import check_block
-from skl_softmax._engines.kernels import kernels
+from skl_softmax._engines.kernels import kernels, softmax_block
 from skl_softmax._engines.kernels_device import probabilities
+from skl_softmax._engines.protocol import Frame
+from skl_softmax._engines.row_curvature import standardized
 from skl_softmax._engines.rows import Block, Rows
 from skl_softmax._engines.threads import Workers
 
@@ -132,6 +134,72 @@ class DeviceModel:
     def _logits(self, X: OnDevice) -> DeviceArray:
         """Return the logits with a column for each class, also for two classes."""
         return X.linear(*row_per_class(self.model.coef, self.model.intercept))
+
+
+@dataclass(frozen=True)
+class UncertainModel:
+    """A softmax model in standardised coordinates, and how exactly its weights are known.
+
+    Attributes
+    ----------
+    params : ndarray (n_outputs, n_dof)
+        The weights of features less `center`, over `scale`; of two classes, those of the second.
+        The intercept, if there is one, is the last.
+    center, scale : ndarray (n_features,)
+    covariance : ndarray (n_free, n_free)
+        Of the params of all classes but the last, less those of the last; of two classes, of the
+        one row.
+    """
+
+    params: Array
+    center: Array
+    scale: Array
+    covariance: Array
+
+    def predict_proba(self, X: Matrix) -> tuple[Array, Array]:
+        """Return probabilities and their standard errors, (n_samples, n_classes) each.
+
+        By the delta method: with C the covariance of the logits of a row, and D = diag(p) - p pᵀ
+        the derivative of its probabilities p, their variances are the diagonal of D C D.
+        """
+        n_classes = max(2, len(self.params))
+        proba, errors = np.empty((2, X.shape[0], n_classes))
+        frame = Frame(self.center, 1.0 / self.scale, self.params.shape[1] > len(self.center))
+
+        def predict_run(run: list[Block]) -> None:
+            for block in rows.read(run):
+                check_block(block.X)
+                features = standardized(block.X, np.arange(len(block.X)), frame)
+                p = self.params @ features
+                if len(p) == 1:
+                    p = np.concatenate([np.zeros_like(p), p])
+                softmax_block(p)
+                covariances = self._of_logits(features, n_classes)
+                shared = np.einsum("ki,jki->ji", p, covariances)
+                variances = np.einsum("kki->ki", covariances) - 2.0 * shared
+                variances += np.einsum("ji,ji->i", p, shared)
+                proba[block.rows] = p.T
+                errors[block.rows] = (p * np.sqrt(np.maximum(variances, 0.0))).T
+
+        with Workers() as workers, np.errstate(over="ignore", invalid="ignore"):
+            rows = Rows(X, n_classes, workers, dense=sparse.issparse(X))
+            rows.map(predict_run)
+        return proba, errors
+
+    def _of_logits(self, features: Array, n_classes: int) -> Array:
+        """The covariances of the logits less that of the last class, (n_classes, n_classes, rows).
+
+        Of two classes, the logit's variance may stand at either: only differences count.
+
+        features : (n_dof, rows)
+        """
+        n_free, n_dof = n_classes - 1, len(features)
+        blocks = self.covariance.reshape(n_free, n_dof, n_free, n_dof)
+        covariances = np.zeros((n_classes, n_classes, features.shape[1]))
+        for j, k in np.ndindex(n_free, n_free):
+            products = blocks[j, :, k] @ features
+            covariances[j, k] = np.einsum("ji,ji->i", features, products)
+        return covariances
 
 
 class SoftmaxPath(NamedTuple):

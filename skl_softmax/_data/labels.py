@@ -192,9 +192,30 @@ def _unique_integers(y: Array) -> tuple[Array, Array]:
     return classes, place.astype(np.min_scalar_type(len(classes)))[offsets]
 
 
+def encode_groups(groups: Any, n_samples: int) -> Array:
+    """Return the codes (n_samples,) of the groups that samples belong to; -1 does not occur."""
+    if hasattr(groups, "__dask_graph__"):
+        groups = groups.compute()
+    labels = np.asarray(to_numpy(groups))
+    allowed = f"groups must have one label for each of the {n_samples} samples"
+    if labels.shape != (n_samples,):
+        raise ValueError(f"{allowed}, got shape {labels.shape}.")
+    missing = getattr(groups, "isna", lambda: labels != labels)()  # NaN differs from itself
+    if np.any(missing):
+        raise ValueError(f"{allowed}, none of them missing.")
+    found, codes = np.unique(labels, return_inverse=True)
+    if len(found) < 2:
+        raise ValueError(f"groups must hold at least two groups, got one: {found.tolist()}.")
+    return codes
+
+
 def encode_known_labels(y: object, X: Matrix, classes: Array, name: str) -> Array:
     """Return the codes (n_samples,) of labels that must be among the classes of a fit."""
-    labels = one_column(normalize_labels(to_numpy(y))).tolist()
+    labels = one_column(normalize_labels(to_numpy(y)))
+    if labels.dtype == classes.dtype and labels.dtype.kind in "biu":
+        check_consistent_length(X, labels)
+        return encode(labels, classes, name)
+    labels = labels.tolist()
     known = {label: k for k, label in enumerate(classes.tolist())}
     unknown = list({repr(label): label for label in labels if label not in known}.values())
     if unknown:

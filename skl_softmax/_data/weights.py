@@ -76,6 +76,19 @@ def class_factors(class_weight: object, classes: Array, samples: Samples) -> tup
     return _relative(np.array([float(class_weight.get(label, 1.0)) for label in known]))
 
 
+def total_weight(sample_weight: Any, n_samples: int) -> float:
+    """The sum of weights that were checked, in their own scale; None counts one for each sample."""
+    if sample_weight is None:
+        return float(n_samples)
+    if isinstance(sample_weight, Real):
+        return float(sample_weight) * n_samples
+    if hasattr(sample_weight, "__dask_graph__"):
+        return float(sample_weight.sum().compute())
+    weights = to_numpy(sample_weight)
+    weights = weights if hasattr(weights, "dtype") else np.asarray(weights)
+    return sum(float(np.sum(weights[rows], dtype=np.float64)) for rows in stretches(n_samples))
+
+
 def _relative(weights: Array) -> tuple[Array, float]:
     """Divide weights by the largest, so that no product and no sum of weights overflows."""
     largest = float(weights.max()) or 1.0

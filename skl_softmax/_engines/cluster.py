@@ -271,6 +271,24 @@ class ClusterSums(Subsampled):
         """See `Sums.gram_times`."""
         return self._sum("gram_times", vector, frame)
 
+    def score_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """See `Sums.score_gram`."""
+        return self._sum("score_gram", coef, intercept, frame)
+
+    def group_scores(
+        self, coef: Array, intercept: Array, frame: Frame, groups: Array, n_groups: int
+    ) -> Array:
+        """See `Sums.group_scores`; each chunk gets the groups of its own samples."""
+        self.n_passes += 1
+        of_chunk, shared = dask.delayed(call, pure=False), (self.n_outputs, self.dtype)
+        of_chunks = np.split(groups, np.cumsum(self._rows.lengths)[:-1])
+        parts = []
+        for chunk, some in zip(self._rows.chunks, of_chunks, strict=True):
+            arguments = dask.delayed((coef, intercept, frame, some, n_groups), traverse=False)
+            parts.append(of_chunk(chunk, *shared, self._origin, None, "group_scores", arguments))
+        (found,) = dask.compute(reduce_tree(add, parts), optimize_graph=False)
+        return np.asarray(found[0])
+
     def separates(self, coef: Array, intercept: Array) -> bool:
         """See `Sums.separates`."""
         return bool(self._call(min, "separates", coef, intercept)[0])

@@ -27,9 +27,10 @@ from sklearn.utils import assert_all_finite
 
 from skl_softmax._arrays import Array, DeviceArray
 from skl_softmax._compat import namespace_and_device, to_host
+from skl_softmax._engines.device_scores import DeviceScores
 from skl_softmax._engines.kernels_device import leads, linear, losses_and_residuals, probabilities
 from skl_softmax._engines.negligible_rows import NEGLIGIBLE
-from skl_softmax._engines.protocol import LEAD_ROUNDING, Frame, Subsampled, at_equal_distances
+from skl_softmax._engines.protocol import LEAD_ROUNDING, Frame, at_equal_distances
 from skl_softmax._engines.rows import Moments, Parts, add
 
 DEVICE_BLOCK_BYTES = 2**28  # bytes beside X: few calls, and a small part of a device's memory
@@ -136,7 +137,7 @@ class OnDevice:
         return DeviceSums(rows, targets, on_device, n_outputs)
 
 
-class DeviceSums(Subsampled):
+class DeviceSums(DeviceScores):
     """The `Sums` over the rows of a matrix on another device.
 
     Parameters

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
+from scipy import sparse
 
 from skl_softmax._arrays import Array, Matrix
 from skl_softmax._engines.negligible_rows import SPARED_SAMPLES, few_of
@@ -155,6 +156,21 @@ class Sums(Protocol):
     def gram_times(self, vector: Array, frame: Frame) -> Array:
         """The sum of s x~ x~ᵀ times a vector (n_dof,)."""
 
+    def score_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """The sum of g gᵀ over the samples, (n_free, n_free) in C order.
+
+        The score g of a sample is its part of the gradient, s (p - y) x~ᵀ, for all classes but the
+        last or, of two classes, for the second: n_free = max(1, n_classes - 1) * n_dof.
+        """
+
+    def group_scores(
+        self, coef: Array, intercept: Array, frame: Frame, groups: Array, n_groups: int
+    ) -> Array:
+        """The sums of the scores g over the samples of each group, (n_groups, n_free).
+
+        groups : the group of each sample, (n_samples,) of integers; samples with -1 are left out
+        """
+
     def separates(self, coef: Array, intercept: Array) -> bool:
         """Whether the class of each sample has the largest logit, by more than rounding.
 
@@ -245,6 +261,18 @@ def first_few(n_samples: int, leads: Array, X: Array, own: Array) -> tuple[Array
     """The rows of X and own that have the smallest leads (rows,); the first ones among ties."""
     chosen = np.argsort(leads, kind="stable")[:n_samples]
     return X[chosen], own[chosen]
+
+
+def add_to_groups(total: Array, scores: Array, groups: Array) -> None:
+    """Add scores (rows, n_free) to the totals (n_groups, n_free) of their groups, in place.
+
+    groups : (rows,) of integers; rows with -1 are left out
+    """
+    kept = np.flatnonzero(groups >= 0)
+    is_in_group = sparse.csr_array(
+        (np.ones(len(kept)), (groups[kept], kept)), shape=(len(total), len(groups))
+    )
+    total += is_in_group @ scores
 
 
 def rarest(sums: Sums) -> float:

@@ -64,13 +64,17 @@ class RowCurvature(Subsampled):
             self._to_proba(proba)
             yield block, proba
 
+    def _in_dense_blocks(self) -> Rows:
+        """The rows in blocks that are dense, whatever X is."""
+        if self.is_sparse and self._dense_rows is None:
+            self._dense_rows = self.rows.made_dense()
+        return self._dense_rows or self.rows
+
     def _sum_dense(
         self, add: Callable[..., None], coef: Array, intercept: Array, *shapes: tuple[int, ...]
     ) -> list[Array]:
         """Sum over dense blocks: ``add(block, proba, *totals)`` adds to totals of these shapes."""
-        if self.is_sparse and self._dense_rows is None:
-            self._dense_rows = self.rows.made_dense()
-        rows = self._dense_rows or self.rows
+        rows = self._in_dense_blocks()
 
         def run_totals(run: list[Block]) -> tuple[Array, ...]:
             totals = tuple(map(np.zeros, shapes))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from math import prod
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -14,8 +15,14 @@ import numpy as np
 from skl_softmax._arrays import Array
 from skl_softmax._engines.disk import stretches
 from skl_softmax._engines.kernels import block_loss, fused_kernels, kernels
-from skl_softmax._engines.protocol import LEAD_ROUNDING, Frame, at_equal_distances, first_few
-from skl_softmax._engines.row_curvature import FUSED_FEATURES, RowCurvature
+from skl_softmax._engines.protocol import (
+    LEAD_ROUNDING,
+    Frame,
+    add_to_groups,
+    at_equal_distances,
+    first_few,
+)
+from skl_softmax._engines.row_curvature import FUSED_FEATURES, RowCurvature, standardized
 from skl_softmax._engines.rows import Block, Moments, Rows
 
 # (X, targets, weights, coef, intercept) -> a block's loss, and its gradients for coef and intercept
@@ -151,6 +158,49 @@ class RowSums(RowCurvature):
             return (loss,)
 
         return float(self.rows.sum(run_loss)[0])
+
+    def score_gram(self, coef: Array, intercept: Array, frame: Frame) -> Array:
+        """See `Sums.score_gram`."""
+
+        def add(total: Array, scores: Array, _: slice) -> None:
+            total += scores @ scores.T
+
+        n_free = max(1, self.n_outputs - 1) * frame.n_dof
+        return self._sum_scores(add, coef, intercept, frame, (n_free, n_free))
+
+    def group_scores(
+        self, coef: Array, intercept: Array, frame: Frame, groups: Array, n_groups: int
+    ) -> Array:
+        """See `Sums.group_scores`."""
+
+        def add(total: Array, scores: Array, rows: slice) -> None:
+            add_to_groups(total, scores.T, groups[rows])
+
+        n_free = max(1, self.n_outputs - 1) * frame.n_dof
+        return self._sum_scores(add, coef, intercept, frame, (n_groups, n_free))
+
+    def _sum_scores(
+        self,
+        add: Callable[[Array, Array, slice], None],
+        coef: Array,
+        intercept: Array,
+        frame: Frame,
+        shape: tuple[int, int],
+    ) -> Array:
+        """Sum over dense blocks: ``add(total, scores, rows)`` adds scores (n_free, rows)."""
+        rows, n_free_outputs = self._in_dense_blocks(), max(1, self.n_outputs - 1)
+
+        def run_scores(run: list[Block]) -> tuple[Array]:
+            total = np.zeros(shape)
+            for block, logits in rows.linear(run, coef, intercept):
+                targets, weights = self._targets[..., block.rows], self.weights[block.rows]
+                self._block_loss(logits, targets, weights)  # logits now hold residuals
+                features = standardized(block.X, np.arange(len(block.X)), frame)
+                scores = logits[:n_free_outputs, np.newaxis] * features
+                add(total, scores.reshape(-1, len(block.X)), block.rows)
+            return (total,)
+
+        return np.asarray(rows.sum(run_scores, size=prod(shape))[0])
 
     def moments(self, together: bool) -> Moments:
         """See `Sums.moments`."""

@@ -5,6 +5,7 @@ Knows no estimator; whoever calls warns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import ROUND_DOWN, Context
 
 import numpy as np
@@ -148,13 +149,18 @@ def _unbounded(
         )
     if found.features is None:
         return None
-    moved = [
-        f"x{j}" if feature_names is None else feature_names[j]
-        for j in np.flatnonzero(found.features)
-    ]
-    shown = ", ".join(moved[:MOST_NAMES]) + (", …" if len(moved) > MOST_NAMES else "")
+    shown = named(found.features, feature_names)
     return SeparationWarning(
         "No minimum: some samples can be told apart without an error by"
         f" {shown or 'the intercept alone'}, and with {what} the loss, now {run.kept.loss:.3g},"
         f" falls without end as coefficients grow. {remedy}."
     )
+
+
+def named(features: Array, feature_names: Sequence[str] | Array | None) -> str:
+    """The names of some features, (n_features,) of bool, as a message lists them: a few at most."""
+    names = [
+        f"x{j}" if feature_names is None else str(feature_names[j])
+        for j in np.flatnonzero(features).tolist()
+    ]
+    return ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")

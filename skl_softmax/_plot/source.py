@@ -121,7 +121,7 @@ def unwrap(
         check_is_fitted(inner)
     if not all(hasattr(inner, attribute) for attribute in attributes):
         raise TypeError(
-            f"The display needs a fitted {name}, or a Pipeline or refitted search that ends in"
+            f"What is needed is a fitted {name}, or a Pipeline or refitted search that ends in"
             f" one, got {type(inner).__name__}."
         )
     return inner, before

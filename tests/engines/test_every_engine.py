@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from engines import draw_problem
 
-from skl_softmax import SeparationWarning, SoftmaxGDClassifier
+from skl_softmax import SeparationWarning, SoftmaxGDClassifier, coefficient_table
 from skl_softmax._engines import kernels as _kernels
 
 N, D = 1203, 5
@@ -110,6 +110,33 @@ def test_other_shares_of_the_classes(engine, problem, rng):
     there = engine.fetch(moved.predict_proba(engine.put(X)))
     here = expected.with_class_prior(prior).predict_proba(X)
     np.testing.assert_allclose(there, here, **engine.prediction_tolerance)
+
+
+@pytest.mark.parametrize("covariance", ["model", "robust", "cluster"])
+@pytest.mark.parametrize("fit_intercept", [True, False], ids="fit_intercept={}".format)
+def test_coefficient_tables(covariance, fit_intercept, engine, problem, rng, monkeypatch):
+    """Also where sums over groups take more than one pass."""
+    monkeypatch.setattr("skl_softmax._fit.inference.FEW_BYTES", 8 * 18 * 50)
+    X, y = problem
+    X = X / np.logspace(-3, 3, D)
+    weights = rng.integers(0, 4, N).astype(float)
+    groups = rng.permutation(N) // 9 if covariance == "cluster" else None
+    params = {"alpha": 0, "fit_intercept": fit_intercept}
+    expected, found = fit_both(engine, X, y, weights, **params)
+    here = coefficient_table(expected, X, y, weights, covariance=covariance, groups=groups)
+    there = coefficient_table(
+        found,
+        engine.put(X),
+        engine.put_labels(y),
+        engine.put(weights),
+        covariance=covariance,
+        groups=None if groups is None else engine.put_labels(groups),
+    )
+    assert there.n_samples == here.n_samples == weights.sum()
+    for name in ("estimate", "std_error", "log_likelihood", "null_log_likelihood", "class_weights"):
+        np.testing.assert_allclose(getattr(there, name), getattr(here, name), rtol=1e-9)
+    size = np.sqrt(np.outer(here.covariance.diagonal(), here.covariance.diagonal()))
+    np.testing.assert_allclose(there.covariance / size, here.covariance / size, atol=1e-9)
 
 
 def test_labels_by_name(engine, problem):
