@@ -55,7 +55,8 @@ for name, model in models.items():
 # The price
 # ---------
 # The probabilities of the balanced model are those of a world in which both classes are equally
-# frequent. As estimates for this one they are far too high.
+# frequent. As estimates for this one they are far too high;
+# :ref:`another example <sphx_glr_auto_examples_plot_5_prior.py>` moves them back.
 
 fig, ax = plt.subplots(figsize=(4.6, 4.2), layout="constrained")
 for name, model in models.items():
