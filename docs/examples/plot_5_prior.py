@@ -35,10 +35,10 @@ collected = SoftmaxGDClassifier().fit(X_half, y_half)
 weighted.class_prior_.round(3), collected.class_prior_.round(3)
 
 # %%
-# `class_prior_` is each class's share of the training weight: half, or about half. The probabilities are
-# those of a world like that. Give `with_class_prior` the shares of the world where the model is
-# used. It returns a copy with other intercepts: by Bayes' theorem, for samples of a class that
-# look as they did in training, this is all that changes.
+# `class_prior_` is each class's share of the training weight: half, or about half. The
+# probabilities are those of a world like that. Give `with_class_prior` the shares of the world
+# where the model is used. It returns a copy with other intercepts: by Bayes' theorem, for samples
+# of a class that look as they did in training, this is all that changes.
 
 population = [0.95, 0.05]
 models = {
