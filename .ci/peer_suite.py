@@ -37,6 +37,7 @@ RUN = {
     "test_multinomial_identifiability_on_iris",
     "test_sample_weight_not_modified",
     "test_single_feature_newton_cg",
+    "test_sparsify",
 }
 COMPARED = {
     "test_logistic_regression_solvers",
@@ -44,16 +45,15 @@ COMPARED = {
     "test_logistic_regression_solvers_multiclass_unpenalized",
     "test_large_sparse_matrix",  # the others refuse it with messages of their own
 }
-CV = "LogisticRegressionCV, which has no counterpart"
+CV = "LogisticRegressionCV: SoftmaxGDClassifierCV has other parameters and its own tests"
 PATH = "a private function for paths of C"
-ELASTIC = "L1 or elastic net"
+ELASTIC = "L1 or elastic net, with solvers and parameters that the adapter does not take"
 LIBLINEAR = "liblinear, with its dual, its penalised intercept and its own messages"
 OPTIONS = "options and errors of scikit-learn's solvers and penalties"
-ARRAY_API = "arrays of other libraries"
+ARRAY_API = "arrays of other libraries, with lbfgs: tests/engines/test_array_api.py has its own"
 NOT_RUN = {
     "test_check_solver_option": OPTIONS,
     "test_elasticnet_l1_ratio_err_helpful": ELASTIC,
-    "test_sparsify": "sparsify, for L1",
     "test_consistency_path": PATH,
     "test_logistic_regression_path_convergence_fail": PATH,
     "test_logistic_regression_path_coefs_multinomial": PATH,

@@ -35,6 +35,7 @@ html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "skl_softmax"
 html_static_path = ["_static"]
+html_extra_path = ["playground"]  # one page that needs nothing of the site
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from types import ModuleType
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn import config_context
+from numpy.typing import ArrayLike, NDArray
 
-from skl_softmax._compat import is_library_array, move_to, namespace_and_device
+from skl_softmax._compat import is_library_array, namespace_and_device, to_host
 
 Array: TypeAlias = NDArray[Any]
+FloatArray: TypeAlias = NDArray[np.floating]
+IntArray: TypeAlias = NDArray[np.integer]
 # NumPy and SciPy share no type for "a matrix"; both multiply with @ on either side.
 Matrix: TypeAlias = Any
 DeviceArray: TypeAlias = Any  # of any library with the array API standard, which defines no type
@@ -25,6 +26,17 @@ Scalar: TypeAlias = Any  # a float, or a `DeviceArray` without dimensions
 Namespace: TypeAlias = ModuleType  # a library of arrays: NumPy, or one with the standard
 Estimator = TypeVar("Estimator")
 KNOWN = float, type(None)  # types of scalars that are not on a device
+
+
+class HasShape(Protocol):
+    """What arrays of all libraries, sparse matrices and data frames have in common."""
+
+    @property
+    def shape(self) -> object:
+        """The numbers of rows and of columns; SciPy's matrices say no type."""
+
+
+MatrixLike: TypeAlias = ArrayLike | HasShape  # samples as a user passes them
 
 
 def library(array: DeviceArray) -> Namespace:
@@ -36,20 +48,15 @@ def to_numpy(array: DeviceArray) -> DeviceArray:
     """Convert an array of another library to NumPy; return anything else as it is."""
     if isinstance(array, np.ndarray) or not is_library_array(array):
         return array
-    try:
-        with config_context(array_api_dispatch=True):  # models outlive the setting
-            return move_to(array, xp=np, device="cpu")
-    except RuntimeError:  # SciPy's support is off: NumPy converts arrays that are in memory
-        return np.asarray(array)
+    return to_host(array)
 
 
 def put_beside(array: Array, other: DeviceArray) -> DeviceArray:
     """Return an array of NumPy's where another array is: on the device, and of the library."""
     if isinstance(other, np.ndarray) or not is_library_array(other):
         return array
-    with config_context(array_api_dispatch=True):
-        xp, device = namespace_and_device(other)
-        return move_to(array, xp=xp, device=device)
+    xp, device = namespace_and_device(other)
+    return xp.asarray(array, dtype=other.dtype, device=device)
 
 
 def on_host(estimator: Estimator) -> Estimator:
@@ -94,5 +101,5 @@ def numbers(*scalars: Scalar) -> Sequence[Any]:
     if isinstance(scalars[0], float):
         return scalars
     there = [scalar for scalar in scalars if not isinstance(scalar, KNOWN)]
-    read = iter(move_to(library(there[0]).stack(there), xp=np, device="cpu").tolist())
+    read = iter(to_host(library(there[0]).stack(there)).tolist())
     return [scalar if isinstance(scalar, KNOWN) else next(read) for scalar in scalars]

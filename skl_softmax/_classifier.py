@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from skl_softmax._arrays import Array, Matrix
+from skl_softmax._arrays import Array, MatrixLike
 from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
 from skl_softmax._data.check import check_samples
 from skl_softmax._data.device import labels_there
@@ -96,7 +96,7 @@ class SoftmaxGDClassifier(
         without a penalty). Needs ``alpha > 0``; wide data take longer.
     class_weight : dict, "balanced" or None, default=None
         Factors ``{class: weight}`` on the weights of each class's samples; classes that are not
-        named have the factor 1.
+        named have the factor 1. Names of classes that `y` lacks, as a fold may, are ignored.
         ``"balanced"`` gives every class the same total weight.
     early_stopping : bool, default=False
         Whether to stop when the loss on a validation set has not fallen below its least for
@@ -179,7 +179,8 @@ class SoftmaxGDClassifier(
     Notes
     -----
     Two classes have one row of coefficients, for the second class; its logit z gives the
-    probabilities 1 / (1 + exp(z)) and 1 / (1 + exp(-z)), and the penalty is on that one row.
+    probabilities 1 / (1 + exp(z)) and 1 / (1 + exp(-z)), and the penalty is on that one row. At
+    a constant rate it moves half as fast as the difference of a textbook's two columns of weights.
 
     The fit runs in as many threads as BLAS is allowed to use (``OMP_NUM_THREADS``,
     `threadpoolctl.threadpool_limits`), and gives the same bits with any number of them.
@@ -275,11 +276,12 @@ class SoftmaxGDClassifier(
     @with_callbacks
     def fit(
         self,
-        X: ArrayLike | Matrix,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: ArrayLike | Matrix | None = None,
+        P: ArrayLike | None = None,
+        X_val: MatrixLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
@@ -291,20 +293,23 @@ class SoftmaxGDClassifier(
             Samples. float32 and float64 are used as they are, in C or F order or as CSR; anything
             else is converted once, to float64 or CSR. CSR is fitted as an array where that takes
             at most 32 MB and has at most 1024 columns, or takes at most twice its memory. What is
-            not in memory, memory-mapped or
-            behind the interface of Zarr or HDF5, is read a few rows at a time; arrays of other
-            libraries stay on their device, with scikit-learn's ``array_api_dispatch``. A feature
-            whose deviations are below 1e-154 (in float32 1e-33) counts as constant, and its
-            coefficients are zero: they would be out of range.
+            not in memory, memory-mapped or behind the interface of Zarr or HDF5, is read a few rows
+            at a time; arrays of other libraries stay on their device, with scikit-learn's
+            ``array_api_dispatch``. A feature whose deviations are below 1e-154 (in float32 1e-33)
+            counts as constant, and its coefficients are zero: they would be out of range.
         y : array-like of shape (n_samples,)
-            Class labels of any sortable type, two classes at least.
+            Class labels, two classes at least: integers, booleans, strings or NumPy's dates.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; only their ratios matter. None: all equal.
+        P : array-like or data frame of shape (n_samples, n_classes), default=None
+            Probabilities to fit instead of `y`, as `fit_proba` does: pipelines and searches hand
+            them on, and split and score by `y`. The column names of a data frame are the classes.
         X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
             A validation set: the loss on it is recorded at every step, and early stopping goes by
-            it. ``Pipeline(…, transform_input=["X_val"])`` transforms it as it does `X`.
+            it. ``Pipeline(…, transform_input=["X_val"])``, the default from scikit-learn 1.10 on,
+            transforms it as it does `X`.
         y_val : array-like of shape (n_val,), default=None
-            Its labels, none that is not in `y`.
+            Its labels, none that is not in `y`; with `P`, labels or probabilities.
         sample_weight_val : array-like of shape (n_val,), default=None
             Its weights, as `sample_weight`.
 
@@ -325,7 +330,7 @@ class SoftmaxGDClassifier(
         ConvergenceWarning
             If `max_iter` steps did not reach `tol` > 0, or `gap_tol`; if ``alpha=0`` and there are
             too many weights to decide whether there is a minimum; or if a constant learning rate
-            diverged: then the last weights with a finite loss are kept.
+            let the loss rise, or diverge: then the last weights with a finite loss are kept.
         SeparationWarning
             If ``alpha=0`` and some or all samples can be told apart without an error, so that the
             loss has no minimum: a ConvergenceWarning too, which names the features. Unless
@@ -333,18 +338,18 @@ class SoftmaxGDClassifier(
             `penalty_factor` is 0 tell them apart.
         """
         callbacks = Callbacks(self, X, y, sample_weight)
-        given = FitInput(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        given = FitInput(X, y, sample_weight, X_val, y_val, sample_weight_val).with_proba(P)
         return self._fit(given, callbacks)
 
     @with_callbacks
     def fit_proba(
         self,
-        X: ArrayLike | Matrix,
+        X: MatrixLike,
         P: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
         classes: ArrayLike | None = None,
-        X_val: ArrayLike | Matrix | None = None,
+        X_val: MatrixLike | None = None,
         P_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
@@ -362,7 +367,8 @@ class SoftmaxGDClassifier(
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights, of which only the ratios matter. None: all equal.
         classes : array-like of shape (n_classes,), default=None
-            The label of each column of `P`; `classes_` has them sorted. None: 0, 1, 2, …
+            The label of each column of `P`; `classes_` has them sorted. None: the names of a data
+            frame's columns, else 0, 1, 2, …
         X_val, P_val, sample_weight_val : as `X`, `P` and `sample_weight`, default=None
             A validation set. Without one, early stopping holds out samples at random, whatever
             their classes.
@@ -374,10 +380,8 @@ class SoftmaxGDClassifier(
 
         Raises
         ------
-        ValueError, TypeError
-            If a parameter or an input is not allowed; an earlier fit stays as it was.
-        KeyboardInterrupt
-            On Ctrl-C; if there was a first loss, the estimator is fitted up to the last step.
+        ValueError, TypeError, KeyboardInterrupt
+            In the cases that `fit` lists.
 
         Warns
         -----

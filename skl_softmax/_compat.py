@@ -2,16 +2,22 @@
 
 Before 1.9 there are no callbacks: the estimator then has no `set_callbacks`, and is otherwise the
 same. Support for arrays on other devices is missing too: such arrays are then converted to NumPy,
-or refused.
+or refused. From 1.9 on it is never missing without an error. It takes nothing from scikit-learn's
+private modules, which move from version to version.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
+from importlib import import_module
 from types import ModuleType
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
 from sklearn import get_config
 
 Arguments = ParamSpec("Arguments")
@@ -35,30 +41,22 @@ except ImportError:
         return managed
 
 
-try:
-    from sklearn.externals.array_api_compat import is_array_api_obj
-    from sklearn.utils._array_api import (
-        check_same_namespace,
-        get_namespace,
-        get_namespace_and_device,
-        move_to,
-    )
-
-    HAS_DEVICES = True
-except ImportError:
-    HAS_DEVICES = False
-    check_same_namespace = get_namespace = get_namespace_and_device = move_to = None
-    is_array_api_obj = None
+HAS_DEVICES = tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 9)
+# The package array-api-compat, whose functions are documented, or the copy in scikit-learn.
+array_api_compat: Any = None
+for _name in ("sklearn.externals.array_api_compat", "array_api_compat"):
+    with suppress(ImportError):
+        array_api_compat = array_api_compat or import_module(_name)
 
 __all__ = [
     "HAS_DEVICES",
     "CallbackSupportMixin",
-    "check_same_namespace",
+    "check_same_device",
     "has_callbacks",
     "is_library_array",
     "is_on_device",
-    "move_to",
     "namespace_and_device",
+    "to_host",
     "with_callbacks",
 ]
 
@@ -69,23 +67,54 @@ def is_library_array(X: object) -> bool:
     Other arrays have ``__dlpack__`` too, those of pyarrow for instance: they are converted as any
     sequence is.
     """
-    return HAS_DEVICES and hasattr(X, "__dlpack__") and bool(is_array_api_obj(X))
+    if not (HAS_DEVICES and hasattr(X, "__dlpack__")):
+        return False
+    if array_api_compat is None:
+        raise ImportError(
+            "Arrays of other libraries than NumPy need a package that this scikit-learn does not"
+            " bring: python -m pip install array-api-compat"
+        )
+    return bool(array_api_compat.is_array_api_obj(X))
 
 
 def is_on_device(X: object) -> bool:
     """Whether X is an array of another library than NumPy, and array API dispatch is on."""
-    if not (HAS_DEVICES and get_config()["array_api_dispatch"]):
+    if not get_config()["array_api_dispatch"] or isinstance(X, np.ndarray):
         return False
-    if not is_library_array(X):
-        return False
-    xp, is_array = get_namespace(X)
-    return is_array and not xp.__name__.endswith("numpy")
+    return is_library_array(X)
 
 
 def namespace_and_device(X: object) -> tuple[ModuleType, object]:
     """The library of an array, by the array API standard, and the device of the array."""
-    xp, _, device = get_namespace_and_device(X)
-    return xp, device
+    return array_api_compat.array_namespace(X), array_api_compat.device(X)
+
+
+def to_host(array: Any) -> NDArray[Any]:
+    """An array of another library as NumPy's; from another device, in one transfer."""
+    xp, _ = namespace_and_device(array)
+    if hasattr(array, "asnumpy"):  # dpnp
+        array = array.asnumpy()
+    elif array_api_compat.is_torch_array(array) or array_api_compat.is_cupy_array(array):
+        array = array_api_compat.to_device(array, "cpu")
+    elif array_api_compat.is_array_api_strict_namespace(xp):
+        array = array.to_device(xp.Device("CPU_DEVICE"))
+    return np.asarray(array)
+
+
+def check_same_device(X: object, estimator: object, *, attribute: str, method: str) -> None:
+    """Raise a ValueError unless X is where an attribute of a fitted estimator is."""
+    arrays = X, getattr(estimator, attribute)
+    here, there = (namespace_and_device(a) if is_on_device(a) else ("NumPy", "cpu") for a in arrays)
+    if here != there:
+        raise ValueError(
+            f"Inputs passed to {type(estimator).__name__}.{method}() must use the same namespace"
+            " and the same device as those passed to fit(). Move X there: got"
+            f" {' on '.join(map(_named, here))}, fitted were {' on '.join(map(_named, there))}."
+        )
+
+
+def _named(part: object) -> str:
+    return str(getattr(part, "__name__", part)).rpartition(".")[2]
 
 
 def with_callbacks(method: Callable[Arguments, Result]) -> Callable[Arguments, Result]:

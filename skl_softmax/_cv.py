@@ -6,7 +6,6 @@ Every fold is a path over all strengths. Knows no formula of the loss and no rul
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from numbers import Integral
@@ -15,21 +14,23 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._arrays import Array, Matrix
+from skl_softmax._arrays import Array, FloatArray, IntArray, MatrixLike, to_numpy
 from skl_softmax._classifier import SoftmaxGDClassifier
-from skl_softmax._compat import is_on_device
+from skl_softmax._compat import HAS_DEVICES
+from skl_softmax._data.device import labels_there
 from skl_softmax._data.parameters import check_number, check_parameters, fitted_to
+from skl_softmax._engines.device import OnDevice
 from skl_softmax._engines.protocol import Samples
-from skl_softmax._engines.threads import Workers
-from skl_softmax._fit.folds import Fold, fit_fold, mean_of_bests
-from skl_softmax._fit.path import grid, prepare
+from skl_softmax._fit.folds import Fold, complete, fit_fold, mean_of_bests, there
+from skl_softmax._fit.path import grids
 from skl_softmax._fitted import StoredMixin, unfitted
-from skl_softmax._parameters import Parameters
 from skl_softmax._path import check_alphas, check_grid, check_input, warn_of
-from skl_softmax._predictions import PredictionMixin
+from skl_softmax._predictions import OnlyWith, PredictionMixin
 
 SELECT = "best", "one_standard_error"
 FIRST, LAST = 0, -1  # of the alphas
@@ -107,7 +108,8 @@ class SoftmaxGDClassifierCV(
     l1_ratios_ : ndarray of shape (n_l1_ratios,)
         The shares tried.
     scores_ : ndarray of shape (n_folds, n_l1_ratios, n_alphas)
-        The score on the samples held out by each fold.
+        The score on the samples held out by each fold. A fold that holds out all samples of a class
+        does without that class, and is left out if nothing else is to be told apart or scored.
     n_iter_ : ndarray of int of shape (n_folds, n_l1_ratios, n_alphas)
         The steps of each fit, from the one before.
     coef_ : ndarray of shape (n_classes, n_features) or (1, n_features)
@@ -146,6 +148,15 @@ class SoftmaxGDClassifierCV(
     array([-0.32, -0.1 , -0.1 ])
     """
 
+    alpha_: float
+    l1_ratio_: float
+    alphas_: FloatArray
+    l1_ratios_: FloatArray
+    scores_: FloatArray
+    n_iter_: IntArray
+    best_estimator_: SoftmaxGDClassifier = OnlyWith("refit=True")  # type: ignore[assignment]
+    n_features_in_: int
+    feature_names_in_: Array
     _doc_link_module = "skl_softmax"
     _doc_link_template = SoftmaxGDClassifier._doc_link_template
 
@@ -185,12 +196,13 @@ class SoftmaxGDClassifierCV(
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = HAS_DEVICES
         tags.classifier_tags.poor_score = not self.fit_intercept  # as the classifier's
         return tags
 
     def fit(
         self,
-        X: ArrayLike | Matrix,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
@@ -201,7 +213,8 @@ class SoftmaxGDClassifierCV(
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
+            Samples. Arrays of other libraries stay on their device, with scikit-learn's
+            ``array_api_dispatch``; `scoring` is then given such arrays, but for its default.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -219,8 +232,8 @@ class SoftmaxGDClassifierCV(
         Raises
         ------
         ValueError, TypeError
-            If a parameter or an input is not allowed, or if a fold holds out all samples of a
-            class; an earlier fit stays as it was.
+            If a parameter or an input is not allowed; if every fold, or with ``refit=False`` any,
+            holds out all samples of a class; an earlier fit stays as it was.
 
         Warns
         -----
@@ -228,19 +241,16 @@ class SoftmaxGDClassifierCV(
             Once for all fits of the folds that did not reach `tol`, and as `SoftmaxGDClassifier`
             for the last.
         UserWarning
-            If `alphas` is an int and the best score is at an end of the alphas that were tried.
+            If `alphas` is an int and the best score is at an end of the alphas that were tried; or
+            if a fold holds out all samples of a class: it then neither fits nor scores that class.
+            (Of a class with a single sample, only scikit-learn's stratified folds warn.)
         """
         ratios, strengths = self._check_parameters()
-        if is_on_device(X):
-            raise TypeError(
-                "SoftmaxGDClassifierCV takes arrays of NumPy; GridSearchCV takes others, with"
-                " SoftmaxGDClassifier."
-            )
         model = self._classifier()
         samples = check_input(model, X, y, sample_weight, all_finite=True, in_memory=True)
         parameters = fitted_to(samples, check_parameters(model), model)
         of_ratios = [replace(parameters, l1_ratio=ratio) for ratio in ratios.tolist()]
-        alphas = _grids(of_ratios, samples, len(model.classes_), strengths, self.eps)
+        alphas = grids(of_ratios, samples, len(model.classes_), strengths, self.eps)
         folds = self._folds(model.classes_, samples, sample_weight, groups)
         results = Parallel(n_jobs=self.n_jobs)(
             delayed(fit_fold)(fold, self._classifier(), of_ratio, its_alphas, self.scoring)
@@ -254,17 +264,17 @@ class SoftmaxGDClassifierCV(
             best = self._classifier(float(ratios[ratio]), float(alphas[ratio, alpha]))
             chosen = _attributes_of(best.fit(X, y, sample_weight))
         else:
-            chosen = mean_of_bests(results, ratios)
+            chosen = mean_of_bests(results, ratios, samples.X)
         if hasattr(model, "feature_names_in_"):
             chosen["feature_names_in_"] = model.feature_names_in_
         self.__dict__ = {  # at once: other threads may predict with an earlier fit
             **unfitted(self),
             **chosen,
-            "classes_": model.classes_,
-            "scores_": scores,
-            "n_iter_": np.reshape([result.n_iter for result in results], shape),
-            "alphas_": alphas,
-            "l1_ratios_": ratios,
+            "classes_": labels_there(model.classes_, y, samples.X),
+            "scores_": there(samples.X, scores),
+            "n_iter_": there(samples.X, np.reshape([result.n_iter for result in results], shape)),
+            "alphas_": there(samples.X, alphas),
+            "l1_ratios_": there(samples.X, ratios),
             "n_features_in_": model.n_features_in_,
         }
         if isinstance(strengths, int) and strengths > 1:
@@ -272,6 +282,38 @@ class SoftmaxGDClassifierCV(
         found_warnings = list(chain(*(result.warnings for result in results)))
         warn_of(found_warnings, np.tile(alphas.ravel(), len(folds)).tolist())
         return self
+
+    def to_sklearn(self) -> LogisticRegression:
+        """Return scikit-learn's `LogisticRegression`, fitted, with these weights.
+
+        See `SoftmaxGDClassifier.to_sklearn`.
+
+        Returns
+        -------
+        classifier : sklearn.linear_model.LogisticRegression
+            It shares no memory with this one.
+
+        Raises
+        ------
+        NotFittedError
+            If there are no weights yet.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skl_softmax import SoftmaxGDClassifierCV
+        >>> X, y = load_iris(return_X_y=True)
+        >>> SoftmaxGDClassifierCV(alphas=[0.01, 0.001]).fit(X, y).to_sklearn().score(X, y)
+        0.98
+        """
+        check_is_fitted(self)
+        if self.refit:
+            return self.best_estimator_.to_sklearn()
+        mean = self._classifier()
+        names = "classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_"
+        mean.__dict__.update({name: vars(self)[name] for name in names if hasattr(self, name)})
+        mean.n_iter_ = int(self.n_iter_.max())
+        return mean.to_sklearn()
 
     def _classifier(self, l1_ratio: float = 0.0, alpha: float = 1.0) -> SoftmaxGDClassifier:
         """One with these parameters."""
@@ -317,35 +359,28 @@ class SoftmaxGDClassifierCV(
         sample_weight: ArrayLike | None,
         groups: ArrayLike | None,
     ) -> list[Fold]:
-        """The folds, each with samples of every class to fit and with some to score."""
+        """The folds, each with samples to fit and with some to score."""
         labels = classes[samples.y]
-        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        weights = None
+        if sample_weight is not None:
+            weights = np.asarray(to_numpy(sample_weight), dtype=np.float64)
         if weights is not None and weights.ndim == 0:  # a number weighs all alike
             weights = None
-        splits = check_cv(self.cv, labels, classifier=True).split(samples.X, labels, groups)
+        X = samples.X.X if isinstance(samples.X, OnDevice) else samples.X
+        splits = check_cv(self.cv, labels, classifier=True).split(X, labels, to_numpy(groups))
         folds = [Fold(classes, samples, weights, *split) for split in splits]
         if not folds:
             raise ValueError("cv gave no folds.")
+        totals = np.bincount(samples.y, samples.weights, len(classes))
+        if not totals.all():
+            missing = classes[totals == 0.0].tolist()
+            raise ValueError(f"No sample of class {missing[0]!r} has a weight > 0.")
+        folds, warning = complete(folds, may_lack_classes=self.refit)
+        if warning is not None:
+            warnings.warn(warning, stacklevel=3)
         if self.select != "best" and len(folds) < 2:
             raise ValueError(f"select={self.select!r} needs two folds at least, cv gave one.")
-        for number, fold in enumerate(folds):
-            fold.check(number)
         return folds
-
-
-def _grids(
-    of_ratios: Sequence[Parameters],
-    samples: Samples,
-    n_classes: int,
-    strengths: Array | int,
-    eps: float,
-) -> Array:
-    """The strengths to try with each ratio, (n_l1_ratios, n_alphas), the largest first."""
-    if not isinstance(strengths, int):
-        return np.tile(strengths, (len(of_ratios), 1))
-    with Workers() as workers, np.errstate(all="ignore"):
-        problem, state = prepare(replace(of_ratios[0], l1_ratio=0.0), samples, n_classes, workers)
-        return np.array([grid(problem, state, p.l1_ratio, strengths, eps) for p in of_ratios])
 
 
 def _attributes_of(best: SoftmaxGDClassifier) -> dict[str, object]:

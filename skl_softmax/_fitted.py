@@ -16,19 +16,20 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._arrays import Array, Matrix, put_beside, to_numpy
+from skl_softmax._arrays import Array, FloatArray, IntArray, MatrixLike, put_beside, to_numpy
 from skl_softmax._data.check import check_known_samples
 from skl_softmax._data.labels import check_prior
 from skl_softmax._data.parameters import check_parameters, fitted_to
 from skl_softmax._descent.auto import auto_descent
 from skl_softmax._descent.steps import start
 from skl_softmax._engines.finiteness import check_measured
+from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.problem import StandardizedProblem
 from skl_softmax._fit.standardization import centered_task
 from skl_softmax._fit.task import Task
 from skl_softmax._model import dense
-from skl_softmax._predictions import StagedMixin
+from skl_softmax._predictions import OnlyWith, StagedMixin
 
 FORMAT = 2  # of stored models: which attributes they have, and what the attributes mean
 STEPS = 1000  # towards the minimum; a bound that is still far off then is returned as it is
@@ -70,12 +71,25 @@ class FittedMixin(StoredMixin, StagedMixin):
     class_weight: object
     max_iter: int
     warm_start: bool
+    n_features_in_: int
+    feature_names_in_: Array
     n_iter_: int
-    class_prior_: Array
+    best_iter_: int
+    n_passes_: int
+    loss_: float
+    loss_history_: FloatArray
+    passes_history_: IntArray
+    converged_: bool
+    stop_reason_: str
+    class_prior_: FloatArray
+    gap_: float = OnlyWith("gap_tol")  # type: ignore[assignment]
+    validation_loss_history_: FloatArray = OnlyWith(  # type: ignore[assignment]
+        "early_stopping=True, or with X_val and y_val"
+    )
 
     def duality_gap(
         self,
-        X: ArrayLike | Matrix,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
     ) -> float:
@@ -143,7 +157,7 @@ class FittedMixin(StoredMixin, StagedMixin):
                 stacklevel=2,
             )
             return np.inf
-        samples = check_known_samples(self, X, y, sample_weight)
+        samples = self._check_known_samples(X, y, sample_weight)
         model = self._model()
         coef, intercept = model.coef.astype(np.float64), model.intercept.astype(np.float64)
         parameters = fitted_to(samples, parameters, self)
@@ -155,6 +169,10 @@ class FittedMixin(StoredMixin, StagedMixin):
             loss = task.sums(workers, dtype=np.float64).cross_entropy(coef, intercept)
             loss += task.penalty(coef)
             return _excess(problem, problem.start(coef, intercept), loss)
+
+    def _check_known_samples(self, X: MatrixLike, y: ArrayLike, sample_weight: object) -> Samples:
+        """Samples of the fitted classes, with weights that sum to one."""
+        return check_known_samples(self, X, y, sample_weight)
 
     def with_class_prior(self, prior: ArrayLike) -> Self:
         r"""Return this classifier for a population in which classes have other shares.

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skl_softmax._arrays import Array, DeviceArray, Matrix, to_numpy
+from skl_softmax._arrays import Array, DeviceArray, FloatArray, IntArray, Matrix, to_numpy
 from skl_softmax._engines.device import OnDevice
 from skl_softmax._engines.finiteness import check_block
 from skl_softmax._engines.kernels import kernels
@@ -37,11 +37,14 @@ def row_per_class(coef: Array, intercept: Array) -> tuple[Array, Array]:
     return np.concatenate([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
 
 
-def require_history(estimator: object, what: str) -> None:
-    """Raise an AttributeError unless the fitted estimator kept the weights after every step."""
+def require_history(estimator: object, what: str, otherwise: str = "") -> None:
+    """Raise an AttributeError unless the fitted estimator kept the weights after every step.
+
+    otherwise : what else the user can do
+    """
     if not hasattr(estimator, "coef_history_"):
         raise AttributeError(
-            f"{what} needs the weights of every step: fit with store_coef_history=True."
+            f"{what} needs the weights of every step: fit with store_coef_history=True{otherwise}."
         )
 
 
@@ -152,11 +155,11 @@ class SoftmaxPath(NamedTuple):
         The names of the features, if X has any.
     """
 
-    alphas: Array
-    coefs: Array
-    intercepts: Array
-    losses: Array
-    n_iters: Array
+    alphas: FloatArray
+    coefs: FloatArray
+    intercepts: FloatArray
+    losses: FloatArray
+    n_iters: IntArray
     classes: Array
     feature_names: Array | None
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
-from skl_softmax._arrays import Array, Matrix
+from skl_softmax._arrays import Array, Matrix, MatrixLike
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._data.check import check_samples
 from skl_softmax._data.parameters import check_integer, check_number, check_parameters, fitted_to
@@ -21,7 +21,7 @@ from skl_softmax._model import SoftmaxPath
 
 
 def softmax_path(
-    X: ArrayLike | Matrix,
+    X: MatrixLike,
     y: ArrayLike,
     *,
     alphas: ArrayLike | None = None,

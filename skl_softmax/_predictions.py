@@ -7,28 +7,51 @@ How the weights were found does not matter here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._arrays import Array, Matrix, to_numpy
-from skl_softmax._compat import HAS_DEVICES, check_same_namespace, is_on_device
+from skl_softmax._arrays import Array, FloatArray, Matrix, MatrixLike, to_numpy
+from skl_softmax._compat import check_same_device, is_on_device
 from skl_softmax._data.check import storage_of
+from skl_softmax._data.labels import normalize_labels
 from skl_softmax._data.matrix import check_columns, refuse_dask
 from skl_softmax._data.parameters import check_out
 from skl_softmax._engines.device import OnDevice
 from skl_softmax._model import DeviceModel, SoftmaxModel, dense, require_history
 
 
+class OnlyWith:
+    """An attribute that only some fits set: where it is missing, the error says what it takes.
+
+    What a fit sets on the estimator takes precedence.
+    """
+
+    def __init__(self, condition: str) -> None:
+        self._condition, self._name = condition, ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        if instance is None:
+            return self
+        raise AttributeError(
+            f"{owner.__name__} has {self._name} only if it is fitted with {self._condition}.",
+            name=self._name,
+            obj=instance,
+        )
+
+
 class PredictionMixin:
     """The predicting methods of a classifier with fitted weights."""
 
     classes_: Array
-    coef_: Array
-    intercept_: Array
+    coef_: FloatArray
+    intercept_: FloatArray
     # A meta-estimator must not route `out` as metadata: it is not about the samples.
     __metadata_request__decision_function: ClassVar[dict[str, str]] = {"out": UNUSED}
     __metadata_request__predict: ClassVar[dict[str, str]] = {"out": UNUSED}
@@ -39,7 +62,7 @@ class PredictionMixin:
         # Models of before do not know this parameter.
         super().__setstate__({"penalty_factor": None, **state})  # type: ignore[misc]
 
-    def decision_function(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
+    def decision_function(self, X: MatrixLike, out: FloatArray | None = None) -> FloatArray:
         """Return the logits of the samples.
 
         Parameters
@@ -64,7 +87,7 @@ class PredictionMixin:
         """
         return self._predict("decision_function", X, out)
 
-    def predict(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
+    def predict(self, X: MatrixLike, out: Array | None = None) -> Array:
         """Return the most probable class of each sample.
 
         Parameters
@@ -89,7 +112,7 @@ class PredictionMixin:
         """
         return self._predict("predict", X, out)
 
-    def predict_proba(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
+    def predict_proba(self, X: MatrixLike, out: FloatArray | None = None) -> FloatArray:
         """Return the probability of each class.
 
         Parameters
@@ -114,7 +137,7 @@ class PredictionMixin:
         """
         return self._predict("predict_proba", X, out)
 
-    def predict_log_proba(self, X: ArrayLike | Matrix, out: Array | None = None) -> Array:
+    def predict_log_proba(self, X: MatrixLike, out: FloatArray | None = None) -> FloatArray:
         """Return the logarithm of the probability of each class.
 
         It is computed from the logits, not from the probabilities, so it is finite even where a
@@ -142,7 +165,34 @@ class PredictionMixin:
         """
         return self._predict("predict_log_proba", X, out)
 
-    def _predict(self, method: str, X: ArrayLike | Matrix, out: Array | None) -> Array:
+    def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the accuracy: the share of samples whose label is predicted.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Their labels, of any type that `fit` takes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights. None: all equal.
+
+        Returns
+        -------
+        score : float
+            From 0 to 1.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If an input is not allowed.
+        """
+        accuracy: float = super().score(X, normalize_labels(y), sample_weight)  # type: ignore[misc]
+        return accuracy
+
+    def _predict(self, method: str, X: MatrixLike, out: Array | None) -> Array:
         """Return what a method of the model predicts for X, after checking X and `out`."""
         samples = self._check_X(X, method)
         model = self._model()
@@ -168,7 +218,7 @@ class PredictionMixin:
         classes, coef, intercept = (to_numpy(fitted[name]) for name in names)
         return SoftmaxModel(classes, dense(coef), intercept)
 
-    def _check_X(self, X: ArrayLike | Matrix, method: str, *, all_finite: bool = False) -> Matrix:
+    def _check_X(self, X: MatrixLike, method: str, *, all_finite: bool = False) -> Matrix:
         """Return X (n_samples, n_features) as the model takes it.
 
         Without `all_finite`, the model itself looks for numbers that are not finite, block by
@@ -177,18 +227,17 @@ class PredictionMixin:
         check_is_fitted(self)
         refuse_dask({"X": X})
         check_columns(X)
-        if HAS_DEVICES:
-            check_same_namespace(X, self, attribute="coef_", method=method)
+        check_same_device(X, self, attribute="coef_", method=method)
         return storage_of(X).open(self, X, reset=False, all_finite=all_finite or is_on_device(X))
 
 
 class StagedMixin(PredictionMixin):
     """The predicting methods, also with the weights after each step of the fit."""
 
-    coef_history_: Array
-    intercept_history_: Array
+    coef_history_: FloatArray = OnlyWith("store_coef_history=True")  # type: ignore[assignment]
+    intercept_history_: FloatArray = OnlyWith("store_coef_history=True")  # type: ignore[assignment]
 
-    def staged_decision_function(self, X: ArrayLike | Matrix) -> Iterator[Array]:
+    def staged_decision_function(self, X: MatrixLike) -> Iterator[FloatArray]:
         """Return the logits of the samples after each step, from 0 to `n_iter_`.
 
         Parameters
@@ -212,7 +261,7 @@ class StagedMixin(PredictionMixin):
         """
         return self._staged(X, "decision_function")
 
-    def staged_predict(self, X: ArrayLike | Matrix) -> Iterator[Array]:
+    def staged_predict(self, X: MatrixLike) -> Iterator[Array]:
         """Return the most probable class of each sample after each step, from 0 to `n_iter_`.
 
         Parameters
@@ -246,7 +295,7 @@ class StagedMixin(PredictionMixin):
         """
         return self._staged(X, "predict")
 
-    def staged_predict_proba(self, X: ArrayLike | Matrix) -> Iterator[Array]:
+    def staged_predict_proba(self, X: MatrixLike) -> Iterator[FloatArray]:
         """Return the probability of each class after each step, from 0 to `n_iter_`.
 
         Parameters
@@ -270,7 +319,7 @@ class StagedMixin(PredictionMixin):
         """
         return self._staged(X, "predict_proba")
 
-    def _staged(self, X: ArrayLike | Matrix, method: str) -> Iterator[Array]:
+    def _staged(self, X: MatrixLike, method: str) -> Iterator[Array]:
         """Return an iterator over what a method of the model predicts after each step."""
         check_is_fitted(self)
         require_history(self, f"staged_{method}")

@@ -94,6 +94,7 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         sample_weight: cluster.Collection = None,
         *,
         classes: ArrayLike | None = None,
+        P: ArrayLike | None = None,
         X_val: cluster.Collection = None,
         y_val: cluster.Collection = None,
         sample_weight_val: cluster.Collection = None,
@@ -112,6 +113,8 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         classes : array-like of shape (n_classes,), default=None
             All class labels, if they are known: the fit then does not search `y` for them. Each
             class must have a sample.
+        P : array-like of shape (n_samples, n_classes), default=None
+            Probabilities to fit instead of `y`, with arrays in memory only.
         X_val, y_val, sample_weight_val : as `X`, `y` and `sample_weight`, default=None
             A validation set, as in `SoftmaxGDClassifier`.
 
@@ -128,7 +131,7 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         """
         callbacks = Callbacks(self, X, y, sample_weight)
         given = FitInput(X, y, sample_weight, X_val, y_val, sample_weight_val, classes=classes)
-        return self._fit(given, callbacks)
+        return self._fit(given.with_proba(P), callbacks)
 
     def _check_samples(
         self, given: FitInput, *, all_finite: bool
@@ -138,6 +141,11 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         if given.classes is not None and not given.is_proba:
             raise TypeError("classes is for Dask collections: in arrays all labels are at hand.")
         return super()._check_samples(given, all_finite=all_finite)
+
+    def _check_known_samples(self, X: Any, y: Any, sample_weight: Any) -> Samples:
+        if any(is_dask_collection(part) for part in (X, y, sample_weight)):
+            return cluster.check_known_dask(self, X, y, sample_weight)
+        return super()._check_known_samples(X, y, sample_weight)
 
     def _predict(self, method: str, X: cluster.Collection, out: Array | None) -> Array | da.Array:
         if not is_dask_collection(X):

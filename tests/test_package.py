@@ -15,12 +15,13 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 import skl_softmax
-from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV
+from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV, _compat
 
 X, y = load_digits(return_X_y=True)
 
@@ -40,9 +41,11 @@ def test_the_public_names_are_sorted_and_there():
 
 
 def test_neither_import_nor_fit_opens_a_socket_or_writes_a_file():
-    """Nor does the import load what is optional."""
+    """Nor do they load what is optional, if scikit-learn has not."""
     code = """
 import socket, sys
+import sklearn.linear_model
+loaded = set(sys.modules)
 sys.dont_write_bytecode = True
 def watch(event, arguments):
     if event.startswith("socket."):
@@ -52,9 +55,17 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 from skl_softmax import SoftmaxGDClassifier
 SoftmaxGDClassifier().fit([[0.0], [1.0], [2.0]], [0, 1, 1]).predict_proba([[1.0]])
-print(sorted({"matplotlib", "polars", "torch", "dask"} & set(sys.modules)))
+optional = {"dask", "matplotlib", "numba", "pandas", "polars", "rich", "torch"}
+print(sorted(optional & (set(sys.modules) - loaded)))
 """
     assert run(code).stdout.strip() == "[]"
+
+
+def test_devices_are_on_wherever_scikit_learn_has_them():
+    """Else arrays would be converted, and the tests with devices would skip."""
+    version = tuple(map(int, sklearn.__version__.split(".")[:2]))
+    assert (version >= (1, 9)) == _compat.HAS_DEVICES
+    assert not _compat.HAS_DEVICES or _compat.array_api_compat.is_array_api_obj(X)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")

@@ -465,7 +465,8 @@ animation
 # prediction          the class of the largest logit                      ``predict``
 # ==================  ==================================================  ===================
 #
-# **Where to go from here.** The step is a number times the gradient. On features of different
+# **Where to go from here.** In `the playground <../playground.html>`__ you can move the points, and
+# watch the training change. The step is a number times the gradient. On features of different
 # units no number suits all of them: see :ref:`sphx_glr_auto_examples_plot_3_unscaled.py`.
 # ``learning_rate="auto"`` replaces the number by a matrix, and the loop stays as it is.
 #

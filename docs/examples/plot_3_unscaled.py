@@ -7,8 +7,8 @@ number as learning rate hardly moves on them; with a matrix, it is done in a few
 """
 
 # %%
-# The largest rate that is stable is set by the largest column, and is far too small for the
-# others.
+# The largest rate with which the loss is sure to fall is set by the largest column, and is far
+# too small for the others.
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -41,9 +41,8 @@ for name, fit in fits.items():
     print(f"{name:22s} {fit.n_iter_} steps, {fit.n_passes_} passes, stopped by {fit.stop_reason_}")
 
 # %%
-# And the warning, if ``tol`` was not reached, says how far off it is and what would help. Its
-# largest stable rate is the largest one with which the loss is sure to fall at every step,
-# whatever the weights.
+# And the warning, if ``tol`` was not reached, says how far off it is and what would help. It
+# names the rate below which the loss is sure to fall at every step, whatever the weights.
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")

@@ -21,7 +21,13 @@ from skl_softmax._arrays import Array, Matrix, to_numpy
 from skl_softmax._compat import is_on_device
 from skl_softmax._data.device import DEVICE
 from skl_softmax._data.disk import DISK
-from skl_softmax._data.labels import check_labels, check_proba, warn_of_twins
+from skl_softmax._data.labels import (
+    check_labels,
+    check_proba,
+    column_names,
+    encode_known_labels,
+    warn_of_twins,
+)
 from skl_softmax._data.matrix import (
     CLUSTER,
     check_columns,
@@ -69,6 +75,8 @@ def check_samples(
     X = storage.open(estimator, given.X, reset=True, all_finite=all_finite)
     if given.is_proba:
         classes, y = check_proba(given.y, X, given.classes, "P")
+        if given.labels is not None:
+            encode_known_labels(given.labels, X, classes, "y")
     else:
         classes, y = storage.labels(given.y, X)
     warn_of_twins(classes)
@@ -80,8 +88,8 @@ def check_samples(
         held_out = _weigh(held_out, factors, "sample_weight_val")
     elif estimator.early_stopping:
         fitted_rows, held_out_rows = _split(estimator, len(y), None if given.is_proba else y)
-        held_out = _weigh(_take(storage, train, held_out_rows), factors, "sample_weight")
-        train = _take(storage, train, fitted_rows)
+        held_out = _weigh(_take(train, held_out_rows), factors, "sample_weight")
+        train = _take(train, fitted_rows)
     return classes, _weigh(train, factors, "sample_weight"), held_out
 
 
@@ -94,14 +102,19 @@ def check_known_samples(estimator: Fitted, X: Matrix, y: Any, sample_weight: obj
     check_columns(X)
     storage, classes = storage_of(X), to_numpy(estimator.classes_)
     X = storage.open(estimator, X, reset=False, all_finite=True)
-    shape = getattr(y, "shape", None) or np.shape(y)
-    if len(shape) == 2 and shape[1] > 1:
+    if _is_proba(y):
         _, y = check_proba(y, X, classes, "y")
     else:
         y = storage.known_labels(y, X, classes, "y")
     samples = _check_weights(storage, X, y, sample_weight, "sample_weight")
     factors = class_factors(estimator.class_weight, classes, samples)
     return _weigh(samples, factors, "sample_weight")
+
+
+def _is_proba(y: Any) -> bool:
+    """Whether y has two columns at least, as probabilities have."""
+    shape = getattr(y, "shape", None) or np.shape(y)
+    return len(shape) == 2 and shape[1] > 1
 
 
 def storage_of(X: Matrix, *, in_memory: bool = False) -> Storage:
@@ -154,9 +167,10 @@ def _check_validation_set(estimator: FitParameters, given: FitInput, classes: Ar
         raise ValueError(f"X_val cannot be used: {error}") from error
     for numbers in storage.parts(X):
         check_held_out(numbers)
-    if given.is_proba:
-        labels = classes if given.classes is None else given.classes
-        _, y = check_proba(given.y_val, X, labels, "P_val")
+    if given.is_proba and (given.labels is None or _is_proba(given.y_val)):
+        of_columns = given.classes if given.classes is not None else column_names(given.y)
+        of_columns = classes if of_columns is None else of_columns
+        _, y = check_proba(given.y_val, X, of_columns, given.y_val_name)
     else:
         y = storage.known_labels(given.y_val, X, classes, "y_val")
     return _check_weights(storage, X, y, given.sample_weight_val, "sample_weight_val")
@@ -217,8 +231,8 @@ def _split(estimator: FitParameters, n_samples: int, groups: Array | None) -> tu
     return fitted, held_out
 
 
-def _take(storage: Storage, samples: Samples, rows: Array) -> Samples:
+def _take(samples: Samples, rows: Array) -> Samples:
     """Copy the samples of these indices; weights that are all one still take no memory."""
     X, y, weights, unit = samples
     weights = np.broadcast_to(1.0, len(rows)) if weights.strides == (0,) else weights[rows]
-    return Samples(storage.take(X, rows), y[rows], weights, unit)
+    return Samples(X[rows], y[rows], weights, unit)

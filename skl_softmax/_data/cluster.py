@@ -11,15 +11,18 @@ import dask
 import dask.array as da
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_array, column_or_1d, validate_data
+from sklearn.utils.validation import check_array, validate_data
 
-from skl_softmax._arrays import Array, Matrix
+from skl_softmax._arrays import Array, Matrix, to_numpy
+from skl_softmax._data.check import Fitted
 from skl_softmax._data.labels import (
     check_classes,
+    check_label_type,
     check_two_classes,
     encode,
     find_classes,
     normalize_labels,
+    one_column,
     warn_of_twins,
 )
 from skl_softmax._data.matrix import check_columns, check_held_out, is_small, one_entry_per_cell
@@ -91,7 +94,7 @@ def make_chunk(
     check_width(X, n_features, f"Chunk {number} of X")
     if is_held_out:
         check_held_out(X.data if sparse.issparse(X) else X)
-    y = column_or_1d(normalize_labels(y))
+    y = one_column(normalize_labels(y))
     if len(y) != X.shape[0]:
         raise ValueError(f"Chunk {number} of X has {X.shape[0]} rows, that of y {len(y)}.")
     if weights is not None:
@@ -147,12 +150,14 @@ def check_dask(estimator: FitParameters, given: FitInput) -> tuple[Array, Sample
     The weights of the samples to fit sum to one, and so do the weights to validate with. X is
     loaded once; its labels and lengths are read once, and become a `Summary`.
     """
-    check_one_engine(X=given.X, y=given.y, sample_weight=given.sample_weight)
     if given.is_proba:
         raise TypeError("fit_proba takes arrays in memory: on a cluster there are labels only.")
+    check_one_engine(X=given.X, y=given.y, sample_weight=given.sample_weight)
     known = None if given.classes is None else np.unique(check_classes(given.classes))
-    if known is not None and len(known) < 2:
-        raise ValueError(f"classes must have two labels at least, got {given.classes!r}.")
+    if known is not None:
+        check_label_type(known, "classes")
+        if len(known) < 2:
+            raise ValueError(f"classes must have two labels at least, got {given.classes!r}.")
     set_features(estimator, given.X, reset=True)
     chunks, summary = _load(given.X, given.y, given.sample_weight, known, "")
     classes = summary.classes
@@ -161,8 +166,7 @@ def check_dask(estimator: FitParameters, given: FitInput) -> tuple[Array, Sample
     missing = classes[summary.counts == 0].tolist()
     if missing:
         raise ValueError(f"classes has labels {missing} that no sample has.")
-    one_of_each = Samples(None, np.arange(len(classes)), summary.totals)  # weighs as its class
-    factors = class_factors(estimator.class_weight, classes, one_of_each)
+    factors = _factors(estimator, summary)
     train = _weigh(chunks, summary, factors, given.X.shape[1], "sample_weight")
     held_out = None
     if given.has_validation_set():
@@ -176,6 +180,21 @@ def check_dask(estimator: FitParameters, given: FitInput) -> tuple[Array, Sample
             "early_stopping=True needs a validation set on a cluster: pass X_val and y_val."
         )
     return classes, train, held_out
+
+
+def check_known_dask(estimator: Fitted, X: Collection, y: Collection, weights: Any) -> Samples:
+    """Return samples of a fitted estimator's classes, with weights that sum to one."""
+    check_one_engine(X=X, y=y, sample_weight=weights)
+    set_features(estimator, X, reset=False)
+    chunks, summary = _load(X, y, weights, to_numpy(estimator.classes_), "")
+    return _weigh(chunks, summary, _factors(estimator, summary), X.shape[1], "sample_weight")
+
+
+def _factors(estimator: FitParameters | Fitted, summary: Summary) -> tuple[Array, float]:
+    """See `class_factors`."""
+    # A sample of each class, as heavy as all samples of its class.
+    one_of_each = Samples(None, np.arange(len(summary.classes)), summary.totals)
+    return class_factors(estimator.class_weight, summary.classes, one_of_each)
 
 
 def check_one_engine(**inputs: object) -> None:

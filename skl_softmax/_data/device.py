@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
+from sklearn.utils.validation import check_consistent_length, validate_data
 
 from skl_softmax._arrays import Array, DeviceArray, Matrix, to_numpy
 from skl_softmax._compat import is_on_device, namespace_and_device
-from skl_softmax._data.labels import check_labels, check_two_classes
+from skl_softmax._data.labels import check_labels, check_two_classes, one_column
 from skl_softmax._data.samples import Storage
 from skl_softmax._engines.device import OnDevice
 
@@ -39,7 +39,7 @@ def check_device_labels(y: Any, X: OnDevice) -> tuple[Array, Array]:
     check_consistent_length(X, y)
     xp, _ = namespace_and_device(y)
     if y.ndim != 1:
-        y = column_or_1d(y, warn=True)  # one column is allowed; more raise an error that says so
+        y = one_column(y)  # one column is allowed; more raise an error that says so
     values, places = xp.unique_inverse(y)
     classes = to_numpy(values)
     check_classification_targets(classes)
@@ -59,4 +59,4 @@ def _largest(X: OnDevice) -> Iterator[Array]:
     yield from X.fetch(X.xp.max(X.X), X.xp.min(X.X))
 
 
-DEVICE = Storage(open_on_device, check_device_labels, parts=_largest, take=OnDevice.take)
+DEVICE = Storage(open_on_device, check_device_labels, parts=_largest)

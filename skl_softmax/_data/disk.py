@@ -11,10 +11,16 @@ from __future__ import annotations
 from functools import reduce
 
 import numpy as np
-from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
+from sklearn.utils.validation import check_consistent_length, validate_data
 
 from skl_softmax._arrays import Array, Matrix
-from skl_softmax._data.labels import check_two_classes, encode, find_classes, normalize_labels
+from skl_softmax._data.labels import (
+    check_two_classes,
+    encode,
+    find_classes,
+    normalize_labels,
+    one_column,
+)
 from skl_softmax._data.samples import Storage
 from skl_softmax._data.weights import check_length, check_sample_weight, finite_weights
 from skl_softmax._engines.disk import Derived, OnDisk, stretches
@@ -48,7 +54,7 @@ def encode_when_read(y: object, X: OnDisk, classes: Array, name: str) -> Derived
 def _open_labels(y: object, X: OnDisk) -> Array | OnDisk:
     """Return labels (n_samples,) that slices can be read from."""
     is_on_disk = _is_column_on_disk(y)
-    labels = OnDisk(y) if is_on_disk else column_or_1d(normalize_labels(y), warn=True)
+    labels = OnDisk(y) if is_on_disk else one_column(normalize_labels(y))
     check_consistent_length(X, labels)
     return labels
 

@@ -7,6 +7,7 @@ value received and what is allowed.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 from unicodedata import normalize
@@ -84,12 +85,26 @@ def warn_of_twins(classes: Array) -> None:
             )
 
 
+def one_column(y: Any) -> Array:
+    """Return labels (n_samples,); with a warning, if they are in one column (n_samples, 1)."""
+    try:
+        labels: Array = column_or_1d(y, warn=True)
+    except ValueError as error:
+        if np.ndim(y) != 2:
+            raise
+        raise ValueError(
+            f"{error} For probabilities of the classes, one-hot labels among them, use fit_proba,"
+            " or give them to fit as P."
+        ) from error
+    return labels
+
+
 def check_labels(y: object, X: Matrix) -> tuple[Array, Array]:
     """Return the classes (n_classes,) and the codes (n_samples,) of labels in memory."""
     labels = normalize_labels(to_numpy(y))
     # Whole numbers need no more checks, which would take as long as a step of a small fit.
     if not (type(labels) is np.ndarray and labels.ndim == 1 and labels.dtype.kind in "biu"):
-        labels = column_or_1d(labels, warn=True)
+        labels = one_column(labels)
         assert_all_finite(labels, input_name="y")
     check_consistent_length(X, labels)
     return encode_labels(labels)
@@ -121,11 +136,26 @@ def find_classes(y: Array) -> tuple[Array, Array]:
     try:
         if y.dtype.kind not in "biuSUO":  # floats may be continuous; these types are labels
             check_classification_targets(y)
-        return _unique_integers(y) if y.dtype.kind in "iu" else np.unique(y, return_inverse=True)
+        if y.dtype.kind in "iu":
+            return _unique_integers(y)
+        classes, codes = np.unique(y, return_inverse=True)
     except TypeError as error:
         raise TypeError(
             f"y must hold labels that can be sorted, none of them missing: {error}."
         ) from error
+    check_label_type(classes, "y")
+    return classes, codes
+
+
+def check_label_type(classes: Array, name: str) -> None:
+    """Raise a ValueError for labels that `score` and other metrics of scikit-learn would refuse."""
+    kind = classes.dtype.kind
+    if kind in "SV" or (kind == "O" and not all(isinstance(label, str) for label in classes)):
+        raise ValueError(
+            f"Unknown label type: {name} holds {type(classes[0]).__name__} in an array of"
+            f" {classes.dtype}, which scikit-learn's metrics refuse. Use integers, booleans,"
+            " strings or NumPy's dates: .astype(int), .astype(bool) or .astype(str) converts them."
+        )
 
 
 def encode(y: Array, classes: Array, name: str) -> Array:
@@ -140,7 +170,7 @@ def encode(y: Array, classes: Array, name: str) -> Array:
 
 def _refuse_labels(unknown: list[object], classes: Array, name: str) -> None:
     raise ValueError(
-        f"{name} has labels {unknown} that were not fitted: those are {classes.tolist()}."
+        f"{name} has labels {unknown} that were not fitted: the classes are {classes.tolist()}."
     )
 
 
@@ -164,7 +194,7 @@ def _unique_integers(y: Array) -> tuple[Array, Array]:
 
 def encode_known_labels(y: object, X: Matrix, classes: Array, name: str) -> Array:
     """Return the codes (n_samples,) of labels that must be among the classes of a fit."""
-    labels = column_or_1d(normalize_labels(to_numpy(y)), warn=True).tolist()
+    labels = one_column(normalize_labels(to_numpy(y))).tolist()
     known = {label: k for k, label in enumerate(classes.tolist())}
     unknown = list({repr(label): label for label in labels if label not in known}.values())
     if unknown:
@@ -187,13 +217,23 @@ def check_classes(classes: ArrayLike) -> Array:
     return labels
 
 
+def column_names(P: object) -> list[Any] | None:
+    """The names of a data frame's columns; None of anything else."""
+    columns: Iterable[Any] | None = getattr(P, "columns", None)
+    return None if columns is None else list(columns)
+
+
 def check_proba(P: Any, X: Matrix, classes: ArrayLike | None, name: str) -> tuple[Array, Array]:
     """Return the sorted classes (n_classes,) and their probabilities (n_samples, n_classes).
 
     If each sample has probability one for some class, codes (n_samples,) replace the probabilities.
 
-    classes : the label of each column of P; None: 0, 1, 2, …
+    classes : the label of each column of P, unless a data frame's columns have just these names;
+        None: the names of a data frame's columns, else 0, 1, 2, …
     """
+    names = column_names(P)
+    if names is not None and (classes is None or set(names) == set(np.ravel(classes).tolist())):
+        classes = names
     P = to_numpy(P)
     check_numbers(P, name)
     dtype = getattr(P, "dtype", None)
@@ -212,6 +252,7 @@ def check_proba(P: Any, X: Matrix, classes: ArrayLike | None, name: str) -> tupl
         sorted_labels, order = np.unique(labels, return_index=True)
     except TypeError as error:
         raise TypeError(f"classes must hold labels that can be sorted: {error}.") from error
+    check_label_type(sorted_labels, "classes")
     if len(labels) != n_classes or len(sorted_labels) < n_classes:
         raise ValueError(
             f"classes must hold a different label for each of the {n_classes} columns of {name},"

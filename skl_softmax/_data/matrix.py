@@ -23,6 +23,14 @@ from skl_softmax._arrays import Array, Matrix
 MAX_DENSE_COLUMNS, MAX_DENSE_BYTES = 2**10, 2**25
 # Squares up to 1e300, and the sum of 1e8 of them, are below float64's largest number, 1.8e308.
 MAX_SQUARED = 1e150
+# What to do with columns that are not numbers.
+OF_TIMES = "Turn times into numbers first, for instance into days since some date."
+OF_NUMBERS = "Where text spells numbers, convert it with pandas.to_numeric or Polars' cast(float)."
+OF_CATEGORIES = (
+    "Encode categories first, for instance with sklearn.preprocessing.OneHotEncoder in a"
+    " ColumnTransformer."
+)
+NAMES_OF_TIMES = "date", "time", "period", "duration"  # how the names of their types begin
 TIMES = np.datetime64, np.timedelta64, date, timedelta  # pandas' are among the last two
 CLUSTER = "skl_softmax.dask.DaskSoftmaxGDClassifier uses it where it is, and "
 
@@ -67,24 +75,24 @@ def check_columns(X: Matrix, name: str = "X") -> None:
         raise ValueError(f"Input {name} has several columns of the same name: {repeated}.")
     if not hasattr(X, "dtypes"):
         return
-    refused = [
-        f"{column!r} ({dtype})"
-        for j, (column, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True))
-        if not _is_numeric(X, j, dtype)
-    ]
+    refused, remedies = [], set()
+    for j, (column, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
+        if not _is_numeric(X, j, dtype):
+            refused.append(f"{column!r} ({dtype})")
+            remedies.update(_remedies(X.iloc[:, j] if hasattr(X, "iloc") else X[:, j], dtype))
     if refused:
+        said = " ".join(each for each in (OF_TIMES, OF_NUMBERS, OF_CATEGORIES) if each in remedies)
         raise ValueError(
-            f"Input {name} has columns that are not numbers: {', '.join(refused)}. Encode them"
-            " first, for instance with sklearn.preprocessing.OneHotEncoder in a ColumnTransformer."
+            f"Input {name} has columns that are not numbers: {', '.join(refused)}. {said}"
         )
 
 
 def check_numbers(values: Any, name: str) -> None:
     """Refuse masked numbers and times: NumPy would take what they hold for plain numbers."""
-    is_masked = np.ma.is_masked(values)
-    if is_masked or holds_times(values):
-        what = "masked numbers" if is_masked else "times"
-        raise ValueError(f"{name} holds {what}, where numbers are needed.")
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} holds masked numbers, where numbers are needed.")
+    if holds_times(values):
+        raise ValueError(f"{name} holds times, where numbers are needed. {OF_TIMES}")
 
 
 def _is_numeric(X: Matrix, column: int, dtype: Any) -> bool:
@@ -96,12 +104,25 @@ def _is_numeric(X: Matrix, column: int, dtype: Any) -> bool:
     return dtype.kind in "biuf"
 
 
+def _remedies(column: Any, dtype: Any) -> list[str]:
+    """What to do with a column that does not hold numbers."""
+    is_time = str(dtype).lower().startswith(NAMES_OF_TIMES)
+    if is_time or any(isinstance(value, TIMES) for value in column):
+        return [OF_TIMES]
+    texts = [value for value in column if isinstance(value, str)]
+    try:
+        np.array(texts).astype(float)
+    except ValueError:
+        return [OF_CATEGORIES]
+    return [OF_NUMBERS, OF_CATEGORIES] if texts else [OF_CATEGORIES]
+
+
 def check_held_out(numbers: Array) -> None:
     """Refuse numbers of X_val, some or all, that are not finite or too large to be squared."""
     try:
         assert_all_finite(numbers, input_name="X_val")
         # Not `abs`, which would take as much memory as the numbers.
-        if max(numbers.max(initial=0.0), -numbers.min(initial=0.0)) > MAX_SQUARED:
+        if max(float(numbers.max(initial=0.0)), -float(numbers.min(initial=0.0))) > MAX_SQUARED:
             raise ValueError(f"it contains values too large to be squared, above {MAX_SQUARED:g}.")
     except ValueError as error:
         raise ValueError(f"X_val cannot be used: {error}") from error

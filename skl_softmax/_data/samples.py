@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from operator import getitem
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -31,8 +30,8 @@ class FitParameters(Protocol):
 class FitInput:
     """What `fit` or `fit_proba` received, not checked yet.
 
-    With `is_proba`, `y` and `y_val` are probabilities (n_samples, n_classes), whose columns belong
-    to `classes`.
+    With `is_proba`, `y` are probabilities (n_samples, n_classes), whose columns belong to
+    `classes`, and `y_val` are probabilities or labels; `labels` are what `fit` got beside them.
     """
 
     X: Matrix
@@ -43,6 +42,16 @@ class FitInput:
     sample_weight_val: object = None
     is_proba: bool = False
     classes: ArrayLike | None = None
+    labels: object = None
+
+    def with_proba(self, P: object) -> FitInput:
+        """The same input with probabilities in the place of labels, if there are any."""
+        return self if P is None else replace(self, y=P, labels=self.y, is_proba=True)
+
+    @property
+    def y_val_name(self) -> str:
+        """The name of the parameter that `y_val` came in."""
+        return "P_val" if self.is_proba and self.labels is None else "y_val"
 
     def arrays(self) -> dict[str, object]:
         """The arrays under the names of the parameters that they came in."""
@@ -59,12 +68,11 @@ class FitInput:
 
     def has_validation_set(self) -> bool:
         """Whether a validation set came along; raise a ValueError if only a part of one did."""
-        y_name = "P_val" if self.is_proba else "y_val"
-        parts = {"X_val": self.X_val, y_name: self.y_val}
+        parts = {"X_val": self.X_val, self.y_val_name: self.y_val}
         missing = [name for name, part in parts.items() if part is None]
         if missing and (len(missing) == 1 or self.sample_weight_val is not None):
             raise ValueError(
-                f"A validation set needs both X_val and {y_name}: {missing[0]} is missing."
+                f"A validation set needs both X_val and {self.y_val_name}: {missing[0]} is missing."
             )
         return not missing
 
@@ -88,8 +96,6 @@ class Storage(NamedTuple):
         Refuses labels that are not among the classes.
     weights : callable (sample_weight, n_samples, name) -> weights (n_samples,), float
         The largest weight is one; the number is what it was.
-    take : callable (matrix, rows) -> matrix
-        Copies the rows of these indices.
     """
 
     open: Callable[..., Matrix]
@@ -97,4 +103,3 @@ class Storage(NamedTuple):
     parts: Callable[[Matrix], Iterable[Array]]
     known_labels: Callable[[Any, Matrix, Array, str], Any] = encode_known_labels
     weights: Callable[[Any, int, str], tuple[Any, float]] = check_sample_weight
-    take: Callable[[Matrix, Array], Matrix] = getitem

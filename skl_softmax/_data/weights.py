@@ -65,9 +65,11 @@ def class_factors(class_weight: object, classes: Array, samples: Samples) -> tup
             f" got {class_weight!r}."
         )
     known = classes.tolist()
-    unknown = [label for label in class_weight if label not in known]
-    if unknown:
-        raise ValueError(f"class_weight has labels {unknown} that are not in y: it has {known}.")
+    if class_weight and not any(label in known for label in class_weight):
+        raise ValueError(
+            f"class_weight must name at least one class of y: it names {list(class_weight)}, and"
+            f" the classes of y are {known}."
+        )
     allowed = "a finite number >= 0"
     for label, weight in class_weight.items():
         check_number(f"class_weight[{label!r}]", weight, at_least=0.0, allowed=allowed)

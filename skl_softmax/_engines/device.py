@@ -26,7 +26,7 @@ from scipy.linalg import block_diag
 from sklearn.utils import assert_all_finite
 
 from skl_softmax._arrays import Array, DeviceArray
-from skl_softmax._compat import move_to, namespace_and_device
+from skl_softmax._compat import namespace_and_device, to_host
 from skl_softmax._engines.kernels_device import leads, linear, losses_and_residuals, probabilities
 from skl_softmax._engines.negligible_rows import NEGLIGIBLE
 from skl_softmax._engines.protocol import LEAD_ROUNDING, Frame, Subsampled, at_equal_distances
@@ -58,13 +58,14 @@ class OnDevice:
 
     def put(self, array: Array, dtype: DeviceType | None = None) -> DeviceArray:
         """Move an array to the device; convert it to `dtype`, a type of the library, if given."""
-        moved = move_to(np.ascontiguousarray(array), xp=self.xp, device=self.device)
+        widest = self.widest if array.dtype == np.float64 else None
+        moved = self.xp.asarray(np.ascontiguousarray(array), dtype=widest, device=self.device)
         return moved if dtype is None else self.xp.astype(moved, dtype)
 
     def fetch(self, *arrays: DeviceArray) -> list[Array]:
         """Move arrays of floats from the device, in one transfer, as arrays of float64."""
         flat = [self.xp.reshape(self.xp.astype(a, self.widest), (-1,)) for a in arrays]
-        numbers = np.array(move_to(self.xp.concat(flat), xp=np, device="cpu"), np.float64)
+        numbers = np.array(to_host(self.xp.concat(flat)), np.float64)
         ends = np.cumsum([int(np.prod(a.shape)) for a in arrays])
         parts = np.split(numbers, ends[:-1])
         return [part.reshape(tuple(a.shape)) for part, a in zip(parts, arrays, strict=True)]
@@ -106,8 +107,8 @@ class OnDevice:
         """Raise a ValueError if a number of X is not finite."""
         assert_all_finite(self.X, **names)
 
-    def take(self, rows: Array) -> OnDevice:
-        """Copy some rows, given as sorted indices."""
+    def __getitem__(self, rows: Array) -> OnDevice:
+        """Copy the rows of these indices."""
         return OnDevice(self.xp.take(self.X, self.put(rows), axis=0))
 
     def sums(
@@ -180,7 +181,7 @@ class DeviceSums(Subsampled):
         weights = self.xp.take(self._weights, places, axis=0)
         if not bool(self.xp.any(weights > 0.0)):
             return self
-        part = self._over(self._rows.take(rows))
+        part = self._over(self._rows[rows])
         part._y = self.xp.take(self._y, places, axis=0)
         part._weights = weights / self.xp.sum(weights)
         return part
@@ -278,7 +279,7 @@ class DeviceSums(Subsampled):
 
     def few_rows(self) -> Array:
         """See `Sums.few_rows`."""
-        return self.fetch(self._rows.take(at_equal_distances(self.n_samples)).X)[0]
+        return self.fetch(self._rows[at_equal_distances(self.n_samples)].X)[0]
 
     def _proba(
         self, coef: Array, intercept: Array, n_copied: int = 0
@@ -434,7 +435,7 @@ class DeviceSums(Subsampled):
         lead, own = self.fetch(xp.concat(all_leads), xp.concat(owns))
         chosen = np.argsort(lead, kind="stable")[:n_samples]
         chosen = chosen[lead[chosen] < np.inf]
-        return self.fetch(self._rows.take(chosen).X)[0], own[chosen] > 0.0
+        return self.fetch(self._rows[chosen].X)[0], own[chosen] > 0.0
 
     def largest_difference(self, coef: Array, intercept: Array) -> float:
         """See `Sums.largest_difference`."""

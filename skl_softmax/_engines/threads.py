@@ -65,9 +65,14 @@ class _SingleThreadedBlas:
             )
 
     @cached_property
+    def _pools(self) -> ThreadpoolController:
+        """Every thread pool that is loaded; looked for once, since the search takes long."""
+        return ThreadpoolController()
+
+    @cached_property
     def _libraries(self) -> list[LibController]:
-        """Every BLAS that is loaded; looked for once, since the search takes long."""
-        return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+        """Every BLAS whose threads can be limited: Apple's Accelerate is none."""
+        return list(self._pools.select(user_api="blas").lib_controllers)
 
     def acquire(self, user: int) -> int:
         """Lower the limit; return the number of threads that BLAS was allowed.
@@ -96,7 +101,9 @@ class _SingleThreadedBlas:
         return [(library, library.num_threads) for library in self._libraries]
 
     def _available(self) -> int:
-        return max((n_threads for _, n_threads in self._limits()), default=1)
+        """As many threads as BLAS is allowed, or OpenMP if no BLAS says how many."""
+        pools = self._libraries or self._pools.select(user_api="openmp").lib_controllers
+        return max((pool.num_threads for pool in pools), default=1)
 
     def release(self, user: int) -> None:
         """Restore the limit if no other fit needs it lowered.

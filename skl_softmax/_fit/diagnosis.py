@@ -5,6 +5,8 @@ Knows no estimator; whoever calls warns.
 
 from __future__ import annotations
 
+from decimal import ROUND_DOWN, Context
+
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
@@ -12,10 +14,11 @@ from skl_softmax._arrays import Array
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.loop import Run
 from skl_softmax._fit.recession import recession_of
-from skl_softmax._fit.task import Task, largest_stable_learning_rate
+from skl_softmax._fit.task import Task, largest_safe_learning_rate
 from skl_softmax._parameters import Parameters
 
 MOST_NAMES = 10  # of features, in a warning
+DIGITS = Context(prec=3, rounding=ROUND_DOWN)  # of the largest safe rate: what is shown is safe
 TELLING = 0.9  # share of the loss, above which a bound on what the loss can fall by tells nothing
 
 
@@ -34,10 +37,15 @@ def outcome(
 
     feature_names : ndarray of str (n_features,); None: x0, x1, …
     """
-    if run.stop_reason in ("callback", "early_stopping", "interrupted"):
+    if run.stop_reason in ("callback", "interrupted"):
         return None
-    is_earlier = run.kept.iteration != run.last.iteration  # early stopping chose by other samples
-    if is_earlier and run.stop_reason != "diverged":
+    is_single = task.X.dtype == np.float32
+    rise = "" if run.converged else _rise(parameters, run, is_single=is_single)
+    # Early stopping chose by other samples.
+    is_chosen = run.stop_reason == "early_stopping" or run.kept.iteration != run.last.iteration
+    is_asked_for = is_chosen or (parameters.tol == 0 and run.gap is None)
+    is_asked_for = is_asked_for and run.stop_reason != "diverged"
+    if is_asked_for and not rise:
         return None
     if run.stop_reason == "separation" and run.recession is None:
         where = f"the weights after step {run.last.iteration}, where the fit stopped,"
@@ -47,21 +55,41 @@ def outcome(
             f" with {what} the loss, now {run.last.loss:.3g}, falls further the larger they grow."
             f" {remedy}."
         )
-    if run.stop_reason != "diverged":
+    if run.stop_reason != "diverged" and not is_asked_for:
         unbounded = _unbounded(parameters, run, task, workers, feature_names)
         if unbounded is not None and (run.converged or isinstance(unbounded, SeparationWarning)):
-            return unbounded
-    is_asked_for = parameters.tol == 0 and run.gap is None and run.stop_reason != "diverged"
-    if run.converged or is_asked_for:
+            return type(unbounded)(f"{rise} {unbounded}".lstrip())
+    if run.converged:
         return None
-    message = _not_converged(parameters, run, is_single=task.X.dtype == np.float32)
+    said = [rise] if rise else []
+    if not (rise and (is_asked_for or run.last.loss > min(step.loss for step in run.steps))):
+        said.append(_not_converged(parameters, run, is_single=is_single))
     if run.stop_reason != "precision" and parameters.learning_rate is not None:
-        stable = largest_stable_learning_rate(task, workers)
-        message += (
-            f" The largest learning rate that is stable for this data is {stable:.3g} (now"
-            f" {parameters.learning_rate:g}); learning_rate='auto' needs none."
+        safe = float(DIGITS.create_decimal(largest_safe_learning_rate(task, workers)))
+        said.append(
+            f"With a learning rate below {safe:g} (now {parameters.learning_rate:g}) the loss is"
+            " guaranteed to fall at every step, from any weights; with a larger one it may fall or"
+            " rise. learning_rate='auto' needs none."
         )
-    return ConvergenceWarning(message)  # type: ignore[no-any-return]
+    return ConvergenceWarning(" ".join(said))  # type: ignore[no-any-return]
+
+
+def _rise(parameters: Parameters, run: Run, *, is_single: bool) -> str:
+    """What to say if a constant learning rate let the loss rise by more than rounding; or empty."""
+    if parameters.learning_rate is None or run.stop_reason == "diverged":
+        return ""
+    losses = np.array([step.loss for step in run.steps])
+    rises = np.diff(losses)
+    half_of_the_digits = np.finfo(np.float32 if is_single else np.float64).eps ** 0.5
+    n_rises = int((rises > half_of_the_digits * losses[:-1]).sum())
+    if not n_rises:
+        return ""
+    most = int(rises.argmax())
+    return (
+        f"The loss rose at {n_rises} of {len(rises)} steps, most at step {most + 1}, by"
+        f" {rises[most]:.3g} to {losses[most + 1]:.3g}, and ended at {losses[-1]:.3g}: lower the"
+        " learning rate."
+    )
 
 
 def _not_converged(parameters: Parameters, run: Run, *, is_single: bool) -> str:
@@ -69,7 +97,7 @@ def _not_converged(parameters: Parameters, run: Run, *, is_single: bool) -> str:
     if run.stop_reason == "diverged":
         return (
             f"Diverged: at step {run.last.iteration + 1} the loss was no longer finite; the"
-            f" weights after step {run.kept.iteration} are kept."
+            f" weights after step {run.kept.iteration} are kept. Lower the learning rate."
         )
     name = "tol" if run.gap is None else "gap_tol"
     allowed = f", more than {name}={getattr(parameters, name):g}"

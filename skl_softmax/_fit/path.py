@@ -7,7 +7,7 @@ one fit to the next.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -140,3 +140,18 @@ def grid(
     if (reach < UNLIKE or has_outliers) and not (l1_ratio > 0.0 and problem.smooth.sums.is_sparse):
         last *= min(1.0, reach)
     return np.geomspace(largest, max(last, FARTHEST * largest), n_alphas)
+
+
+def grids(
+    of_ratios: Sequence[Parameters],
+    samples: Samples,
+    n_classes: int,
+    strengths: Array | int,
+    eps: float,
+) -> Array:
+    """The strengths to try with each ratio, (n_l1_ratios, n_alphas), the largest first."""
+    if not isinstance(strengths, int):
+        return np.tile(strengths, (len(of_ratios), 1))
+    with Workers() as workers, np.errstate(all="ignore"):
+        problem, state = prepare(replace(of_ratios[0], l1_ratio=0.0), samples, n_classes, workers)
+        return np.array([grid(problem, state, p.l1_ratio, strengths, eps) for p in of_ratios])

@@ -131,9 +131,10 @@ class Task:
         return replace(self, X=X, y=y, weights=weights).sums(workers).cross_entropy
 
 
-def largest_stable_learning_rate(task: Task, workers: Workers) -> float:
-    r"""Return 2/L: with any smaller learning rate, every step lowers the loss.
+def largest_safe_learning_rate(task: Task, workers: Workers) -> float:
+    r"""Return 2/L: with any smaller learning rate, every step from any weights lowers the loss.
 
+    A larger rate may still be stable, where the loss is less curved than the bound.
     L is an upper bound on the Hessian's largest eigenvalue,
     :math:`L = \frac12 \lambda_{\max}(\tilde X^\top S \tilde X) + \alpha \max_j f_j`. Here
     :math:`\tilde X` is X, with a column of ones if there is an intercept, and :math:`f_j` are the

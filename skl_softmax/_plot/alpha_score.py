@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skl_softmax._arrays import Array
+from skl_softmax._arrays import Array, to_numpy
 from skl_softmax._plot.source import unwrap
-from skl_softmax._plot.style import Drawn, class_colors, draw_line, set_alpha_axis
+from skl_softmax._plot.style import (
+    Drawn,
+    class_colors,
+    draw_line,
+    places_of_alphas,
+    set_alpha_axis,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,8 +36,9 @@ EDGE_FACTOR = (
 class AlphaScoreDisplay(Drawn):
     """The mean score over the folds for every alpha, and one standard error above and below it.
 
-    There is one line for each `l1_ratio`, and a vertical line at the alpha that was chosen. Use
-    `from_estimator` to make a display.
+    There is one line for each `l1_ratio`, and a vertical line at the alpha that was chosen. A zero
+    among the alphas stands at the end of the logarithmic axis. Use `from_estimator` to make a
+    display.
 
     Parameters
     ----------
@@ -110,14 +117,14 @@ class AlphaScoreDisplay(Drawn):
         TypeError
             If the estimator is not a `SoftmaxGDClassifierCV` and does not end in one.
         ValueError
-            If an alpha is zero, since the axis is logarithmic, or `ax` is not a matplotlib Axes.
+            If `ax` is not a matplotlib Axes.
         """
         inner, _ = unwrap(estimator, "SoftmaxGDClassifierCV", "alphas_", "scores_")
         unnamed = "accuracy" if inner.scoring is None else "score"
         display = cls(
-            alphas=inner.alphas_,
-            scores=inner.scores_,
-            l1_ratios=inner.l1_ratios_,
+            alphas=to_numpy(inner.alphas_),
+            scores=to_numpy(inner.scores_),
+            l1_ratios=to_numpy(inner.l1_ratios_),
             alpha=inner.alpha_,
             l1_ratio=inner.l1_ratio_,
             score_name=inner.scoring if isinstance(inner.scoring, str) else unnamed,
@@ -146,24 +153,26 @@ class AlphaScoreDisplay(Drawn):
         """
         ax = self._take_axes(ax, *FIGURE_SIZE)
         set_alpha_axis(ax, self.alphas)
+        places = places_of_alphas(self.alphas)
         n_folds, n_ratios, _ = self.scores.shape
         self.lines_, self.errors_ = [], []
         for r, color in enumerate(class_colors(n_ratios)):
             mean = self.scores[:, r].mean(axis=0)
             options = {"color": color, "marker": ".", "label": f"l1_ratio={self.l1_ratios[r]:g}"}
-            line = draw_line(ax, self.alphas[r], mean, **{**options, **line_kw})
+            line = draw_line(ax, places[r], mean, **{**options, **line_kw})
             self.lines_.append(line)
             if n_folds > 1:
                 error = self.scores[:, r].std(axis=0, ddof=1) / np.sqrt(n_folds)
-                band = self.alphas[r], mean - error, mean + error
+                band = places[r], mean - error, mean + error
                 color = line.get_color()
                 self.errors_.append(ax.fill_between(*band, color=color, alpha=0.2, lw=0))
         # A chosen ratio that is the mean of several folds' ratios has no line.
         chosen = np.flatnonzero(self.l1_ratios == self.l1_ratio)
         line_color = self.lines_[chosen[0]].get_color() if len(chosen) and n_ratios > 1 else "0.4"
-        self.alpha_line_ = ax.axvline(self.alpha, color=line_color, linestyle=":", lw=1.5)
+        place = self.alpha or places.min()
+        self.alpha_line_ = ax.axvline(place, color=line_color, linestyle=":", lw=1.5)
         ax.set(ylabel=self.score_name)
-        ax.set_xlim(self.alphas.max() * EDGE_FACTOR, self.alphas.min() / EDGE_FACTOR)
+        ax.set_xlim(places.max() * EDGE_FACTOR, places.min() / EDGE_FACTOR)
         if n_ratios > 1:
             ax.legend()
         return self

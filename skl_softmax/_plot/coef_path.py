@@ -25,6 +25,7 @@ from skl_softmax._plot.style import (
     add_legend,
     class_colors,
     draw_line,
+    places_of_alphas,
     set_alpha_axis,
 )
 
@@ -171,8 +172,8 @@ class CoefPathDisplay(Drawn):
     ) -> Self:
         """Draw the weights of a path over alpha, with the largest alpha at the left.
 
-        The numbers along the upper edge tell how many features have a weight that is not zero.
-        Intercepts are not drawn.
+        A zero among the alphas stands at the end of the logarithmic axis. The numbers along the
+        upper edge tell how many features have a weight that is not zero. Intercepts are not drawn.
 
         Parameters
         ----------
@@ -203,8 +204,8 @@ class CoefPathDisplay(Drawn):
         TypeError
             If `path` is not a path.
         ValueError
-            If a class or feature does not exist, `top` is less than one, an alpha is zero, or `ax`
-            is not a matplotlib Axes.
+            If a class or feature does not exist, `top` is less than one, or `ax` is not a
+            matplotlib Axes.
 
         Examples
         --------
@@ -296,7 +297,7 @@ class CoefPathDisplay(Drawn):
         styles = [LINE_STYLES[j % len(LINE_STYLES)] for j in range(n_features)]
         steps = np.arange(n_steps)
         if self.alphas is not None:
-            steps = self.alphas
+            steps = places_of_alphas(self.alphas)
             set_alpha_axis(ax, self.alphas)
             if n_features > len(LINE_STYLES):
                 styles = ["-"] * n_features
@@ -305,19 +306,19 @@ class CoefPathDisplay(Drawn):
             options = {"color": colors[k], "linestyle": styles[j], **line_kw}
             options["label"] = f"{self.classes[k]}, {self.features[j]}"
             self.lines_[k, j] = draw_line(ax, steps, self.paths[:, k, j], **options)
-        if self.alphas is not None and n_steps > 1 and self.alphas[0] > self.alphas[-1]:
-            ax.set_xlim(self.alphas[0], self.alphas[-1])
+        if self.alphas is not None and n_steps > 1 and steps[0] > steps[-1]:
+            ax.set_xlim(steps[0], steps[-1])
         if self.alphas is not None and self.n_used is not None:
-            self._count(ax, self.alphas, self.n_used)
+            self._count(ax, steps, self.n_used)
         self._explain(ax, colors, styles, outside=is_new)
         return self
 
-    def _count(self, ax: Axes, alphas: Array, n_used: Array) -> None:
-        """Write along the upper edge how many features are in use."""
-        places = np.geomspace(alphas[0], alphas[-1], MAX_COUNTS)
-        at = np.unique(np.abs(np.log(alphas / places[:, np.newaxis])).argmin(axis=1))
+    def _count(self, ax: Axes, places: Array, n_used: Array) -> None:
+        """Write along the upper edge how many features are in use, at some places of the axis."""
+        evenly = np.geomspace(places[0], places[-1], MAX_COUNTS)
+        at = np.unique(np.abs(np.log(places / evenly[:, np.newaxis])).argmin(axis=1))
         upper = ax.secondary_xaxis("top")
-        upper.set_xticks(alphas[at], [str(n_used[i]) for i in at])
+        upper.set_xticks(places[at], [str(n_used[i]) for i in at])
         upper.tick_params(which="both", length=0)
         upper.set_xticks([], minor=True)
         upper.spines["top"].set_visible(False)

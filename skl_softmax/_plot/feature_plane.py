@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from numbers import Real
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -55,9 +56,9 @@ class Plane:
         """Return the plane of two features, given by name or number, and check them."""
         if sparse.issparse(X):
             raise TypeError("Decision regions need a dense X: call X.toarray() first.")
-        if not hasattr(X, "iloc"):
+        if not is_frame(X):
             X = np.asarray(X)
-        if X.ndim != 2 or len(X) == 0:
+        if len(X.shape) != 2 or len(X) == 0:
             raise ValueError(f"X must be samples in rows, at least one, got shape {X.shape}.")
         names = names_of(getattr(X, "columns", None), X.shape[1], feature_names)
         if features is None:
@@ -69,11 +70,12 @@ class Plane:
         pair = indices_of(features, names)
         if len(pair) != 2 or pair[0] == pair[1]:
             raise ValueError(f"features must be two different ones, got {features!r}.")
-        values = np.asarray(X.iloc[:, pair] if hasattr(X, "iloc") else X[:, pair])
-        if values.dtype.kind not in "biuf":
-            raise ValueError(f"features must be numbers, which {features!r} are not.")
-        values = values.astype(float)
-        low, high = values.min(axis=0), values.max(axis=0)
+        columns = columns_of(X)
+        values = np.column_stack([numbers_of(columns[j], names[j]) for j in pair])
+        values[~np.isfinite(values)] = np.nan  # not drawn: an imputer may be waiting for them
+        if np.isnan(values).all(axis=0).any():
+            raise ValueError(f"features must have finite numbers, which {features!r} have not.")
+        low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
         margin = np.where(high > low, MARGIN * (high - low), CONSTANT_MARGIN)
         (left, bottom), (right, top) = (low - margin).tolist(), (high + margin).tolist()
         return Plane(
@@ -102,18 +104,64 @@ class Plane:
         x1, x2 : ndarray of shape (n_points,)
             The values of the two features.
         """
-        X = self._whole
-        if not hasattr(X, "iloc"):
-            samples = np.tile(X.mean(axis=0), (len(x1), 1))
-            samples[:, self.pair] = np.column_stack([x1, x2])
-            return samples
-        samples = X.iloc[np.zeros(len(x1), dtype=int)].reset_index(drop=True)
-        for name, column in X.items():
-            is_number = column.dtype.kind in "iufb"
-            samples[name] = column.mean() if is_number else column.mode().iloc[0]
-        for j, values in zip(self.pair, (x1, x2), strict=True):
-            samples[X.columns[j]] = values
+        X, points = self._whole, dict(zip(self.pair, (x1, x2), strict=True))
+        columns = [
+            points[j] if j in points else held_column(column, len(x1))
+            for j, column in enumerate(columns_of(X))
+        ]
+        if is_frame(X):
+            return type(X)(dict(zip(X.columns, columns, strict=True)))
+        samples = np.empty((len(x1), len(columns)), object if X.dtype.kind == "O" else float)
+        for j, column in enumerate(columns):
+            samples[:, j] = column
         return samples
+
+
+def is_frame(X: Matrix) -> bool:
+    """Whether X is a data frame, of pandas or Polars."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes")
+
+
+def columns_of(X: Matrix) -> list[Any]:
+    """The columns of an array, or of a data frame as its library has them."""
+    if is_frame(X):
+        return [X.iloc[:, j] if hasattr(X, "iloc") else X[:, j] for j in range(X.shape[1])]
+    return list(X.T)
+
+
+def is_numeric(column: Any) -> bool:
+    """Whether the type of a column says that it holds numbers."""
+    dtype = column.dtype
+    if hasattr(dtype, "is_numeric"):  # Polars
+        return bool(dtype.is_numeric() or str(dtype) == "Boolean")
+    return dtype.kind in "biuf"
+
+
+def numbers_of(column: Any, name: str) -> Array:
+    """A column as floats (n_samples,), NaN where a number is missing."""
+    if not (
+        is_numeric(column) or all(value is None or isinstance(value, Real) for value in column)
+    ):
+        raise ValueError(f"features must be numbers, which {name!r} is not.")
+    if hasattr(column, "iloc"):
+        return np.asarray(column.to_numpy(dtype=float, na_value=np.nan))
+    return np.asarray(column).astype(float)
+
+
+def held_column(column: Any, n_points: int) -> Any:
+    """A column for points: the mean of its numbers, or what is most frequent in it."""
+    if is_numeric(column):
+        numbers = numbers_of(column, "")
+        finite = numbers[np.isfinite(numbers)]
+        return np.full(n_points, finite.mean() if len(finite) else np.nan)
+    values = column.tolist() if hasattr(column, "tolist") else column.to_list()
+    is_missing = column.isna() if hasattr(column, "isna") else [v is None or v != v for v in values]
+    places: dict[Any, list[int]] = {}
+    for i in np.flatnonzero(~np.asarray(is_missing)).tolist():
+        places.setdefault(values[i], []).append(i)
+    most = min(places.items(), key=lambda item: (-len(item[1]), str(item[0])), default=(None, [0]))
+    rows = np.full(n_points, most[1][0])  # so that the column keeps its type
+    return column.iloc[rows].array if hasattr(column, "iloc") else column[rows]
 
 
 class Frames:
@@ -186,7 +234,8 @@ class Frames:
         """
         if iterations is None:
             return [int(self.found.classifier.best_iter_)]
-        require_history(self.found.classifier, "DecisionRegionsDisplay")
+        final = ", or draw the final weights with from_estimator(…, iterations=None)"
+        require_history(self.found.classifier, "DecisionRegionsDisplay", final)
         steps = np.asarray(iterations)
         if steps.ndim != 1 or steps.dtype.kind not in "iu" or not len(steps) or steps.min() < 0:
             raise ValueError(

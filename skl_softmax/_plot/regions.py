@@ -16,7 +16,7 @@ from scipy.ndimage import binary_dilation
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
 
-from skl_softmax._arrays import Array, Matrix, to_numpy
+from skl_softmax._arrays import Array, MatrixLike, to_numpy
 from skl_softmax._plot.feature_plane import Frames, Limits, Plane
 from skl_softmax._plot.source import check_choice, check_count, check_labels, trained
 from skl_softmax._plot.style import (
@@ -137,7 +137,7 @@ class DecisionRegionsDisplay(Drawn):
     def from_estimator(
         cls,
         estimator: BaseEstimator,
-        X: ArrayLike | Matrix,
+        X: MatrixLike,
         y: ArrayLike | None = None,
         *,
         iterations: Sequence[int] | None = (1, 5, 30, 300),
@@ -156,7 +156,8 @@ class DecisionRegionsDisplay(Drawn):
         estimator : estimator
             A fitted `SoftmaxGDClassifier`, or a Pipeline or search that ends in one.
         X : array-like or DataFrame of shape (n_samples, n_features)
-            The samples to draw, with all features that the estimator takes.
+            The samples to draw, with all features that the estimator takes. Samples in which one
+            of the two features is missing are not drawn; an imputer must come before a classifier.
         y : array-like of shape (n_samples,), default=None
             The classes of the samples. None: the samples are not drawn, and the titles tell no
             accuracy.

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skl_softmax._arrays import Array, Matrix, on_host, to_numpy
+from skl_softmax._arrays import Array, Matrix, MatrixLike, on_host, to_numpy
 from skl_softmax._model import SoftmaxModel, dense, row_per_class
 
 MAX_NAMES_SHOWN = 10  # feature names that an error message lists: about two lines
@@ -36,7 +36,7 @@ class FittedClassifier(Protocol):
     coef_history_: Array  # like intercept_history_, kept with store_coef_history=True alone
     intercept_history_: Array
 
-    def _check_X(self, X: ArrayLike | Matrix, method: str) -> Matrix: ...
+    def _check_X(self, X: MatrixLike, method: str) -> Matrix: ...
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Trained:
     classifier: FittedClassifier
     before: tuple[Pipeline, ...]
 
-    def transform(self, X: ArrayLike | Matrix) -> Matrix:
+    def transform(self, X: MatrixLike) -> Matrix:
         """Return the X that the classifier gets, checked, from the X that the estimator takes."""
         for steps in self.before:
             X = steps.transform(X)
@@ -211,6 +211,8 @@ def check_count(name: str, value: object, at_least: int) -> None:
 def check_labels(labels: ArrayLike, classes: Array) -> Array:
     """Return the labels as an array (n,), if each of them is one of the classes."""
     chosen: Array = np.asarray(labels)
+    if chosen.ndim == 2 and chosen.shape[1] == 1:  # as `fit` takes them too
+        chosen = chosen[:, 0]
     if chosen.ndim != 1:
         raise ValueError(f"Labels must have one dimension, got {chosen.ndim}.")
     unknown = np.setdiff1d(chosen, classes).tolist()

@@ -149,20 +149,27 @@ def clear_spines(ax: Axes) -> None:
         ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
 
 
+def places_of_alphas(alphas: Array) -> Array:
+    """Where strengths of the penalty stand on a logarithmic axis, zero at its end.
+
+    Zero stands half a decade below the power of ten that is next below the least other strength.
+    """
+    least = alphas[alphas > 0.0].min() if alphas.any() else 1.0
+    return np.where(alphas > 0.0, alphas, 10.0 ** (np.floor(np.log10(least)) - 0.5))
+
+
 def set_alpha_axis(ax: Axes, alphas: Array) -> None:
     """Make the horizontal axis a logarithmic one of alpha, labelled at powers of ten, if any.
 
-    Raises
-    ------
-    ValueError
-        If an alpha is zero.
+    A zero among the alphas gets a label of its own, where `places_of_alphas` puts it.
     """
     from matplotlib.ticker import NullFormatter
 
-    if not alphas.all():
-        raise ValueError("alpha=0 cannot be drawn: the axis is logarithmic.")
     ax.set(xscale="log", xlabel="alpha")
-    if np.floor(np.log10(alphas.max())) > np.ceil(np.log10(alphas.min())) - 1:
+    places = places_of_alphas(alphas)
+    if not alphas.all():
+        ax.set_xticks([places.min()], ["0"], minor=True)
+    elif np.floor(np.log10(alphas.max())) > np.ceil(np.log10(alphas.min())) - 1:
         ax.xaxis.set_minor_formatter(NullFormatter())
 
 

@@ -82,7 +82,7 @@ def halved(X):
 
 
 def fit_of_map(model, X, codes, weights):
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows keeps it open
         np.save(f"{folder}/X.npy", X)
         return model.fit(np.load(f"{folder}/X.npy", mmap_mode="r"), codes, weights)
 

@@ -1,18 +1,42 @@
 """The estimator's own behaviour: histories, when it stops and what it says, warm starts, labels."""
 
 import math
+import pickle
+import re
 import tracemalloc
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.dtypes import StringDType
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
-from skl_softmax import SoftmaxGDClassifier, __all__, textbook
+from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV, __all__, textbook
 from skl_softmax._data.labels import encode_labels
 from skl_softmax._engines import rows as _rows
+
+BELOW = r"With a learning rate below (\S+) "
+
+
+def rate_below(caught):
+    """The learning rate that the only warning guarantees."""
+    (warning,) = caught
+    return float(re.search(BELOW, str(warning.message))[1])
+
+
+def draw(rng):
+    """Samples (30, 3) and labels of two classes or three, hard to tell apart."""
+    y = np.arange(30) % rng.integers(2, 4)
+    return rng.normal(size=(30, 3)) * rng.uniform(0.5, 5.0, 3) + 0.2 * y[:, np.newaxis], y
+
+
+def does_not_warn(*_, **__):
+    return nullcontext()
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +95,31 @@ class TestHistories:
         np.testing.assert_array_equal(next(model.staged_predict_proba(X)), np.full((20, 3), 1 / 3))
 
 
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [
+        ("coef_history_", "store_coef_history=True"),
+        ("intercept_history_", "store_coef_history=True"),
+        ("validation_loss_history_", "early_stopping=True"),
+        ("gap_", "gap_tol"),
+    ],
+)
+def test_what_only_some_fits_have(lab, name, condition):
+    for model in (SoftmaxGDClassifier(), SoftmaxGDClassifier().fit(*lab)):
+        assert not hasattr(model, name)
+        with pytest.raises(
+            AttributeError, match=f"SoftmaxGDClassifier has {name} only.*{condition}"
+        ):
+            getattr(model, name)
+        assert pickle.loads(pickle.dumps(clone(model))).get_params() == model.get_params()
+    parameters = {"early_stopping": True, "store_coef_history": True, "gap_tol": 0.1}
+    model = SoftmaxGDClassifier(random_state=0, **parameters).fit(*lab)
+    assert getattr(model, name) is vars(model)[name]
+    mean = SoftmaxGDClassifierCV(alphas=[0.1], refit=False).fit(*lab)
+    with pytest.raises(AttributeError, match=r"has best_estimator_ only if .* refit=True"):
+        _ = mean.best_estimator_
+
+
 class TestStopping:
     def test_tol_is_what_is_left_of_the_null_loss(self, wine):
         """In whatever units, and whatever the number of classes."""
@@ -105,6 +154,48 @@ class TestStopping:
         assert model.n_iter_ == 40
         assert (model.converged_, model.stop_reason_) == (False, "max_iter")
 
+    @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-4]), st.sampled_from([0.0, 0.5]))
+    @settings(max_examples=20)
+    def test_a_constant_rate_says_once_whether_the_loss_rose(self, seed, tol, l1_ratio):
+        """Below the rate that is named it never rises, from any weights; data are drawn."""
+        rng = np.random.default_rng(seed)
+        X, y = draw(rng)
+        params = {"alpha": 0.01, "l1_ratio": l1_ratio, "tol": tol, "max_iter": 20}
+        model = SoftmaxGDClassifier(learning_rate=1e3, **params)
+        with pytest.warns(ConvergenceWarning) as caught:
+            model.fit(X, y)
+        safe = rate_below(caught)
+        rises = np.diff(model.loss_history_)
+        most = f"at {(rises > 0).sum()} of 20 steps, most at step {rises.argmax() + 1}, by"
+        assert str(caught[0].message).startswith(f"The loss rose {most} {rises.max():.3g} to ")
+        assert "lower the learning rate. With" in str(caught[0].message)  # and no "Raise max_iter"
+        model.set_params(learning_rate=safe, tol=0, warm_start=True)
+        for size in (1e-3, 1.0, 100.0):
+            model.coef_ = size * rng.normal(size=model.coef_.shape)
+            model.fit(X, y)  # warnings are errors
+            assert np.diff(model.loss_history_).max() <= 1e-12 * model.loss_history_[0]
+
+    def test_a_rise_beside_other_news(self, lab):
+        """After a rise the loss fell as far as ever; there is no minimum; early stopping."""
+        iris = load_iris(return_X_y=True)
+        for data, params, message in (
+            (lab, {"learning_rate": 10.0}, "rose at 1 of 50 .*Raise max_iter or tol"),
+            (iris, {"alpha": 0}, "rose at 1 of 1 .*No minimum"),
+            (
+                iris,
+                {"early_stopping": True, "random_state": 0},
+                "rose at 5 of 10 steps.*rate. With",
+            ),
+            (lab, {"learning_rate": 10.0, "gap_tol": 1e-9}, "rose at 1 of 50 .*Raise max_iter or"),
+        ):
+            with pytest.warns(ConvergenceWarning, match=message):
+                SoftmaxGDClassifier(**{"learning_rate": 1e3, "max_iter": 50, **params}).fit(*data)
+        SoftmaxGDClassifier(learning_rate=20, max_iter=500).fit(*lab)  # it rose, and converged
+        with pytest.warns(ConvergenceWarning) as caught:
+            SoftmaxGDClassifier(learning_rate=5.0, max_iter=50).fit(*lab)
+        assert "rose" not in str(caught[0].message)  # above the rate that is safe
+        assert rate_below(caught) == 3.15
+
     def test_auto_ends_where_the_loss_can_fall_no_further(self, lab):
         model = SoftmaxGDClassifier(alpha=1e-2, tol=0, max_iter=10_000).fit(*lab)
         assert model.n_iter_ < 100
@@ -122,35 +213,38 @@ class TestStopping:
     @pytest.mark.parametrize("n_classes", [2, 3])
     @pytest.mark.parametrize("fit_intercept", [True, False])
     @pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
-    def test_the_largest_stable_learning_rate(self, wine, n_classes, fit_intercept, layout):
-        """2/L, against the eigenvalues of a dense matrix."""
+    def test_the_largest_safe_learning_rate(self, wine, n_classes, fit_intercept, layout):
+        """2/L, rounded down, against the eigenvalues of a dense matrix."""
         X, y = wine
         X, y = X[y < n_classes], y[y < n_classes]
         X1 = np.column_stack([X, np.ones(len(X))]) if fit_intercept else X
         largest = np.linalg.eigvalsh(X1.T @ X1 / len(X))[-1]
-        stable = 2 / ((0.25 if n_classes == 2 else 0.5) * largest + 0.1)
-        with pytest.warns(ConvergenceWarning, match=f"is {stable:.3g} "):
+        safe = 2 / ((0.25 if n_classes == 2 else 0.5) * largest + 0.1)
+        with pytest.warns(ConvergenceWarning, match=BELOW) as caught:
             SoftmaxGDClassifier(
                 learning_rate=1e-12, max_iter=1, alpha=0.1, fit_intercept=fit_intercept
             ).fit(layout(X), y)
+        assert 0.99 * safe < rate_below(caught) <= safe
 
     def test_one_feature_without_an_intercept(self):
         X = np.array([[1.0], [-2.0], [3.0]])
-        with pytest.warns(ConvergenceWarning, match=f"is {8 / (14 / 3):.3g} "):
+        with pytest.warns(ConvergenceWarning, match=f"below {1.71} "):  # 8 / (14 / 3)
             SoftmaxGDClassifier(learning_rate=1e-9, max_iter=1, alpha=0, fit_intercept=False).fit(
                 X, [0, 0, 1]
             )
 
-    def test_above_the_largest_stable_rate_the_loss_can_rise(self):
+    def test_above_the_largest_safe_rate_the_loss_can_rise(self):
         """Below, it falls from everywhere; here the Hessian at the start is the bound itself."""
         X, y = [[1.0], [-1.0], [1.0], [-1.0]], [0, 0, 1, 1]  # nothing to learn: zero is optimal
-        stable = 2 / (0.25 + 1.0)
+        safe = 2 / (0.25 + 1.0)
         for factor, rises in ((0.99, False), (1.01, True)):
             model = SoftmaxGDClassifier(
-                alpha=1.0, learning_rate=factor * stable, max_iter=50, tol=0, warm_start=True
+                alpha=1.0, learning_rate=factor * safe, max_iter=50, tol=0, warm_start=True
             ).fit(X, y)
             model.coef_ += 1e-3
-            assert (np.diff(model.fit(X, y).loss_history_) > 0).all() == rises
+            with (pytest.warns if rises else does_not_warn)(ConvergenceWarning, match="rose at 50"):
+                model.fit(X, y)
+            assert (np.diff(model.loss_history_) > 0).all() == rises
 
     def test_rounding_that_hides_the_optimum_is_no_convergence(self, wine):
         X, y = wine
@@ -160,16 +254,16 @@ class TestStopping:
         model.set_params(tol=0).fit((X + 1e8).astype(np.float32), y)  # without a warning
         assert (model.converged_, model.stop_reason_) == (False, "precision")
 
-    def test_the_stable_rate_of_no_data(self):
+    def test_the_safe_rate_of_no_data(self):
         params = {"alpha": 1.0, "tol": 0, "fit_intercept": False, "warm_start": True}
         model = SoftmaxGDClassifier(learning_rate=0.1, **params).fit(np.eye(4), [0, 1, 0, 1])
         model.set_params(learning_rate=1e3)
-        with pytest.warns(ConvergenceWarning, match="Diverged.*stable for this data is 2 "):
+        with pytest.warns(ConvergenceWarning, match="Diverged.*rate below 2 "):
             model.fit(np.zeros((4, 4)), [0, 1, 0, 1])
 
     def test_divergence_keeps_the_last_finite_weights(self, wine):
         X, y = wine
-        with pytest.warns(ConvergenceWarning, match="Diverged: at step 3 .*stable.*'auto'"):
+        with pytest.warns(ConvergenceWarning, match="Diverged: at step 3 .*Lower.*below.*'auto'"):
             model = SoftmaxGDClassifier(learning_rate=1e60, alpha=1.0).fit(X, y)
         assert model.stop_reason_ == "diverged"
         assert not model.converged_

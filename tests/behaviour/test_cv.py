@@ -2,6 +2,8 @@
 
 import re
 import warnings
+from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +12,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.linear_model import LogisticRegressionCV
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.metrics import log_loss
 from sklearn.model_selection import (
     GridSearchCV,
@@ -245,6 +247,63 @@ def test_one_warning_for_all_folds():
     assert all(w.filename == __file__ for w in seen if "did not end" in str(w.message))
 
 
+class TestRareClasses:
+    """A fold that holds out all samples of a class does without the class, for every alpha."""
+
+    X, y = np.vstack([X[:100:2], X[[100]]]), np.append(y[:100:2], 2)
+
+    @pytest.mark.parametrize("scoring", SCORES)
+    @pytest.mark.parametrize("ratios", [[0.0], [0.5, 1.0]])
+    def test_one_sample(self, scoring, ratios):
+        model = SoftmaxGDClassifierCV(alphas=ALPHAS, l1_ratios=ratios, scoring=scoring, tol=1e-16)
+        with pytest.warns(UserWarning, match="has only 1 members, which is less than") as caught:
+            model.fit(self.X, self.y)
+        with pytest.warns(UserWarning, match="has only 1 members"):
+            splits = list(StratifiedKFold(5).split(self.X, self.y))
+        assert {Path(each.filename).name for each in caught} == {"_split.py"}
+        rest = [(train, test[self.y[test] != 2]) for train, test in splits]
+        cv = SimpleNamespace(split=lambda *_: rest)
+        expected = by_hand(self.X, self.y, ALPHAS, ratios, cv, SCORES[scoring])
+        np.testing.assert_allclose(model.scores_, expected, atol=1e-5)
+        assert model.best_estimator_.classes_.tolist() == [0, 1, 2]
+
+    def test_what_cannot_be_scored_is_left_out(self):
+        cv = LeaveOneOut()
+        model = SoftmaxGDClassifierCV(alphas=[0.1], cv=cv).fit(self.X, self.y)
+        assert model.scores_.shape == (50, 1, 1)
+        two = np.append(np.zeros(50, int), 1)
+        with pytest.warns(UserWarning, match="has only 1 members"):
+            model = SoftmaxGDClassifierCV(alphas=[0.1]).fit(self.X, two)
+        assert model.scores_.shape == (4, 1, 1)
+        split = [([0, 1, 30, 31], [2, 32]), ([0, 1, 2, 3], [50])]
+        model = SoftmaxGDClassifierCV(alphas=[0.1], cv=split, select="one_standard_error")
+        with pytest.raises(ValueError, match="needs two folds at least"):
+            model.fit(self.X, self.y)
+
+    def test_more_than_one_sample_is_told_of(self):
+        with pytest.warns(UserWarning, match="no sample of class 0 to be fitted in fold 0: its"):
+            SoftmaxGDClassifierCV(alphas=[0.1], cv=KFold(2)).fit(X, y)
+        with pytest.raises(ValueError, match=r"fold 0: use fewer folds, others, or refit=True"):
+            SoftmaxGDClassifierCV(alphas=[0.1], cv=KFold(2), refit=False).fit(X, y)
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_to_sklearn(refit):
+    frame = load_iris(as_frame=True)
+    model = SoftmaxGDClassifierCV(alphas=ALPHAS, refit=refit, class_weight="balanced")
+    with pytest.raises(NotFittedError):
+        model.to_sklearn()
+    exported = model.fit(frame.data, frame.target).to_sklearn()
+    assert type(exported) is LogisticRegression
+    proba = model.predict_proba(frame.data)
+    np.testing.assert_allclose(exported.predict_proba(frame.data), proba, atol=1e-12)
+    assert exported.class_weight == "balanced"
+    assert exported.feature_names_in_.tolist() == list(frame.data)
+    n_iter = model.best_estimator_.n_iter_ if refit else model.n_iter_.max()
+    assert exported.n_iter_.tolist() == [n_iter]
+    assert not np.shares_memory(exported.coef_, model.coef_)
+
+
 BAD = [
     ({"alphas": 0}, ValueError, "alphas must be an integer >= 1, got 0"),
     ({"alphas": 2.5}, ValueError, "alphas must be an integer >= 1 or a sequence of finite"),
@@ -278,7 +337,7 @@ BAD = [
     ({"tol": -1.0}, ValueError, "tol must be a finite number >= 0"),
     ({"max_iter": 0}, ValueError, "max_iter must be an integer >= 1"),
     ({"fit_intercept": 1}, TypeError, "fit_intercept must be True or False"),
-    ({"class_weight": {9: 1.0}}, ValueError, "class_weight has labels [9]"),
+    ({"class_weight": {9: 1.0}}, ValueError, "it names [9], and the classes of y are [0, 1, 2]"),
     ({"scoring": "no such score"}, ValueError, "scoring"),
     ({"cv": 1}, ValueError, "k-fold"),
     ({"cv": []}, ValueError, "cv gave no folds"),
@@ -359,9 +418,22 @@ class TestPicture:
             AlphaScoreDisplay.from_estimator(SoftmaxGDClassifierCV())
         with pytest.raises(TypeError, match="got SoftmaxGDClassifier"):
             AlphaScoreDisplay.from_estimator(SoftmaxGDClassifier().fit(X, y))
-        with_zero = SoftmaxGDClassifierCV(alphas=[0.1, 0.0]).fit(X[:, 1:2], y)
-        with pytest.raises(ValueError, match="alpha=0 cannot be drawn"):
-            AlphaScoreDisplay.from_estimator(with_zero)
+
+    @pytest.mark.parametrize("alphas", [[0.1, 0.0], [1.0, 0.03, 0.002, 0.0], [0.0], [20.0, 0.0]])
+    def test_zero_stands_at_the_end(self, alphas):
+        model = SoftmaxGDClassifierCV(alphas=alphas, l1_ratios=[0.0, 1.0]).fit(X[:, 1:2], y)
+        display = AlphaScoreDisplay.from_estimator(model)
+        for line in display.lines_:
+            places = line.get_xdata()
+            np.testing.assert_array_equal(places[:-1], alphas[:-1])
+            assert 0.0 < places[-1] < min(places[:-1], default=1.0)
+        best = places[alphas.index(model.alpha_)]
+        assert display.alpha_line_.get_xdata()[0] == best
+        right = display.ax_.get_xlim()[1]
+        assert right < places[-1]
+        labels = display.ax_.get_xticklabels(minor=True)
+        assert [(text.get_text(), text.get_position()[0]) for text in labels] == [("0", places[-1])]
+        assert display._repr_html_()
 
     def test_the_loss_of_the_last_fit(self):
         model = SoftmaxGDClassifierCV(alphas=3).fit(X, y)

@@ -2,13 +2,13 @@
 
 import io
 import pickle
+import re
 import tomllib
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -22,6 +22,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV
 from skl_softmax._objective.smooth import SoftmaxObjective
 
+pl = pytest.importorskip("polars", reason="polars has no wheel for free-threaded Python")
 ROOT = Path(__file__).parents[2]
 
 
@@ -212,6 +213,7 @@ def test_nullable_labels_keep_their_type(iris, dtype):
     "labels",
     [
         pd.Series([0, 1, None] * 50, dtype="Int64"),
+        pd.Series(pd.to_datetime(["2020", "2021", None] * 50, utc=True)),
         pd.Series(["a", "b", None] * 50, dtype="string"),
         pd.Series(["a", "b", None] * 50, dtype=object),
         pd.Series([0.0, 1.0, np.nan] * 50),
@@ -232,36 +234,63 @@ def test_names_of_a_polars_frame(iris):
         model.predict(X.rename({"a": "z"}))
 
 
+HOT, TIME, TEXT = (
+    "Encode categories .*OneHotEncoder",
+    "Turn times into numbers",
+    "pandas.to_numeric",
+)
+DAYS = pd.date_range("2020-01-01", periods=150)
+
+
 @pytest.mark.parametrize(
-    ("column", "dtype"),
+    ("column", "dtype", "remedy"),
     [
-        (pd.Categorical(["red", "blue"] * 75), "category"),
-        (pd.Categorical([1, 2] * 75), "category"),
-        (pd.Series(["red", "blue"] * 75, dtype="string"), "string"),
-        (pd.Series(["red", "blue"] * 75, dtype=object), "object"),
-        (pd.date_range("2020-01-01", periods=150), "datetime64"),
-        (pd.timedelta_range("1D", periods=150), "timedelta64"),
-        (pl.Series(["red", "blue"] * 75), "String"),
-        (pl.Series(["red", "blue"] * 75, dtype=pl.Categorical), "Categorical"),
-        (pl.Series(["red", "blue"] * 75, dtype=pl.Enum(["red", "blue"])), "Enum"),
-        (pl.Series(pd.date_range("2020-01-01", periods=150)), "Datetime"),
+        (pd.Categorical(["red", "blue"] * 75), "category", f"^{HOT}"),
+        (pd.Categorical([1, 2] * 75), "category", f"^{HOT}"),
+        (pd.Series(["red", "blue"] * 75, dtype="string"), "string", f"^{HOT}"),
+        (pd.Series(["red", "12"] * 75, dtype=object), "object", f"^{HOT}"),
+        (pd.Series(["1.5", "-2e3", None] * 50, dtype="string"), "string", f"{TEXT}.*{HOT}"),
+        (pd.Series(["01067", "80331"] * 75, dtype=object), "object", f"{TEXT}.*{HOT}"),
+        (pd.Categorical(["1", "2"] * 75), "category", f"{TEXT}.*{HOT}"),
+        (DAYS, "datetime64", f"^{TIME}[^O]*$"),
+        (DAYS.tz_localize("UTC"), "datetime64", f"^{TIME}[^O]*$"),
+        (DAYS - DAYS[0], "timedelta64", f"^{TIME}[^O]*$"),
+        (DAYS.to_period("D"), "period", f"^{TIME}[^O]*$"),
+        (pd.Series([*DAYS], dtype=object), "object", f"^{TIME}[^O]*$"),
+        (pd.Series([*DAYS.date], dtype=object), "object", f"^{TIME}[^O]*$"),
+        (pl.Series(["red", "blue"] * 75), "String", f"^{HOT}"),
+        (pl.Series(["1", "2", None] * 50), "String", f"{TEXT}.*{HOT}"),
+        (pl.Series(["red", "blue"] * 75, dtype=pl.Categorical), "Categorical", f"^{HOT}"),
+        (pl.Series(["red", "blue"] * 75, dtype=pl.Enum(["red", "blue"])), "Enum", f"^{HOT}"),
+        (pl.Series(DAYS), "Datetime", f"^{TIME}[^O]*$"),
+        (pl.Series([*DAYS.date]), "Date", f"^{TIME}[^O]*$"),
     ],
 )
-def test_columns_that_are_not_numbers_are_named(iris, column, dtype):
+def test_columns_that_are_not_numbers_are_named(iris, column, dtype, remedy):
     if isinstance(column, pl.Series):
         X = pl.DataFrame(iris[0], schema=list("abcd"))
         bad = X.with_columns(column.alias("other"))
     else:
         X = pd.DataFrame(iris[0], columns=list("abcd"))
         bad = X.assign(other=column)
-    message = rf"has columns that are not numbers: 'other' \({dtype}.*OneHotEncoder"
+    message = rf"has columns that are not numbers: 'other' \({dtype}.*?\)\. "
     model = SoftmaxGDClassifier()
-    with pytest.raises(ValueError, match=f"Input X {message}"):
-        model.fit(bad, iris[1])
-    with pytest.raises(ValueError, match=f"Input X_val {message}"):
-        model.fit(X, iris[1], X_val=bad, y_val=iris[1])
-    with pytest.raises(ValueError, match=f"Input X {message}"):
-        model.fit(X, iris[1]).predict(bad)
+    for name, use in (
+        ("X", lambda: model.fit(bad, iris[1])),
+        ("X_val", lambda: model.fit(X, iris[1], X_val=bad, y_val=iris[1])),
+        ("X", lambda: model.fit(X, iris[1]).predict(bad)),
+    ):
+        with pytest.raises(ValueError, match=f"Input {name} {message}") as caught:
+            use()
+        said = re.split(message, str(caught.value))[1]
+        assert re.search(remedy, said), said
+
+
+def test_columns_of_several_kinds(iris):
+    X = pd.DataFrame(iris[0], columns=list("abcd"))
+    X = X.assign(day=DAYS, town=["Ulm", "Bonn"] * 75, size=["1", "2"] * 75)
+    with pytest.raises(ValueError, match=f"'day' .*'town' .*'size' .*{TIME}.*{TEXT}.*{HOT}"):
+        SoftmaxGDClassifier().fit(X, iris[1])
 
 
 @pytest.mark.parametrize("dtype", [bool, np.int8, np.int64, np.uint16, np.float16])

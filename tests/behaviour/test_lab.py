@@ -87,3 +87,19 @@ def test_boundaries_meet_in_one_point(classifier):
     coef, intercept = classifier.coef_, classifier.intercept_
     crossing = np.linalg.solve(coef[:2] - coef[2], intercept[2] - intercept[:2])
     assert (coef[0] - coef[1]) @ crossing == pytest.approx(intercept[1] - intercept[0], abs=1e-12)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.1])
+def test_two_columns_of_weights_are_one_row_at_twice_the_rate(lab, alpha):
+    """With half of the penalty: the loop over both columns, penalised but for the bias."""
+    X, y = lab
+    X, y = X[y < 2], y[y < 2]
+    X1, W = np.column_stack([np.ones(len(X)), X]), np.zeros((3, 2))
+    model = SoftmaxGDClassifier(
+        learning_rate=1.0, alpha=alpha / 2, max_iter=30, tol=0, store_coef_history=True
+    ).fit(X, y)
+    for coef, intercept in zip(model.coef_history_, model.intercept_history_, strict=True):
+        difference = in_lab_layout(coef, intercept)[:, 0]
+        np.testing.assert_allclose(W[:, 1] - W[:, 0], difference, atol=1e-12)
+        gradient = textbook.cross_entropy_gradient(X1, np.eye(2)[y], W)
+        W = W - 0.5 * (gradient + alpha * W * [[0], [1], [1]])

@@ -85,6 +85,8 @@ def test_class_weights(load, rng):
     kept = rng.random(len(y)) < 1.0 / (1.0 + y)  # no two classes of the same size
     assert_same_optimum(X[kept], y[kept], 1e-2, class_weight="balanced")
     assert_same_optimum(X[kept], y[kept], 1e-2, class_weight={0: 3.0, 1: 0.2})
+    named = {k: 0.5 + k for k in range(12)}  # as in a fold that lacks some of the classes
+    assert_same_optimum(X[kept], y[kept], 1e-2, class_weight=named)
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])

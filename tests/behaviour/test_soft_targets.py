@@ -1,17 +1,23 @@
 """Probabilities in the place of labels: each sample stands for one of every class."""
 
+import itertools
 import re
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 from scipy.special import log_softmax, softmax
+from sklearn import config_context
 from sklearn.datasets import load_iris
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from skl_softmax import SoftmaxGDClassifier
+from skl_softmax import SoftmaxGDClassifier, SoftmaxGDClassifierCV, softmax_path
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.problem import RawProblem
 from skl_softmax._fit.task import Task
@@ -141,6 +147,102 @@ def test_classes_label_the_columns():
     named = SoftmaxGDClassifier().fit_proba(X, P[:, [2, 0, 1]], classes=names[[2, 0, 1]])
     np.testing.assert_array_equal(named.classes_, names)
     np.testing.assert_allclose(named.coef_, plain.coef_, atol=1e-12)
+
+
+NAMES = ["setosa", "versicolor", "virginica"]
+ORDERS = [[0, 1, 2], [2, 0, 1], [1, 2, 0]]
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_the_names_of_a_frame_are_the_classes(rng, frame):
+    """In whatever order the columns stand, wherever probabilities enter."""
+    P = soft_targets(rng, len(X), 3)
+    options = {"early_stopping": True, "n_iter_no_change": 2}
+    plain = SoftmaxGDClassifier(**options).fit_proba(X[::2], P[::2], X_val=X[1::2], P_val=P[1::2])
+    gap = plain.duality_gap(X, P)
+    for order, other in itertools.product(ORDERS, ORDERS):
+        names = [NAMES[k] for k in order]
+        fitted = frame(dict(zip(names, P[::2, order].T, strict=True)))
+        held_out = frame({NAMES[k]: P[1::2, k] for k in other})
+        for classes in (None, names, NAMES):
+            model = SoftmaxGDClassifier(**options)
+            model.fit_proba(X[::2], fitted, classes=classes, X_val=X[1::2], P_val=held_out)
+            assert model.classes_.tolist() == NAMES
+            np.testing.assert_allclose(model.coef_, plain.coef_, atol=1e-10)
+            losses = model.validation_loss_history_
+            np.testing.assert_allclose(losses, plain.validation_loss_history_, rtol=1e-12)
+        model.fit_proba(X[::2], fitted, X_val=X[1::2], P_val=P[1::2, order])  # in the order of P
+        np.testing.assert_allclose(model.validation_loss_history_, losses, rtol=1e-12)
+        whole = frame({NAMES[k]: P[:, k] for k in order})
+        assert model.duality_gap(X, whole) == pytest.approx(gap, rel=1e-6)
+    given = SoftmaxGDClassifier().fit_proba(
+        X, frame(dict(zip("abc", P.T, strict=True))), classes=NAMES
+    )
+    assert given.classes_.tolist() == NAMES  # what is given counts
+    assert SoftmaxGDClassifier().fit_proba(X, pd.DataFrame(P)).classes_.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("is_routed", [True, False])
+@pytest.mark.parametrize("as_frame", [True, False])
+def test_through_pipelines_and_searches(rng, is_routed, as_frame):
+    """Probabilities follow their samples; labels serve splits and scores."""
+    P = soft_targets(rng, len(X), 3)
+    labels = np.array(NAMES)[P.argmax(axis=1)] if as_frame else P.argmax(axis=1)
+    votes = pd.DataFrame(P, columns=NAMES) if as_frame else P
+    alphas = [0.1, 0.001]
+    with config_context(enable_metadata_routing=is_routed):
+        model = SoftmaxGDClassifier(tol=1e-10)
+        if is_routed:
+            model.set_fit_request(P=True)
+        pipeline = make_pipeline(StandardScaler(), model)
+        prefix = "" if is_routed else "softmaxgdclassifier__"
+        pipeline.fit(X, labels, **{f"{prefix}P": votes})
+        search = GridSearchCV(pipeline, {"softmaxgdclassifier__alpha": alphas}, cv=3)
+        search.fit(X, labels, **{f"{prefix}P": votes})
+        assert pipeline.score(X, labels) == np.mean(pipeline.predict(X) == labels)
+    by_hand = SoftmaxGDClassifier(tol=1e-10).fit_proba(StandardScaler().fit_transform(X), votes)
+    np.testing.assert_array_equal(pipeline[-1].coef_, by_hand.coef_)
+    for k, alpha in enumerate(alphas):
+        for fold, (train, test) in enumerate(StratifiedKFold(3).split(X, labels)):
+            scaler = StandardScaler().fit(X[train])
+            model = SoftmaxGDClassifier(alpha=alpha, tol=1e-10)
+            model.fit_proba(
+                scaler.transform(X[train]), votes[train] if not as_frame else votes.iloc[train]
+            )
+            score = np.mean(model.predict(scaler.transform(X[test])) == labels[test])
+            assert search.cv_results_[f"split{fold}_test_score"][k] == pytest.approx(score)
+
+
+def test_probabilities_beside_labels_in_fit(rng):
+    P = soft_targets(rng, len(X), 3)
+    expected = SoftmaxGDClassifier().fit_proba(X[::2], P[::2], X_val=X[1::2], P_val=P[1::2])
+    for y_val in (P[1::2], pd.DataFrame(P[1::2])):
+        model = SoftmaxGDClassifier().fit(X[::2], None, P=P[::2], X_val=X[1::2], y_val=y_val)
+        np.testing.assert_array_equal(
+            model.validation_loss_history_, expected.validation_loss_history_
+        )
+    model.fit(X[::2], y[::2], P=P[::2], X_val=X[1::2], y_val=y[1::2])
+    loss = -model.predict_log_proba(X[1::2])[np.arange(75), y[1::2]].mean()
+    assert model.validation_loss_history_[-1] == pytest.approx(loss, rel=1e-9)
+    with pytest.raises(ValueError, match=r"y has labels \['setosa'.*the classes are \[0, 1, 2\]"):
+        model.fit(X, np.array(NAMES)[y], P=P)
+
+
+@pytest.mark.parametrize("convert", [np.asarray, np.ndarray.tolist, pd.DataFrame, pl.DataFrame])
+def test_one_hot_labels_are_told_where_to_go(convert, tmp_path):
+    one_hot = convert(np.eye(3)[y])
+    on_disk = np.memmap(tmp_path / "X", X.dtype, "w+", shape=X.shape)
+    on_disk[:] = X
+    for fit in (
+        lambda: SoftmaxGDClassifier().fit(X, one_hot),
+        lambda: SoftmaxGDClassifier().fit(sparse.csr_array(X), one_hot),
+        lambda: SoftmaxGDClassifier().fit(on_disk, one_hot),
+        lambda: SoftmaxGDClassifier().fit(X, y, X_val=X, y_val=one_hot),
+        lambda: SoftmaxGDClassifierCV().fit(X, one_hot),
+        lambda: softmax_path(X, one_hot),
+    ):
+        with pytest.raises(ValueError, match=r"y should be a 1d array.*fit_proba.* as P"):
+            fit()
 
 
 def test_a_validation_set_of_probabilities():

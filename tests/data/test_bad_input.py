@@ -81,9 +81,9 @@ BAD_PARAMETERS = [
     ),
     (
         "class_weight",
-        {0: 1, "setosa": 2},
+        {"setosa": 2},
         ValueError,
-        "['setosa'] that are not in y: it has [0, 1, 2]",
+        "it names ['setosa'], and the classes of y are [0, 1, 2]",
     ),
     *(
         ("class_weight", {1: value}, ValueError, "class_weight[1] must be a finite number >= 0")

@@ -8,18 +8,21 @@ from engines import draw_problem
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.utils import estimator_checks
 
 from skl_softmax import (
+    AlphaScoreDisplay,
     CoefPathDisplay,
     DecisionRegionsDisplay,
     LossCurveDisplay,
     SoftmaxGDClassifier,
     SoftmaxGDClassifierCV,
     _arrays,
+    _compat,
+    softmax_path,
 )
-from skl_softmax._compat import HAS_DEVICES, move_to, namespace_and_device
+from skl_softmax._compat import HAS_DEVICES, namespace_and_device, to_host
 from skl_softmax._data.check import check_samples
 from skl_softmax._data.samples import FitInput
 from skl_softmax._engines import device as _array_api
@@ -225,6 +228,8 @@ def test_displays(library, problem):
         lines, expected = (draw(model).figure_.axes[0].get_lines() for model in (there, here))
         for line, other in zip(lines, expected, strict=True):
             np.testing.assert_allclose(line.get_ydata(), other.get_ydata(), rtol=1e-6, atol=1e-8)
+    search = SoftmaxGDClassifierCV(alphas=[1.0, 1e-3, 1e-6], cv=2).fit(put(X), put(y))
+    assert AlphaScoreDisplay.from_estimator(search).scores.shape == (2, 1, 3)
     regions = DecisionRegionsDisplay.from_estimator(there, put(X), put(y), features=[0, 1])
     assert regions.axes_[0].get_title()
 
@@ -239,11 +244,65 @@ def test_what_callbacks_get_is_there_too(library, problem):
     assert model.n_iter_ == 3
 
 
-def test_cross_validation_of_its_own_is_for_numpy(library, problem):
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+def test_a_path(l1_ratio, library, problem):
     put, _ = library
     X, y = problem
-    with pytest.raises(TypeError, match="GridSearchCV takes others"):
-        SoftmaxGDClassifierCV().fit(put(X), put(y))
+    options = {"l1_ratio": l1_ratio, "n_alphas": 4}
+    expected = softmax_path(X, y, **options)
+    found = softmax_path(put(X), put(y), **options)
+    np.testing.assert_allclose(found.alphas, expected.alphas, rtol=1e-9)
+    np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-9)
+    size = np.abs(expected.coefs).max()
+    np.testing.assert_allclose(found.coefs, expected.coefs, atol=1e-6 * size)
+
+
+@pytest.mark.filterwarnings("ignore:The best score is at an end:UserWarning")
+@pytest.mark.parametrize("has_names", [False, True])
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"scoring": None, "l1_ratios": [0.0, 0.5]},
+        {"scoring": "balanced_accuracy", "select": "one_standard_error"},
+        {"refit": False},
+        {"cv": GroupKFold(3)},
+    ],
+    ids=str,
+)
+def test_cross_validation(params, is_weighted, has_names, library, problem, rng):
+    """The folds are cut where the data are; text and the groups need not be there."""
+    put, fetch = library
+    X, y = problem
+    labels = np.array(["ash", "birch", "cedar", "fir"])[y] if has_names else y
+    weights = rng.random(len(y)) if is_weighted else None
+    groups = rng.integers(0, 9, len(y)) if "cv" in params else None
+    search = SoftmaxGDClassifierCV(**{"alphas": [1.0, 0.1, 0.01], "cv": 3} | params)
+    expected = clone(search).fit(X, labels, weights, groups=groups)
+    found = search.fit(
+        put(X),
+        labels if has_names else put(y),
+        weights if weights is None else put(weights),
+        groups=groups if groups is None else put(groups),
+    )
+    np.testing.assert_allclose(fetch(found.scores_), expected.scores_, rtol=1e-6)
+    assert (found.alpha_, found.l1_ratio_) == (expected.alpha_, expected.l1_ratio_)
+    np.testing.assert_allclose(fetch(found.coef_), expected.coef_, rtol=1e-6)
+    predicted = found.predict(put(X))
+    predicted = predicted if has_names else fetch(predicted)
+    np.testing.assert_array_equal(predicted, expected.predict(X))
+
+
+@pytest.mark.filterwarnings("ignore:The best score is at an end:UserWarning")
+def test_folds_in_other_processes(problem):
+    torch = pytest.importorskip("torch")
+    X, y = problem
+    found, expected = (
+        SoftmaxGDClassifierCV(alphas=[0.1, 0.01], n_jobs=n_jobs).fit(torch.asarray(X), y).scores_
+        for n_jobs in (2, None)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_what_is_elsewhere_is_refused(library, problem):
@@ -288,14 +347,12 @@ def test_a_step_reads_its_device_twice(library, problem, monkeypatch):
     X, y = problem
     reads = []
 
-    def counting(room, array, *, xp, device):
-        if xp is np:
-            size = array.size if isinstance(array, np.ndarray) else int(np.prod(array.shape))
-            reads.append((size, room))
-        return move_to(array, xp=xp, device=device)
+    def counting(room, array):
+        reads.append((int(np.prod(array.shape)), room))
+        return to_host(array)
 
     for room in (_arrays, _array_api):
-        monkeypatch.setattr(room, "move_to", partial(counting, room))
+        monkeypatch.setattr(room, "to_host", partial(counting, room))
     model = SoftmaxGDClassifier(learning_rate=1e-6, max_iter=4, tol=0)
     model.fit(put(X), y)
     size = model.coef_.shape[0] * 6
@@ -316,16 +373,25 @@ def test_a_step_reads_its_device_twice(library, problem, monkeypatch):
     assert model.n_iter_ <= in_steps.count(1) <= model.n_passes_
 
 
-CHECKS = (
-    list(estimator_checks._yield_array_api_checks(SoftmaxGDClassifier())) if HAS_DEVICES else []
-)
+ESTIMATORS = SoftmaxGDClassifier(), SoftmaxGDClassifierCV(alphas=[0.1], cv=2)
+CHECKS = [
+    pytest.param(estimator, check, id="-".join(map(str, check.keywords.values())))
+    for estimator in ESTIMATORS * HAS_DEVICES
+    for check in estimator_checks._yield_array_api_checks(estimator)
+]
 
 
-@pytest.mark.parametrize(
-    "check", CHECKS, ids=["-".join(map(str, check.keywords.values())) for check in CHECKS]
-)
-def test_scikit_learn_checks(check):
+@pytest.mark.parametrize(("estimator", "check"), CHECKS)
+def test_scikit_learn_checks(estimator, check):
     """All that scikit-learn has; those for which a library or a device is missing, skip."""
-    estimator = SoftmaxGDClassifier()
     assert estimator.__sklearn_tags__().array_api_support
-    check("SoftmaxGDClassifier", clone(estimator))
+    check(type(estimator).__name__, clone(estimator))
+
+
+def test_without_the_compatibility_layer(library, problem, monkeypatch):
+    """Arrays are not converted without a word, which would turn devices off."""
+    put, _ = library
+    X, y = problem
+    monkeypatch.setattr(_compat, "array_api_compat", None)
+    with pytest.raises(ImportError, match="pip install array-api-compat"):
+        SoftmaxGDClassifier().fit(put(X), y)

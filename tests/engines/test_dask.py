@@ -310,11 +310,29 @@ def test_every_parameter_that_is_a_collection_is_named(problem, rng):
         (model.duality_gap, {"X": A, "y": y}),
         (model.duality_gap, {"X": X, "y": b}),
         (model.duality_gap, {"X": X, "y": y, "sample_weight": w}),
-        (DaskSoftmaxGDClassifier().fit(A, b).duality_gap, {"X": A, "y": b}),
     ]:
         (name, *_) = (name for name, value in given.items() if dask.is_dask_collection(value))
         with pytest.raises(TypeError, match=f"^{name} is a Dask collection: .*{name}.compute"):
             method(**given)
+
+
+def test_a_gap_is_computed_where_the_chunks_are(problem, rng, monkeypatch):
+    X, y = problem
+    A, b, w = cut(X, y, rng.random(N))
+    model = DaskSoftmaxGDClassifier(class_weight="balanced").fit(A, b, w)
+    expected = model.to_local().duality_gap(X, y, w.compute())
+
+    def fail(*_, **__):
+        raise AssertionError("all of it was loaded")
+
+    monkeypatch.setattr(da.Array, "__array__", fail)
+    assert model.duality_gap(A, b, w) == pytest.approx(expected, rel=1e-3)
+    with pytest.raises(ValueError, match=r"y has labels .* that were not fitted"):
+        model.duality_gap(A, da.from_array(np.full(N, "elm"), chunks=100))
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        model.duality_gap(da.where(A > 5.0, np.nan, A), b)
+    with pytest.raises(TypeError, match="y must be a Dask array or data frame"):
+        model.duality_gap(A, y)
 
 
 class Labelled:

@@ -16,6 +16,8 @@ from skl_softmax import SoftmaxGDClassifier
 from skl_softmax._engines import threads as _threads
 from skl_softmax._engines.threads import Workers
 
+pytestmark = pytest.mark.thread_unsafe(reason="they set and read limits of the whole process")
+
 
 def blas_threads():
     return [
@@ -53,6 +55,22 @@ def test_as_many_threads_as_blas_may_use():
     for limit in (1, 2):
         with threadpool_limits(limit), Workers() as workers:
             assert workers.n_threads == limit
+
+
+def test_a_blas_that_says_nothing_of_its_threads(large, monkeypatch):
+    """As Apple's Accelerate: OpenMP says how many, and there is no limit to lower or restore."""
+    X, y = large
+    expected = SoftmaxGDClassifier().fit(X, y).coef_
+    openmp = [pool for pool in threadpool_info() if pool["user_api"] == "openmp"]
+    monkeypatch.setattr(_threads._single_threaded_blas, "_libraries", [])
+    with Workers() as workers:
+        assert workers.n_threads == max(pool["num_threads"] for pool in openmp)
+    for limit in (1, 3):
+        with threadpool_limits(limit), Workers() as outer, Workers() as inner:
+            assert (outer.n_threads, inner.n_threads) == (limit, limit)
+        with threadpool_limits(limit):
+            np.testing.assert_allclose(SoftmaxGDClassifier().fit(X, y).coef_, expected, rtol=1e-9)
+    assert not _threads._single_threaded_blas._users
 
 
 @pytest.mark.parametrize("limit", [1, 2])

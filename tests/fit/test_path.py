@@ -347,5 +347,12 @@ class TestPicture:
     def test_what_is_no_path(self):
         with pytest.raises(TypeError, match="must be what softmax_path returned, got DataFrame"):
             CoefPathDisplay.from_path(pd.DataFrame())
-        with pytest.raises(ValueError, match="alpha=0 cannot be drawn"):
-            CoefPathDisplay.from_path(self.path._replace(alphas=np.array([1.0, 0.0])))
+
+    def test_zero_stands_at_the_end(self):
+        path = softmax_path(X, y, alphas=[0.1, 0.01, 0.0], max_iter=20, tol=0)
+        display = CoefPathDisplay.from_path(path)
+        for line in display.lines_.ravel():
+            np.testing.assert_allclose(line.get_xdata(), [0.1, 0.01, 10**-2.5])
+        assert display.ax_.get_xlim() == pytest.approx((0.1, 10**-2.5))
+        assert [text.get_text() for text in display.ax_.get_xticklabels(minor=True)] == ["0"]
+        assert display._repr_html_()

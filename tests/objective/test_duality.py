@@ -314,7 +314,7 @@ def test_bad_input():
     for arguments, message in [
         ((X[:, :3], y), "X has 3 features"),
         ((X, y[:-1]), "inconsistent numbers of samples"),
-        ((X, y + 1), r"y has labels \[3\] that were not fitted: those are \[0, 1, 2\]"),
+        ((X, y + 1), r"y has labels \[3\] that were not fitted: the classes are \[0, 1, 2\]"),
         ((X, y, -np.ones(150)), "sample_weight must be"),
         ((X * np.nan, y), "contains NaN"),
         ((X * 1e160, y), "too large to be squared"),

@@ -6,13 +6,20 @@ import tracemalloc
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from matplotlib.figure import Figure
 from scipy import sparse
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
 
 from skl_softmax import DecisionRegionsDisplay, SoftmaxGDClassifier
 from skl_softmax._plot.style import class_colors, lighter
@@ -231,6 +238,81 @@ def test_other_features_that_are_no_numbers_are_held_at_the_most_frequent(rng):
     np.testing.assert_allclose(display.logits[0].reshape(3, -1).T, logits, atol=1e-9)
 
 
+FRAMES = {
+    "pandas": pd.DataFrame,
+    "pandas, nullable": lambda columns: pd.DataFrame(columns).convert_dtypes(),
+    "pandas, objects": lambda columns: pd.DataFrame(columns, dtype=object),
+    "polars": pl.DataFrame,
+    "array": lambda columns: np.array([*columns.values()], dtype=object).T,
+}
+
+
+def as_floats(X):
+    values = np.asarray(X, dtype=object)
+    return np.where(pd.isna(values), np.nan, values).astype(float)
+
+
+def as_texts(X):
+    values = np.asarray(X, dtype=object)
+    return np.where(pd.isna(values), "", values)
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize("is_missing", [False, True])
+@pytest.mark.parametrize("label_shape", [(-1,), (-1, 1)])
+def test_whatever_a_pipeline_takes_is_drawn(frame, is_missing, label_shape):
+    """Integers, floats, truths and towns, some missing, in frames of all kinds."""
+    X, y = load_iris(return_X_y=True)
+    missing = np.arange(150) % 10 == 3 if is_missing else np.zeros(150, bool)
+
+    def column(values):
+        return [None if gone else value for value, gone in zip(values, missing, strict=True)]
+
+    columns = {
+        "a": column((10 * X[:, 0]).astype(int).tolist()),
+        "b": column(X[:, 1].tolist()),
+        "c": column((X[:, 2] > 4).tolist()),
+        "town": column(np.array(["Ulm", "Bonn", "Bonn"])[np.arange(150) % 3].tolist()),
+    }
+    names = [0, 1, 2, 3] if frame == "array" else list(columns)
+    numbers = make_pipeline(FunctionTransformer(as_floats), SimpleImputer())
+    texts = make_pipeline(FunctionTransformer(as_texts), OneHotEncoder())
+    prepare = make_column_transformer((numbers, names[:3]), (texts, names[3:]))
+    samples = FRAMES[frame](columns)
+    pipeline = make_pipeline(prepare, SoftmaxGDClassifier()).fit(samples, y)
+    options = {"iterations": None, "grid_resolution": 6, "features": names[:2]}
+    display = draw_regions(pipeline, samples, y.reshape(label_shape), **options)
+    assert display.labels == (("x0", "x1") if frame == "array" else ("a", "b"))
+    points, kept = pd.DataFrame(grid(display, 6), columns=["a", "b"]), ~missing
+    held = np.mean((X[:, 2] > 4)[kept])
+    if frame in ("pandas, objects", "array") or (frame == "pandas" and is_missing):
+        held = held > 0.5  # in a column of objects, the most frequent
+    points = points.assign(c=held, town="Bonn")
+    points = points.to_numpy(dtype=object) if frame == "array" else points
+    logits = pipeline.decision_function(points)
+    np.testing.assert_allclose(display.logits[0].reshape(3, -1).T, logits, atol=1e-9)
+    low, high = display.X[kept].min(axis=0), display.X[kept].max(axis=0)
+    assert display.limits[0] < low[0] < high[0] < display.limits[1]
+    assert np.isnan(display.X[missing]).all()
+    assert f"{pipeline.score(samples, y):.1%}" in display.titles[0]
+    assert display._repr_html_()
+
+
+def test_a_feature_without_any_number_is_not_drawn():
+    X = np.column_stack([np.arange(6.0), np.full(6, np.nan), np.arange(6) % 4])
+    pipeline = make_pipeline(SimpleImputer(keep_empty_features=True), SoftmaxGDClassifier())
+    pipeline.fit(X, np.arange(6) % 2)
+    with pytest.raises(ValueError, match="must have finite numbers"):
+        draw_regions(pipeline, X, iterations=None, features=[0, 1])
+    draw_regions(pipeline, X, iterations=None, features=[0, 2])
+
+
+def test_without_a_history_the_final_weights_are_offered(lab):
+    model = SoftmaxGDClassifier().fit(*lab)
+    with pytest.raises(AttributeError, match=r"store_coef_history=True, or .*iterations=None\)"):
+        draw_regions(model, *lab)
+
+
 def test_given_axes_are_drawn_on(course, lab):
     figure = Figure()
     axes = figure.subplots(1, 3)
@@ -290,7 +372,7 @@ def test_nothing_is_fitted_again(course, lab, monkeypatch):
         ({"X": np.zeros((0, 2))}, ValueError, "at least one, got shape"),
         ({"X": np.zeros((9, 3)), "features": [0, 1]}, ValueError, "2 features"),
         ({"y": ["0"] * 250}, ValueError, "no class '0' to draw"),
-        ({"y": np.zeros((250, 1))}, ValueError, "one dimension, got 2"),
+        ({"y": np.zeros((250, 2))}, ValueError, "one dimension, got 2"),
         ({"features": [0]}, ValueError, "two different ones, got"),
         ({"features": [1, 1]}, ValueError, "two different ones, got"),
         ({"features": ["x0", "x7"]}, ValueError, "no feature 'x7'"),
