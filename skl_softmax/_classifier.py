@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from skl_softmax._arrays import Array, MatrixLike
+from skl_softmax._arrays import MatrixLike
 from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
 from skl_softmax._data.check import check_samples
 from skl_softmax._data.device import labels_there
 from skl_softmax._data.parameters import check_parameters, fitted_to
 from skl_softmax._data.samples import FitInput
-from skl_softmax._engines.protocol import Samples
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.callbacks import Callbacks
 from skl_softmax._fit.diagnosis import SeparationWarning, outcome
@@ -390,7 +389,7 @@ class SoftmaxGDClassifier(
         Warns
         -----
         ConvergenceWarning, SeparationWarning
-            If the fit did not reach its minimum, or there is none: `fit` lists the cases.
+            In the cases that `fit` lists.
 
         Examples
         --------
@@ -409,8 +408,7 @@ class SoftmaxGDClassifier(
     def _fit(self, given: FitInput, callbacks: Callbacks) -> Self:
         """Fit a copy, and take over its attributes at once.
 
-        So what an earlier fit left stays as it was if this one fails. Until this one ends, other
-        threads may predict with the earlier fit.
+        Until then, and if this fit fails, an earlier fit stays: other threads predict with it.
         """
         fitted = type(self).__new__(type(self))
         fitted.__dict__ = unfitted(self)

@@ -56,7 +56,8 @@ for name, model in models.items():
 # The price
 # ---------
 # The balanced model computes probabilities for a world in which both classes are equally frequent.
-# As estimates for these data, they are far too high.
+# As estimates for these data, they are far too high;
+# :ref:`another example <sphx_glr_auto_examples_plot_5_prior.py>` moves them back.
 
 fig, ax = plt.subplots(figsize=(4.6, 4.2), layout="constrained")
 for (name, model), color in zip(models.items(), ("#0072B2", "#E69F00"), strict=True):

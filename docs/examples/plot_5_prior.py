@@ -7,9 +7,9 @@ probabilities back, and moves them to wherever the model is used next.
 """
 
 # %%
-# Samples of the rare class are costly to leave out, samples of the common class are costly to
-# keep: so data are often collected with chosen shares of the classes, half and half for example, or
-# weighted with ``class_weight="balanced"``. Here are both, for a class that is five in a hundred.
+# Where one class is rare, data are often collected with chosen shares of the classes, half and half
+# for example, or weighted with ``class_weight="balanced"``. Here are both, for a class that is five
+# in a hundred.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,10 +35,10 @@ collected = SoftmaxGDClassifier().fit(X_half, y_half)
 weighted.class_prior_.round(3), collected.class_prior_.round(3)
 
 # %%
-# `class_prior_` is each class's share of the training weight: half, in both. The probabilities are
-# those of a world like that. Give `with_class_prior` the shares of the world where the model is
-# used. It returns a copy with other intercepts: by Bayes' theorem, for samples of a class that
-# look as they did in training, this is all that changes.
+# `class_prior_` is each class's share of the training weight: half, or about half. The
+# probabilities are those of a world like that. Give `with_class_prior` the shares of the world
+# where the model is used. It returns a copy with other intercepts: by Bayes' theorem, for samples
+# of a class that look as they did in training, this is all that changes.
 
 population = [0.95, 0.05]
 models = {
@@ -52,12 +52,12 @@ for name, model in models.items():
     print(f"{name:20s} log-loss {log_loss(y_test, model.predict_proba(X_test)):.4f}")
 
 # %%
-# The curves of the moved models lie on the diagonal: where they say 30 %, it is 30 %.
+# The curves of the moved models lie near the diagonal: where they say 30 %, it is 30 %.
 
 fig, ax = plt.subplots(figsize=(5.2, 4.6), layout="constrained")
 for name, model in models.items():
     CalibrationDisplay.from_estimator(
-        model, X_test, y_test, n_bins=10, strategy="quantile", name=name, ax=ax, marker="."
+        model, X_test, y_test, n_bins=10, name=name, ax=ax, marker="."
     )
 ax.set(xlabel="predicted probability of the rare class", ylabel="how often it was")
 _ = ax.legend(frameon=False)
