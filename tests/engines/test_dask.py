@@ -327,7 +327,7 @@ def test_a_gap_is_computed_where_the_chunks_are(problem, rng, monkeypatch):
 
     monkeypatch.setattr(da.Array, "__array__", fail)
     assert model.duality_gap(A, b, w) == pytest.approx(expected, rel=1e-3)
-    with pytest.raises(ValueError, match="y has labels .* that were not fitted"):
+    with pytest.raises(ValueError, match=r"y has labels .* that were not fitted"):
         model.duality_gap(A, da.from_array(np.full(N, "elm"), chunks=100))
     with pytest.raises(ValueError, match="Input X contains NaN"):
         model.duality_gap(da.where(A > 5.0, np.nan, A), b)
