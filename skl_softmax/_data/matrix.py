@@ -52,6 +52,9 @@ def refuse_dask(inputs: Mapping[str, object], remedy: str = CLUSTER) -> None:
 
 def holds_times(values: Any) -> bool:
     """Whether an array or a sequence holds dates or durations, which NumPy takes for numbers."""
+    dtype: Any = getattr(values, "dtype", None)
+    if hasattr(dtype, "is_temporal"):  # Polars, whose oldest versions cannot convert times
+        return bool(dtype.is_temporal())
     if isinstance(values, list | tuple) or hasattr(values, "to_numpy"):
         with suppress(Exception):  # what NumPy cannot convert is refused elsewhere
             values = np.asarray(values)

@@ -93,9 +93,17 @@ class _SingleThreadedBlas:
             return self._n_threads
 
     def limit(self) -> None:
-        """Set the limit to one thread; where BLAS has a limit for each thread, for this one."""
-        for library in self._libraries:
-            library.set_num_threads(1)
+        """Set the limit to one thread; where BLAS has a limit for each thread, for this one.
+
+        Not if no fit is left: a thread that an interrupted fit began may get here late. It does not
+        wait for the lock, which an interruption may leave with the main thread.
+        """
+        first = self._first
+        if self._users:
+            for library in self._libraries:
+                library.set_num_threads(1)
+            if not self._users:  # the last fit has been interrupted meanwhile
+                _restore(first)
 
     def _limits(self) -> Limits:
         return [(library, library.num_threads) for library in self._libraries]

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -257,6 +258,14 @@ def test_a_limit_of_its_own():
     with Workers() as workers, Workers(at_most=1) as alone:
         assert alone.n_threads == 1
         assert workers.n_threads >= 1
+
+
+def test_a_thread_that_begins_after_its_fit_limits_nothing():
+    tasks = SimpleQueue()
+    tasks.put(None)
+    with threadpool_limits(2):
+        _threads._work(tasks)
+        assert set(blas_threads()) == {2}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
