@@ -120,6 +120,7 @@ def test_clone_copies_parameters_and_no_fit(iris):
         "class_weight": "balanced",
         "early_stopping": True,
         "n_iter_no_change": 3,
+        "penalty_factor": None,
         "validation_fraction": 0.25,
         "random_state": 5,
         "warm_start": True,
