@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skl_softmax._arrays import MatrixLike
 from skl_softmax._compat import HAS_DEVICES, CallbackSupportMixin, with_callbacks
-from skl_softmax._data.check import check_samples
+from skl_softmax._data.check import Checked, check_samples
 from skl_softmax._data.device import labels_there
 from skl_softmax._data.parameters import check_parameters, fitted_to
 from skl_softmax._data.samples import FitInput
@@ -443,8 +443,6 @@ class SoftmaxGDClassifier(
             warnings.warn(warning, stacklevel=4)
         return self
 
-    def _check_samples(
-        self, given: FitInput, *, all_finite: bool
-    ) -> tuple[Array, Samples, Samples | None]:
-        """The sorted classes, the samples to fit and the samples to validate on, if any."""
+    def _check_samples(self, given: FitInput, *, all_finite: bool) -> Checked:
+        """See `check_samples`."""
         return check_samples(self, given, all_finite=all_finite)

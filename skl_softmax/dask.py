@@ -24,6 +24,7 @@ from skl_softmax._arrays import Array, Matrix
 from skl_softmax._classifier import SoftmaxGDClassifier
 from skl_softmax._compat import with_callbacks
 from skl_softmax._data import cluster
+from skl_softmax._data.check import Checked
 from skl_softmax._data.samples import FitInput
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._fit.callbacks import Callbacks
@@ -133,9 +134,7 @@ class DaskSoftmaxGDClassifier(SoftmaxGDClassifier):
         given = FitInput(X, y, sample_weight, X_val, y_val, sample_weight_val, classes=classes)
         return self._fit(given.with_proba(P), callbacks)
 
-    def _check_samples(
-        self, given: FitInput, *, all_finite: bool
-    ) -> tuple[Array, Samples, Samples | None]:
+    def _check_samples(self, given: FitInput, *, all_finite: bool) -> Checked:
         if any(is_dask_collection(part) for part in vars(given).values()):
             return cluster.check_dask(self, given)
         if given.classes is not None and not given.is_proba:

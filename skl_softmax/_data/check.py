@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import ceil
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -42,6 +42,9 @@ from skl_softmax._engines.disk import derived, is_on_disk
 from skl_softmax._engines.finiteness import check_finite
 from skl_softmax._engines.protocol import Samples
 
+# The sorted classes, the samples to fit, and the samples to validate on, if any.
+Checked: TypeAlias = tuple[Array, Samples, Samples | None]
+
 
 class Fitted(Protocol):
     """The attributes of a fitted classifier that decide codes and weights of other samples."""
@@ -52,7 +55,7 @@ class Fitted(Protocol):
 
 def check_samples(
     estimator: FitParameters, given: FitInput, *, all_finite: bool, in_memory: bool = False
-) -> tuple[Array, Samples, Samples | None]:
+) -> Checked:
     """Return the sorted classes, the samples to fit and the samples to validate on, if any.
 
     The weights of the samples to fit sum to one, and so do the weights to validate with. Without
