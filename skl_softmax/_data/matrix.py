@@ -104,7 +104,7 @@ def check_held_out(numbers: Array) -> None:
     try:
         assert_all_finite(numbers, input_name="X_val")
         # Not `abs`, which would take as much memory as the numbers.
-        if max(numbers.max(initial=0.0), -numbers.min(initial=0.0)) > MAX_SQUARED:
+        if max(float(numbers.max(initial=0.0)), -float(numbers.min(initial=0.0))) > MAX_SQUARED:
             raise ValueError(f"it contains values too large to be squared, above {MAX_SQUARED:g}.")
     except ValueError as error:
         raise ValueError(f"X_val cannot be used: {error}") from error
