@@ -120,7 +120,7 @@ def standardized(
             return _of_space(space, task, workers, sums, n_looks)
     with_gram = starts_from_gram_matrix(sums)
     found, is_doubtful = standardization(sums, task.fit_intercept, with_gram=with_gram), False
-    hidden = hidden_deviation(found, sums, task.X)
+    hidden = hidden_deviation(found, sums, task.X) if with_gram else 0.0
     if hidden > 0.0:
         if may_reduce:
             space = column_space(task.X, task.weights, found.center, found.scale)

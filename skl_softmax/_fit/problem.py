@@ -13,7 +13,6 @@ from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
-from math import fsum
 from typing import TypeAlias
 
 import numpy as np
@@ -26,7 +25,7 @@ from skl_softmax._descent.steps import State, start
 from skl_softmax._engines.protocol import Sums
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.coordinates import is_far, standardized
-from skl_softmax._fit.standardization import least_deviation, standardization
+from skl_softmax._fit.standardization import exactly, least_deviation, standardization
 from skl_softmax._fit.task import Task
 from skl_softmax._objective.duality import Certificate
 from skl_softmax._objective.l1 import L1Objective, pseudo_gradient
@@ -147,7 +146,7 @@ class Problem:
         origin = self.center if is_far(self.center, self.deviations) else None
         coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
         if origin is not None:
-            intercept = _exactly(coef, origin, intercept)
+            intercept = exactly(coef, origin, intercept)
         exact = self.task.sums(self.workers, dtype=np.float64, origin=origin)
         loss = exact.cross_entropy(coef, intercept)
         self.all_sums.append(exact)
@@ -381,28 +380,6 @@ class StandardizedProblem(Problem):
         # Where the loss falls no further, rounding hides the proof: an estimate has to do.
         is_hidden = is_exhausted and gap > target
         return min(gap, decrement(self.objective, state)) if is_hidden else gap
-
-
-def _exactly(coef: Array, center: Array, intercept: Array) -> Array:
-    """Return coef @ center + intercept, (n_outputs,), rounded once: little may be left of it.
-
-    References
-    ----------
-    T. J. Dekker, "A floating-point technique for extending the available precision", Numerische
-    Mathematik 18, 1971: a product as a sum of two numbers. https://doi.org/10.1007/BF01397083
-    """
-
-    def halves(numbers: Array) -> tuple[Array, Array]:
-        scaled = numbers * (2.0**27 + 1.0)
-        high = scaled - (scaled - numbers)
-        return high, numbers - high
-
-    (a, b), (c, d) = halves(coef), halves(center)
-    products = coef * center
-    errors = b * d - (((products - a * c) - b * c) - a * d)
-    return np.array(
-        [fsum([*p, *e, i]) for p, e, i in zip(products, errors, intercept, strict=True)]
-    )
 
 
 def _left_out(sums: Sums, task: Task, scale: Array) -> float:

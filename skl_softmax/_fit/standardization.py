@@ -6,11 +6,12 @@ This module knows sums over samples; it knows nothing of objectives or steps.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import fsum
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
-from scipy.linalg import qr, svdvals
+from scipy.linalg import qr, svd
 from scipy.linalg.lapack import dpotrf
 
 from skl_softmax._arrays import Array, Matrix
@@ -23,6 +24,8 @@ ODD_DEVIATIONS = 30.0  # of most rows: a feature's deviation above is due to a f
 SEEN_SHARE = 1e-10  # of a standardised column's variance, not shared with others: a Gram matrix's
 LOST_DEVIATION = 3e-6  # of a combination of standardised columns: its square is rounding
 EXACT_DEVIATION = 3e-14  # of such a combination, itself rounding: the columns are collinear
+NOT_INVOLVED = 1e-10  # share of a combination's largest weight, below which a weight is rounding
+ROUNDINGS = 64.0  # of a number and its column's center, in a combination that is zero
 FEW_ENTRIES = 2**24  # of X that may be copied to factor it: 128 MB of float64
 OFF_CENTER = 10.0  # deviations from zero, where an offset costs a certificate its first digit
 # The least deviations of a feature: their squares are normal numbers, and coefficients in range.
@@ -71,7 +74,7 @@ def standardization(sums: Sums, fit_intercept: bool, *, with_gram: bool = False)
 
 
 def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
-    """The largest deviation of a combination of columns that a Gram matrix cannot see; or zero.
+    """How large a combination of columns is that a Gram matrix cannot see; or zero.
 
     Products of columns square their scales: a deviation below 1e-6 of the columns' own is lost in
     rounding. The rows themselves tell it, down to their own rounding. Columns that are exact
@@ -79,25 +82,52 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
     deviation. If X is large or not in memory, and its few rows at hand are too few, the result is
     zero.
     """
-    if found.gram is None or found.gram.ndim == 1:
-        return 0.0
     varying = np.isfinite(found.scale)
-    gram = found.gram[np.ix_(varying, varying)]
-    if not len(gram):
-        return 0.0
-    factor, info = dpotrf(gram, lower=1)
-    if info == 0 and factor.diagonal().min() ** 2 > SEEN_SHARE:  # no column is nearly a combination
+    n_varying = np.count_nonzero(varying)
+    if not n_varying or (found.gram is not None and _sees_all(found.gram, varying)):
         return 0.0
     few = sums.few_rows()
-    if few is None or len(few) < 2 * len(gram):
+    if few is None or len(few) < 2 * n_varying:
         if not isinstance(X, np.ndarray) or X.size > FEW_ENTRIES:
             return 0.0
         few = X
-    rows = recentered(few - found.center, None, found.center) / found.scale
-    (triangle,) = qr(rows[:, varying], mode="r", check_finite=False)
-    deviations = svdvals(triangle, check_finite=False) / np.sqrt(len(few))
+    rows = ((few - found.center) / found.scale)[:, varying]
+    if found.gram is None:  # beside giants all else is rounding
+        rows = rows[(np.abs(rows) <= ODD_DEVIATIONS).all(axis=1)]
+        if len(rows) <= n_varying:
+            return 0.0
+    (triangle,) = qr(recentered(rows, None, found.center), mode="r", check_finite=False)
+    _, deviations, directions = svd(triangle, full_matrices=False, check_finite=False)
+    deviations /= np.sqrt(len(rows))
     least = rounding_deviation(X.dtype, found.center, found.scale)
-    return float(deviations[(deviations > least) & (deviations < LOST_DEVIATION)].max(initial=0.0))
+    hidden = float(
+        deviations[(deviations > least) & (deviations < LOST_DEVIATION)].max(initial=0.0)
+    )
+    exact = directions[deviations <= least]
+    if hidden > 0.0 or not len(exact) or len(few) == sums.n_samples:
+        return hidden
+    # Other rows may differ where the few do not: all of them are looked at, along one mixture of
+    # the combinations that are zero in the few.
+    mixture = np.random.default_rng(0).normal(size=len(exact)) @ exact
+    mixture[np.abs(mixture) < NOT_INVOLVED * np.abs(mixture).max()] = 0.0
+    coef = np.zeros((sums.n_outputs, len(varying)))
+    coef[0, varying] = mixture / found.scale[varying]
+    intercept = exactly(-coef, found.center, np.zeros(len(coef)))
+    largest = sums.largest_difference(coef, intercept)
+    offset = float(np.max(np.abs(found.center[varying]) / found.scale[varying]))
+    rounding = ROUNDINGS * np.finfo(sums.dtype).eps * (1.0 + offset)
+    return largest if largest > max(least, rounding) else 0.0
+
+
+def _sees_all(gram: Array, varying: Array) -> bool:
+    """Whether a Gram matrix shows that no varying column is nearly a combination of others.
+
+    Also if only its diagonal is known: then nothing is.
+    """
+    if gram.ndim == 1:
+        return True
+    factor, info = dpotrf(gram[np.ix_(varying, varying)], lower=1)
+    return bool(info == 0 and factor.diagonal().min() ** 2 > SEEN_SHARE)
 
 
 def rounding_deviation(dtype: DTypeLike, center: Array, scale: Array) -> float:
@@ -130,7 +160,29 @@ def centered_task(
     center, scale, *_ = standardization(task.sums(workers, dtype=np.float64), task.fit_intercept)
     if not np.max(np.abs(center) / scale, initial=0.0) > OFF_CENTER:
         return task, intercept
-    return replace(task, origin=center), intercept + coef @ center
+    return replace(task, origin=center), exactly(coef, center, intercept)
+
+
+def exactly(coef: Array, center: Array, intercept: Array) -> Array:
+    """Return coef @ center + intercept, (n_outputs,), rounded once: little may be left of it.
+
+    References
+    ----------
+    T. J. Dekker, "A floating-point technique for extending the available precision", Numerische
+    Mathematik 18, 1971: a product as a sum of two numbers. https://doi.org/10.1007/BF01397083
+    """
+
+    def halves(numbers: Array) -> tuple[Array, Array]:
+        scaled = numbers * (2.0**27 + 1.0)
+        high = scaled - (scaled - numbers)
+        return high, numbers - high
+
+    (a, b), (c, d) = halves(coef), halves(center)
+    products = coef * center
+    errors = b * d - (((products - a * c) - b * c) - a * d)
+    return np.array(
+        [fsum([*p, *e, i]) for p, e, i in zip(products, errors, intercept, strict=True)]
+    )
 
 
 def beside_outliers(found: Standardization, sums: Sums, *, fit_intercept: bool) -> Standardization:
