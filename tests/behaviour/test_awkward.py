@@ -362,30 +362,39 @@ DIFFERENCE_DOORS = {
     st.sampled_from([0.0, 1e6, 1.7e9]),
     st.booleans(),
     st.sampled_from([0.0, 0.5, 1.0]),
+    st.sampled_from(["plain", "a giant beside", "in few rows"]),
 )
+@example(0, 1e-8, 0.0, True, 0.0, "a giant beside")
+@example(0, 1e-7, 0.0, True, 0.0, "in few rows")
 def test_what_the_difference_of_two_columns_tells(
-    door, seed, ratio, offset, fit_intercept, l1_ratio
+    door, seed, ratio, offset, fit_intercept, l1_ratio, kind
 ):
     """As start and end of an event: no product of columns has the digits for that."""
     rng = np.random.default_rng(seed)
-    start = offset + rng.normal(size=200)
-    X = np.column_stack([start, start + ratio * rng.gamma(2.0, size=200)])
+    n = 2000 if kind == "in few rows" else 200
+    start = offset + rng.normal(size=n)
+    differs = rng.random(n) < (0.02 if kind == "in few rows" else 1.0)
+    X = np.column_stack([start, start + ratio * differs * rng.gamma(2.0, size=n)])
     D = X[:, 1] - X[:, 0]
+    if kind == "a giant beside":
+        X = np.column_stack([X, np.exp(rng.normal(size=n))])
+        X[rng.integers(n), 2] = 10.0 ** rng.uniform(4, 8)
     if D.std() == 0.0 or (not fit_intercept and ratio < 1e-11 * offset):
         return  # beside the offset hardly a digit is left
-    codes = (3 * (D - D.mean()) / D.std() + rng.logistic(size=200) > 0).astype(int)
+    slope = 0.2 if kind == "in few rows" else 3.0  # a few rows have D of seven deviations
+    codes = (slope * (D - D.mean()) / D.std() + rng.logistic(size=n) > 0).astype(int)
     alpha = 0.0 if l1_ratio == 0.0 else 1e-3 * ratio
     model = SoftmaxGDClassifier(
         alpha=alpha, l1_ratio=l1_ratio, fit_intercept=fit_intercept, max_iter=200
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = DIFFERENCE_DOORS[door](model, X, codes, np.ones(200))
+        model = DIFFERENCE_DOORS[door](model, X, codes, np.ones(n))
     if model.converged_:
         witness = SoftmaxGDClassifier(alpha=0, fit_intercept=fit_intercept)
         witness.fit((D / D.std())[:, np.newaxis], codes)
         weight = witness.coef_[0, 0] / D.std()
-        witness.coef_ = np.array([[-weight, weight]])
+        witness.coef_ = np.array([[-weight, weight, 0.0][: X.shape[1]]])
         witness.set_params(alpha=alpha, l1_ratio=l1_ratio)
         loss, null_loss = objective_at(witness, X, codes)
         assert model.loss_ - loss <= 1e-2 * null_loss

@@ -1,5 +1,7 @@
 """The certificate: never below the true excess, and not far above it."""
 
+import warnings
+from fractions import Fraction
 from itertools import islice
 from typing import NamedTuple
 
@@ -366,3 +368,27 @@ def test_tiny_losses():
         bound = model.duality_gap(X, y, weights)
         excess = problem.loss(model.coef_, model.intercept_) - least_loss(problem)
         assert np.longdouble(bound) >= excess, seed
+
+
+@pytest.mark.parametrize("offset", [1e9, 1e12, 1e15])
+@pytest.mark.parametrize("max_iter", [1, 3, 1000])
+def test_a_certificate_of_an_id_far_from_zero(offset, max_iter):
+    """The offset's product with a coefficient has no digits to lose."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        number = np.arange(50.0)
+        X = np.column_stack([offset + number, rng.normal(size=50)])
+        y = (X[:, 1] + number / 25 - 1 + rng.logistic(size=50) > 0).astype(int)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = SoftmaxGDClassifier(max_iter=max_iter).fit(X, y)
+        gap = model.duality_gap(X, y)
+        near = SoftmaxGDClassifier(tol=1e-14).fit(X - [offset, 0.0], y)
+        logits = [
+            Fraction(model.coef_[0, 0]) * Fraction(x) + Fraction(model.intercept_[0])
+            for x in X[:, 0]
+        ]
+        logits = np.array([float(z) for z in logits]) + model.coef_[0, 1] * X[:, 1]
+        loss = np.logaddexp(0.0, np.where(y == 1, -logits, logits)).mean()
+        loss += model.alpha / 2 * (model.coef_**2).sum()
+        assert gap >= loss - near.loss_ - 1e-15
