@@ -4,8 +4,7 @@ The data never leave their device. If the model's weights are on the device, so 
 gradient. Otherwise, and for all curvature, weights are moved to the device and sums are moved back,
 all sums of a call in one transfer.
 
-This module imports no array library: arrays bring their own namespace. It knows no steps, and
-validates nothing.
+Imports no array library: arrays bring their own namespace. Knows no steps, and validates nothing.
 
 References
 ----------
@@ -37,7 +36,7 @@ DEVICE_BLOCK_BYTES = 2**28  # bytes beside X: few calls, and a small part of a d
 COPIES_OF_LOGITS = 4  # arrays like the logits that a softmax and its loss make
 COLUMNS_BESIDE = 8  # arrays of one number for each row that a softmax and its loss make
 
-DeviceType: TypeAlias = Any  # a dtype of the library of the arrays: the standard gives it no class
+DeviceType: TypeAlias = Any  # a dtype of the arrays' library: the standard gives it no class
 
 
 class OnDevice:

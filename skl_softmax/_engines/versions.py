@@ -40,8 +40,6 @@ def show_versions() -> None:
 
 def _found() -> dict[str, dict[str, object]]:
     """What is printed: the entries below each title."""
-    from skl_softmax import __version__  # the package is loaded by now
-
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
     compiled = fused_kernels(WORTH_COMPILING) is not None
     with Workers() as workers:
@@ -51,10 +49,7 @@ def _found() -> dict[str, dict[str, object]]:
             "python": f"{platform.python_version()}{'' if gil else ', free-threaded'}",
             "platform": platform.platform(),
         },
-        "Libraries": {
-            "skl_softmax": __version__,
-            **{name: _version(name) for name in (*NEEDED, *OPTIONAL)},
-        },
+        "Libraries": {name: _version(name) for name in ("skl_softmax", *NEEDED, *OPTIONAL)},
         "Thread pools": {
             f"{pool['prefix']} {pool['version']}": f"{pool['num_threads']} threads"
             f" ({pool.get('architecture', pool['user_api'])})"

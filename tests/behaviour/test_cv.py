@@ -429,11 +429,11 @@ class TestPicture:
             assert 0.0 < places[-1] < min(places[:-1], default=1.0)
         best = places[alphas.index(model.alpha_)]
         assert display.alpha_line_.get_xdata()[0] == best
-        right = display.ax_.get_xlim()[1]
-        assert right < places[-1]
+        left = display.ax_.get_xlim()[0]
+        assert left < places[-1]
         labels = display.ax_.get_xticklabels(minor=True)
         assert [(text.get_text(), text.get_position()[0]) for text in labels] == [("0", places[-1])]
-        assert display._repr_html_()
+        display.figure_.canvas.draw()
 
     def test_the_loss_of_the_last_fit(self):
         model = SoftmaxGDClassifierCV(alphas=3).fit(X, y)

@@ -290,7 +290,7 @@ def test_whatever_a_pipeline_takes_is_drawn(frame, is_missing, label_shape):
     assert display.limits[0] < low[0] < high[0] < display.limits[1]
     assert np.isnan(display.X[missing]).all()
     assert f"{pipeline.score(samples, y):.1%}" in display.titles[0]
-    assert display._repr_html_()
+    display.figure_.canvas.draw()
 
 
 def test_a_feature_without_any_number_is_not_drawn():
@@ -305,7 +305,8 @@ def test_a_feature_without_any_number_is_not_drawn():
 def test_without_a_history_the_final_weights_are_offered(lab):
     model = SoftmaxGDClassifier().fit(*lab)
     with pytest.raises(AttributeError, match=r"store_coef_history=True, or .*iterations=None\)"):
-        draw_regions(model, *lab)
+        draw_regions(model, *lab, iterations=(1, 2))
+    assert len(draw_regions(model, *lab).axes_) == 1
 
 
 def test_given_axes_are_drawn_on(course, lab):
