@@ -55,5 +55,5 @@ assert_type(textbook.softmax(np.zeros((2, 3))), NDArray[np.floating])
 def refused() -> None:
     """Checkers say so; nobody calls it."""
     SoftmaxGDClassifier().fit(object(), y)  # type: ignore[arg-type]
-    SoftmaxGDClassifier(alpha="large")  # type: ignore[arg-type]
+    SoftmaxGDClassifier(tol="small")  # type: ignore[arg-type]
     fitted.coef_.missing  # type: ignore[attr-defined]  # noqa: B018
