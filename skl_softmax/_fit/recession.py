@@ -165,9 +165,10 @@ def _solve(constraints: sparse.csr_array, slopes: Array, slack: float) -> Array 
 def _differences(task: Task, sums: Sums, found: Standardization) -> tuple[RowSpace | None, float]:
     """The space of nearly collinear columns, and how exactly margins are known in it.
 
-    None and zero if columns are not nearly collinear, or if rounding hides their differences.
+    None and zero if columns are not nearly collinear, or if rounding hides their differences, as it
+    does beside giants.
     """
-    if hidden_deviation(found, sums, task.X) > 0.0:
+    if found.gram is not None and hidden_deviation(found, sums, task.X) > 0.0:
         space = column_space(task.X, task.weights, found.center, found.scale)
         if space is not None:  # a difference of columns is as exact as its terms
             rounding = np.finfo(task.X.dtype).eps * np.abs(task.X).max()

@@ -72,7 +72,7 @@ def assert_equal_fits(engine, found, expected):
 )
 def test_fits(params, engine, problem, rng):
     X, y = problem
-    weights = rng.random(N)
+    weights = 7.0 * rng.random(N)
     expected, found = fit_both(engine, X, y, weights, **params)
     assert_equal_fits(engine, found, expected)
     for method in PREDICTIONS:

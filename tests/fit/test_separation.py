@@ -49,7 +49,7 @@ def caught(X, y, weights=None, **params):
     """The fit, and the categories of its warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model = SoftmaxGDClassifier(alpha=0, **params).fit(X, y, weights)
+        model = SoftmaxGDClassifier(**{"alpha": 0, **params}).fit(X, y, weights)
     return model, [warning.category for warning in caught]
 
 
@@ -221,6 +221,25 @@ def test_offsets_hide_nothing(dtype, offset):
         else:
             assert SeparationWarning not in categories, seed
     assert n_unbounded > 5
+
+
+def test_a_giant_separates_nothing():
+    """A code for missing beside collinear columns: only the columns without a penalty are free."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        age = rng.integers(18, 90, 150).astype(float)
+        y = (0.03 * (age - 50) + rng.logistic(size=150) > 0).astype(int)
+        age[:3] = 99999999
+        net = np.round(np.exp(rng.normal(6, 1.5, 150)), 2)
+        tax = np.round(0.19 * net, 2)
+        _, categories = caught(np.column_stack([age, tax, net + tax]), y)
+        assert SeparationWarning not in categories, seed
+        rare, sex = (rng.random(150) < 0.03).astype(float), rng.integers(0, 2, 150).astype(float)
+        y[rare == 1] = 0
+        if kind_of(sex[:, np.newaxis], y) == "bounded":
+            X = np.column_stack([sex, age, rare])
+            _, categories = caught(X, y, penalty_factor=[0, 1, 1], alpha=1e-4)
+            assert SeparationWarning not in categories, seed
 
 
 def test_float32_is_judged_in_float64():
