@@ -199,8 +199,8 @@ class FittedMixin(StoredMixin, StagedMixin):
         Parameters
         ----------
         prior : array-like of shape (n_classes,)
-            The share of each class in the population, in the order of `classes_`: numbers > 0 with
-            a sum of one.
+            The share of each class in the population, in the order of `classes_`, or a series of
+            pandas whose index has the classes: numbers > 0 with a sum of one.
 
         Returns
         -------

@@ -293,7 +293,13 @@ def check_proba(P: Any, X: Matrix, classes: ArrayLike | None, name: str) -> tupl
 
 
 def check_prior(prior: ArrayLike, classes: Array) -> Array:
-    """Return the prior probabilities (n_classes,), whose sum is one."""
+    """Return the prior probabilities (n_classes,), whose sum is one.
+
+    A series of pandas whose index has the classes is put in their order.
+    """
+    series: Any = prior
+    if hasattr(prior, "reindex") and set(series.index) == set(classes.tolist()):
+        prior = series.reindex(classes)
     allowed = (
         f"prior must hold a probability > 0 for each of the classes {classes.tolist()}, with a sum"
         " of one"

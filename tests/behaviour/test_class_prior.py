@@ -1,6 +1,7 @@
 """Other shares of the classes: `with_class_prior`, whose oracle is Bayes' theorem."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
@@ -132,3 +133,13 @@ def test_where_there_is_no_training_prior_it_is_refused(rng):
     unseen = SoftmaxGDClassifier(class_weight={1: 0.0}).fit(X, y)
     with pytest.raises(ValueError, match="Class 1 had no weight in training"):
         unseen.with_class_prior([0.2, 0.3, 0.5])
+
+
+def test_a_series_is_taken_by_its_labels():
+    y = np.repeat(["common", "mid", "rare"], [20, 50, 30])
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    model = SoftmaxGDClassifier().fit(X, y)
+    shares = pd.Series(y).value_counts(normalize=True)  # the most frequent class first
+    np.testing.assert_allclose(model.with_class_prior(shares).class_prior_, [0.2, 0.5, 0.3])
+    plain = pd.Series([0.2, 0.5, 0.3])  # no labels but its own numbers
+    np.testing.assert_allclose(model.with_class_prior(plain).class_prior_, [0.2, 0.5, 0.3])
