@@ -48,7 +48,7 @@ def normalize_labels(y: Any) -> Any:
     return y.to_numpy(dtype=numpy_dtype) if numpy_dtype is not None and kind in "biu" else y
 
 
-def _check_one_type(labels: Any) -> None:
+def _check_one_type(labels: object) -> None:
     """Refuse a sequence of text and numbers, or of truth values and numbers.
 
     NumPy would make one type of them: "1" and 1 would be one class, and so would True and 1.

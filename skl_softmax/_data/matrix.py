@@ -50,7 +50,7 @@ def refuse_dask(inputs: Mapping[str, object], remedy: str = CLUSTER) -> None:
             )
 
 
-def holds_times(values: Any) -> bool:
+def holds_times(values: object) -> bool:
     """Whether an array or a sequence holds dates or durations, which NumPy takes for numbers."""
     dtype: Any = getattr(values, "dtype", None)
     if hasattr(dtype, "is_temporal"):  # Polars, whose oldest versions cannot convert times
