@@ -43,6 +43,7 @@ from skl_softmax._fit.task import Task
 
 MOST_UNKNOWNS = 2**11  # coefficients of a program: one with more takes minutes
 MOST_SAMPLES = 2**13  # samples in a program
+MOST_SECONDS = 10.0  # for a program: most take less than one, and some of many classes never end
 SAMPLES_PER_COEFFICIENT = 8  # samples added at a time, for each coefficient of a class
 MARGIN_ROUNDING = 1e-9  # share of the largest coefficient: a margin below zero by less is rounding
 SOLVED_TO = 1e-10  # what the program's constraints are met to: the least that HiGHS takes
@@ -113,9 +114,9 @@ def direction_of_recession(
 
     constraints = margins(*weights)
     while constraints.shape[0] <= MOST_SAMPLES * n_free:
-        direction = _solve(constraints, slopes.ravel(), slack)
+        is_solved, direction = _solve(constraints, slopes.ravel(), slack)
         if direction is None:
-            return True, None
+            return is_solved, None
         moves, of_features = np.zeros((n_outputs, n_dof)), zeros[0].copy()
         moves[:n_free] = direction.reshape(n_free, n_dof)
         of_features[:, is_free] = moves[:, :n_features]
@@ -143,8 +144,11 @@ def _margins(rows: Array, own: Array, n_free: int) -> sparse.csr_array:
     return sparse.csr_array(np.vstack(margins))
 
 
-def _solve(constraints: sparse.csr_array, slopes: Array, slack: float) -> Array | None:
-    """The direction with the least coefficients for a slope of -1; None if these are too large."""
+def _solve(constraints: sparse.csr_array, slopes: Array, slack: float) -> tuple[bool, Array | None]:
+    """Whether the program was solved, and its direction: the least coefficients for a slope of -1.
+
+    The direction is None if there is none, or if its coefficients are too large.
+    """
     n = len(slopes)
     found = linprog(
         np.ones(2 * n),
@@ -154,12 +158,17 @@ def _solve(constraints: sparse.csr_array, slopes: Array, slack: float) -> Array 
         b_eq=[-1.0],
         bounds=(0.0, None),
         method="highs",
-        options={f"{kind}_feasibility_tolerance": SOLVED_TO for kind in ("primal", "dual")},
+        options={
+            "time_limit": MOST_SECONDS,
+            **{f"{kind}_feasibility_tolerance": SOLVED_TO for kind in ("primal", "dual")},
+        },
     )
+    if found.status == 1:  # the time is up
+        return False, None
     if found.x is None:
-        return None
+        return True, None
     direction = found.x[:n] - found.x[n:]
-    return direction if np.abs(direction).max() <= LARGEST_COEFFICIENT else None
+    return True, direction if np.abs(direction).max() <= LARGEST_COEFFICIENT else None
 
 
 def _differences(task: Task, sums: Sums, found: Standardization) -> tuple[RowSpace | None, float]:

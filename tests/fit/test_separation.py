@@ -274,3 +274,18 @@ def test_ctrl_c_while_looking_for_a_minimum(monkeypatch):
         model.fit(X, y)
     assert model.stop_reason_ == "interrupted"
     assert model.score(X, y) > 0.95
+
+
+def test_a_program_that_does_not_end_is_not_waited_for(monkeypatch):
+    """Twenty overlapping classes: the simplex method stands still."""
+    monkeypatch.setattr("skl_softmax._fit.recession.MOST_SECONDS", 0.5)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 10))
+    y = (X @ rng.normal(size=(10, 20)) * 0.3 + rng.gumbel(size=(4000, 20))).argmax(axis=1)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        SoftmaxGDClassifier(alpha=0).fit(X, y)
+    assert [str(each.message).split(";")[0] for each in said] in (
+        [],  # solved, on a machine or with a HiGHS that can
+        ["With alpha=0 the loss need not have a minimum"],
+    )
