@@ -310,4 +310,6 @@ def _weigh(
     density = None if dense else (n_stored or 0) / (n_samples * n_features)
     kept = list(dask.persist(*coded))
     X = OnCluster(kept, summary.lengths, n_features, summary.dtype, density)
-    return Samples(X, None, None, unit * float(np.ldexp(total, summary.exponent)))
+    with np.errstate(over="ignore"):  # only alpha="1/n_samples" needs the unit, and says so
+        unit *= float(np.ldexp(total, summary.exponent))
+    return Samples(X, None, None, unit)
