@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+from scipy.special import logsumexp
 
 from skl_softmax._arrays import Array, DeviceArray, FloatArray, IntArray, Matrix, to_numpy
 from skl_softmax._engines.device import OnDevice
 from skl_softmax._engines.finiteness import check_block
-from skl_softmax._engines.kernels import kernels, softmax_block
+from skl_softmax._engines.kernels import kernels
 from skl_softmax._engines.kernels_device import probabilities
 from skl_softmax._engines.protocol import Frame
 from skl_softmax._engines.row_curvature import standardized
@@ -156,35 +157,40 @@ class UncertainModel:
     scale: Array
     covariance: Array
 
-    def predict_proba(self, X: Matrix) -> tuple[Array, Array]:
-        """Return probabilities and their standard errors, (n_samples, n_classes) each.
+    def predict_log_odds(self, X: Matrix) -> tuple[Array, Array]:
+        """Return the log-odds of each class against all others, and their standard errors.
 
-        By the delta method: with C the covariance of the logits of a row, and D = diag(p) - p pᵀ
-        the derivative of its probabilities p, their variances are the diagonal of D C D.
+        Both (n_samples, n_classes). By the delta method: the derivative of the log-odds of class k
+        is one for its own logit, and for another logit minus the other class's share of the others'
+        probability.
         """
         n_classes = max(2, len(self.params))
-        proba, errors = np.empty((2, X.shape[0], n_classes))
+        log_odds, errors = np.empty((2, X.shape[0], n_classes))
         frame = Frame(self.center, 1.0 / self.scale, self.params.shape[1] > len(self.center))
 
         def predict_run(run: list[Block]) -> None:
             for block in rows.read(run):
                 check_block(block.X)
                 features = standardized(block.X, np.arange(len(block.X)), frame)
-                p = self.params @ features
-                if len(p) == 1:
-                    p = np.concatenate([np.zeros_like(p), p])
-                softmax_block(p)
+                logits = self.params @ features
+                if len(logits) == 1:
+                    logits = np.concatenate([np.zeros_like(logits), logits])
                 covariances = self._of_logits(features, n_classes)
-                shared = np.einsum("ki,jki->ji", p, covariances)
-                variances = np.einsum("kki->ki", covariances) - 2.0 * shared
-                variances += np.einsum("ji,ji->i", p, shared)
-                proba[block.rows] = p.T
-                errors[block.rows] = (p * np.sqrt(np.maximum(variances, 0.0))).T
+                for k in range(n_classes):
+                    others = logits.copy()
+                    others[k] = -np.inf
+                    of_others = logsumexp(others, axis=0)
+                    contrast = -np.exp(others - of_others)
+                    contrast[k] = 1.0
+                    shared = np.einsum("ji,jli->li", contrast, covariances)
+                    variances = np.einsum("li,li->i", shared, contrast)
+                    log_odds[block.rows, k] = logits[k] - of_others
+                    errors[block.rows, k] = np.sqrt(np.maximum(variances, 0.0))
 
         with Workers() as workers, np.errstate(over="ignore", invalid="ignore"):
             rows = Rows(X, n_classes, workers, dense=sparse.issparse(X))
             rows.map(predict_run)
-        return proba, errors
+        return log_odds, errors
 
     def _of_logits(self, features: Array, n_classes: int) -> Array:
         """The covariances of the logits less that of the last class, (n_classes, n_classes, rows).

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import chdtrc, expit, logit, ndtr, ndtri
+from scipy.special import chdtrc, expit, ndtr, ndtri
 
 from skl_softmax._arrays import Array, Matrix
 from skl_softmax._model import UncertainModel
@@ -277,12 +277,11 @@ class CoefficientTable:
         (array([0.023]), array([0.859]))
         """
         level = self.level if level is None else check_level(level)
-        proba, errors = self._model.predict_proba(self._trained.transform(X))
-        slopes = proba * (1.0 - proba)  # of a probability over its log-odds
-        reach = np.divide(errors, slopes, out=np.zeros_like(errors), where=slopes > 0.0)
-        reach *= ndtri(0.5 + 0.5 * level)
-        center = logit(proba)
-        return ProbaInterval(proba, errors, expit(center - reach), expit(center + reach))
+        center, errors = self._model.predict_log_odds(self._trained.transform(X))
+        reach = ndtri(0.5 + 0.5 * level) * errors
+        proba = expit(center)
+        std_error = proba * expit(-center) * errors  # 1 - p would lose the digits of small odds
+        return ProbaInterval(proba, std_error, expit(center - reach), expit(center + reach))
 
     def plot(self, **options: Any) -> ForestDisplay:
         """Draw the estimates and their intervals as a forest plot.

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse, special
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
@@ -553,8 +554,7 @@ def test_inside_pipelines_and_searches():
         for mine, others in zip(
             table.predict_interval(IRIS), plain.predict_interval(IRIS), strict=True
         ):
-            # Nearly separated: rounding in other units moves a logit of 40 by a few 1e-8 of itself.
-            np.testing.assert_allclose(mine, others, rtol=1e-6)
+            np.testing.assert_allclose(mine, others, rtol=1e-7)
 
 
 def test_messages_name_the_features_of_a_pipeline():
@@ -739,3 +739,20 @@ def test_clones_and_other_attributes_are_not_needed():
     classifier.sparsify()
     table = coefficient_table(classifier, IRIS, VIRGINICA)
     np.testing.assert_allclose(table.estimate, table_of(IRIS, VIRGINICA).estimate, rtol=1e-10)
+
+
+@pytest.mark.parametrize("x", [0.1, 10.0, 20.0, 300.0, -300.0])
+def test_intervals_where_a_probability_is_nearly_one(x):
+    """Of two classes: from the logit and its variance; 1 - p has lost its digits there."""
+    X = np.array([-2, -1.5, -1, -0.2, 0.1, 0.3, -0.1, 1, 1.5, 2])[:, np.newaxis]
+    y = np.array([0, 0, 0, 1, 0, 1, 0, 1, 1, 1])
+    table = coefficient_table(SoftmaxGDClassifier(alpha=0).fit(X, y), X, y)
+    row = np.array([x, 1.0])
+    logit, error = table.estimate[0] @ row, np.sqrt(row @ table.covariance @ row)
+    ends = logit + np.array([-1.0, 1.0]) * 1.959963984540054 * error
+    found = table.predict_interval([[x]])
+    np.testing.assert_allclose(found.proba[0], expit([-logit, logit]), rtol=1e-9)
+    slope = expit(logit) * expit(-logit)
+    np.testing.assert_allclose(found.std_error[0], slope * error, rtol=1e-9)
+    np.testing.assert_allclose([found.lower[0, 1], found.upper[0, 1]], expit(ends), rtol=1e-7)
+    np.testing.assert_allclose([found.upper[0, 0], found.lower[0, 0]], expit(-ends), rtol=1e-7)
