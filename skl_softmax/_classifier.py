@@ -1,7 +1,6 @@
 """`SoftmaxGDClassifier`: the careful shell around the descent.
 
-Checks what comes in, keeps what comes out, and warns. Knows no
-formula of the loss and no rule for a step.
+Checks what comes in, keeps what comes out, and warns. Knows no formula of the loss, and no step.
 """
 
 from __future__ import annotations
@@ -19,9 +18,11 @@ from skl_softmax._data.check import Checked, check_samples
 from skl_softmax._data.device import labels_there
 from skl_softmax._data.parameters import check_parameters, fitted_to
 from skl_softmax._data.samples import FitInput
+from skl_softmax._data.weights import class_shares
 from skl_softmax._engines.threads import Workers
 from skl_softmax._fit.callbacks import Callbacks
 from skl_softmax._fit.diagnosis import SeparationWarning, outcome
+from skl_softmax._fit.folds import there
 from skl_softmax._fit.loop import follow
 from skl_softmax._fit.plan import plan
 from skl_softmax._fit.task import Task
@@ -420,6 +421,7 @@ class SoftmaxGDClassifier(
         before = self._model() if self.warm_start and hasattr(self, "coef_") else None
         coef, intercept = start_weights(before, classes, train.X.shape[1])
         fitted.classes_ = labels_there(classes, given.y, train.X)
+        fitted.class_prior_ = there(train.X, class_shares(train, len(classes)))
         parameters = fitted_to(train, parameters, fitted)
         task = Task.of(parameters, train, len(coef))
         with Workers() as workers, np.errstate(all="ignore"):

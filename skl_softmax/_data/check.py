@@ -187,7 +187,7 @@ def _weigh(samples: Samples, of_classes: tuple[Array, float], name: str) -> Samp
 
     of_classes : as `class_factors` returns them
     """
-    X, y, weights, unit = samples
+    X, y, weights, unit, _ = samples
     factors, unit_of_factors = of_classes
     if (factors != 1.0).any():
         if y.ndim == 1:
@@ -236,6 +236,6 @@ def _split(estimator: FitParameters, n_samples: int, groups: Array | None) -> tu
 
 def _take(samples: Samples, rows: Array) -> Samples:
     """Copy the samples of these indices; weights that are all one still take no memory."""
-    X, y, weights, unit = samples
+    X, y, weights, unit, _ = samples
     weights = np.broadcast_to(1.0, len(rows)) if weights.strides == (0,) else weights[rows]
     return Samples(X[rows], y[rows], weights, unit)

@@ -312,4 +312,4 @@ def _weigh(
     X = OnCluster(kept, summary.lengths, n_features, summary.dtype, density)
     with np.errstate(over="ignore"):  # only alpha="1/n_samples" needs the unit, and says so
         unit *= float(np.ldexp(total, summary.exponent))
-    return Samples(X, None, None, unit)
+    return Samples(X, None, None, unit, summary.totals * of_classes[0] / total)

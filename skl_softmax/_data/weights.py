@@ -42,6 +42,12 @@ def class_totals(samples: Samples, n_classes: int) -> Array:
     return np.asarray(weights @ y if y.ndim == 2 else np.bincount(y, weights, n_classes))
 
 
+def class_shares(samples: Samples, n_classes: int) -> Array:
+    """The share of each class in the weight of samples whose weights sum to one, (n_classes,)."""
+    known = samples.class_shares
+    return class_totals(samples, n_classes) if known is None else known
+
+
 def class_factors(class_weight: object, classes: Array, samples: Samples) -> tuple[Array, float]:
     """Return the factor that `class_weight` puts on the samples of each class, (n_classes,).
 

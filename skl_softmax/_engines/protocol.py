@@ -41,12 +41,15 @@ class Samples(NamedTuple):
     unit : float
         What a weight of one here was in a fit's input, class weights included. As weights sum to
         one, it is the total weight of the samples.
+    class_shares : ndarray (n_classes,) or None
+        The share of each class in the weight of all samples; known on a cluster, None elsewhere.
     """
 
     X: Matrix
     y: Given
     weights: Given
     unit: float = 1.0
+    class_shares: Array | None = None
 
 
 class Frame(NamedTuple):

@@ -89,7 +89,7 @@ class Fold:
 
     def train(self) -> Samples:
         """The samples to fit; their weights sum to one."""
-        X, y, weights, _ = self.samples
+        X, y, weights = self.samples[:3]
         weights = weights[self.fitted]
         return Samples(X[self.fitted], y[self.fitted], weights / weights.sum())
 

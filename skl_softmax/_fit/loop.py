@@ -49,8 +49,6 @@ class Run:
         What the loss of `last` can still fall by: the estimate that is compared with `tol`.
     null_loss : float
         The loss of the best constant prediction.
-    class_shares : ndarray (n_classes,)
-        The share of each class in the weight of the samples.
     gap : float or None
         How far the loss of `kept` is above the minimum at most, if that was asked for.
     recession : Recession or None
@@ -66,7 +64,6 @@ class Run:
     stop_reason: str
     left: float
     null_loss: float
-    class_shares: Array
     gap: float | None
     recession: Recession | None
     converged: bool
@@ -77,7 +74,6 @@ class Run:
         found: dict[str, object] = {
             "coef_": self.weights[0],
             "intercept_": self.weights[1],
-            "class_prior_": self.class_shares,
             "n_iter_": self.last.iteration,
             "best_iter_": self.kept.iteration,
             "loss_": float(self.kept.loss),
@@ -232,7 +228,6 @@ class _Log:
             stop_reason=stop_reason,
             left=left,
             null_loss=self._problem.null_loss if self._target > 0.0 else np.nan,
-            class_shares=self._problem.class_shares,
             gap=gap,
             recession=self._recession,
             converged=has_arrived and is_last,

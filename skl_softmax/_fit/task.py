@@ -54,7 +54,7 @@ class Task:
     def of(cls, parameters: Parameters, samples: Samples, n_outputs: int) -> Task:
         """The task that an estimator's parameters set for some samples."""
         p = parameters
-        X, y, weights, _ = samples
+        X, y, weights = samples[:3]
         factor = 1.0 if p.penalty_factor is None else p.penalty_factor
         return cls(X, y, weights, n_outputs, p.alpha, p.fit_intercept, p.l1_ratio, factor=factor)
 

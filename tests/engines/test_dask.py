@@ -468,7 +468,7 @@ def test_a_pass_is_one_graph(problem, monkeypatch):
     monkeypatch.setattr(_dask.dask, "compute", counting)
     model.fit(A, da.from_array(y, chunks=60))
     assert len(loads) == 10
-    assert len(runs) == 1 + model.n_passes_ + 1  # labels, passes, and the classes' shares
+    assert len(runs) == 1 + model.n_passes_  # the labels', and the passes'
     tree = 2 + 1  # ten sums are added up eight at a time
     assert set(runs[1:]) == {2 * 10 + tree + 2}  # the weights' list, and the list as a task
 
