@@ -28,7 +28,7 @@ from skl_softmax._engines.device import OnDevice
 from skl_softmax._engines.protocol import Samples
 from skl_softmax._fit.folds import Fold, complete, fit_fold, mean_of_bests, there
 from skl_softmax._fit.path import grids
-from skl_softmax._fitted import StoredMixin, unfitted
+from skl_softmax._fitted import EXPORTED, StoredMixin, unfitted
 from skl_softmax._path import check_alphas, check_grid, check_input, warn_of
 from skl_softmax._predictions import OnlyWith, PredictionMixin
 
@@ -310,8 +310,7 @@ class SoftmaxGDClassifierCV(
         if self.refit:
             return self.best_estimator_.to_sklearn()
         mean = self._classifier()
-        names = "classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_"
-        mean.__dict__.update({name: vars(self)[name] for name in names if hasattr(self, name)})
+        mean.__dict__.update({name: vars(self)[name] for name in EXPORTED if hasattr(self, name)})
         mean.n_iter_ = int(self.n_iter_.max())
         return mean.to_sklearn()
 

@@ -35,6 +35,8 @@ from skl_softmax._model import dense
 from skl_softmax._predictions import OnlyWith, StagedMixin
 
 FORMAT = 2  # of stored models: which attributes they have, and what the attributes mean
+# What `to_sklearn` hands on.
+EXPORTED = "classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_"
 STEPS = 1000  # towards the minimum; a bound that is still far off then is returned as it is
 
 
@@ -341,7 +343,7 @@ class FittedMixin(StoredMixin, StagedMixin):
             warm_start=self.warm_start,
         )
         fitted = vars(self)  # of one fit: another thread may fit anew, and replaces all at once
-        for name in ("classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_"):
+        for name in EXPORTED:
             if name in fitted:
                 setattr(exported, name, deepcopy(to_numpy(fitted[name])))
         exported.n_iter_ = np.array([fitted["n_iter_"]], dtype=np.int32)

@@ -106,17 +106,26 @@ def hidden_deviation(found: Standardization, sums: Sums, X: Matrix) -> float:
     exact = directions[deviations <= least]
     if hidden > 0.0 or not len(exact) or len(few) == sums.n_samples:
         return hidden
-    # Other rows may differ where the few do not: all of them are looked at, along one mixture of
-    # the combinations that are zero in the few.
-    mixture = np.random.default_rng(0).normal(size=len(exact)) @ exact
+    mixture = np.zeros(len(varying))
+    mixture[varying] = np.random.default_rng(0).normal(size=len(exact)) @ exact
+    largest = _largest_in_all_rows(mixture, found, sums)
+    return largest if largest > least else 0.0
+
+
+def _largest_in_all_rows(mixture: Array, found: Standardization, sums: Sums) -> float:
+    """How far from zero a combination of standardised columns is; zero, if that is rounding.
+
+    A few rows say that it is zero; other rows may differ.
+
+    mixture : (n_features,), of one or several combinations
+    """
     mixture[np.abs(mixture) < NOT_INVOLVED * np.abs(mixture).max()] = 0.0
-    coef = np.zeros((sums.n_outputs, len(varying)))
-    coef[0, varying] = mixture / found.scale[varying]
+    coef = np.zeros((sums.n_outputs, len(mixture)))
+    coef[0] = mixture / found.scale
     intercept = exactly(-coef, found.center, np.zeros(len(coef)))
     largest = sums.largest_difference(coef, intercept)
-    offset = float(np.max(np.abs(found.center[varying]) / found.scale[varying]))
-    rounding = ROUNDINGS * np.finfo(sums.dtype).eps * (1.0 + offset)
-    return largest if largest > max(least, rounding) else 0.0
+    offset = float(np.max(np.abs(found.center) / found.scale))
+    return largest if largest > ROUNDINGS * np.finfo(sums.dtype).eps * (1.0 + offset) else 0.0
 
 
 def _sees_all(gram: Array, varying: Array) -> bool:
