@@ -278,7 +278,7 @@ class FittedMixin(StoredMixin, StagedMixin):
         if parameters.alpha > 0.0:
             raise ValueError(
                 "A penalised estimate is biased, and has no such standard error: fit with alpha=0"
-                f" (now {parameters.alpha:g})."
+                f" (now {self.alpha!r})."
             )
         if covariance == "model" and self.class_weight is not None:
             raise ValueError(

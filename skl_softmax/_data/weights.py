@@ -83,7 +83,10 @@ def class_factors(class_weight: object, classes: Array, samples: Samples) -> tup
 
 
 def total_weight(sample_weight: Any, n_samples: int) -> float:
-    """The sum of weights that were checked, in their own scale; None counts one for each sample."""
+    """The sum of weights that were checked, in their own scale; None counts one for each sample.
+
+    Counts are added up exactly, as `Samples.unit`, a product of shares, is not.
+    """
     if sample_weight is None:
         return float(n_samples)
     if isinstance(sample_weight, Real):

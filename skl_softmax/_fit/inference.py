@@ -157,6 +157,8 @@ def infer(
     covariance = inverse / total
     if is_sandwich:
         filling = _filling(objective, state.params, groups)
+        if filling is None:
+            return "groups must have samples with a weight > 0 in at least two groups, got one."
         covariance = np.asarray(inverse @ filling @ inverse)
     shift = 0.0 if found.shift is None else found.shift
     return Inference(state.params, center + shift, scale, covariance, state.loss, null_loss, shares)
@@ -302,11 +304,11 @@ def _no_estimate(
     )
 
 
-def _filling(objective: SoftmaxObjective, params: Array, groups: Array | None) -> Array:
+def _filling(objective: SoftmaxObjective, params: Array, groups: Array | None) -> Array | None:
     """What is inside the sandwich, (n_free, n_free): the sum of g gᵀ over samples or groups.
 
     Of groups a few are summed at a time, so that no array of groups × parameters is large. The sum
-    over groups has the factor G / (G - 1), for G groups.
+    over groups has the factor G / (G - 1), for G groups; None if one group has all the weight.
     """
     weights, frame = objective.coef(params), objective.frame
     if groups is None:
@@ -320,4 +322,4 @@ def _filling(objective: SoftmaxObjective, params: Array, groups: Array | None) -
         scores = objective.sums.group_scores(*weights, frame, some, n_some)
         filling += scores.T @ scores
         n_weighted += int(scores.any(axis=1).sum())  # others have no weight
-    return filling * (n_weighted / max(1, n_weighted - 1))
+    return None if n_weighted < 2 else filling * (n_weighted / (n_weighted - 1))

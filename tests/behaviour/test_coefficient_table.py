@@ -756,3 +756,15 @@ def test_intervals_where_a_probability_is_nearly_one(x):
     np.testing.assert_allclose(found.std_error[0], slope * error, rtol=1e-9)
     np.testing.assert_allclose([found.lower[0, 1], found.upper[0, 1]], expit(ends), rtol=1e-7)
     np.testing.assert_allclose([found.upper[0, 0], found.lower[0, 0]], expit(-ends), rtol=1e-7)
+
+
+def test_groups_without_weight_do_not_count():
+    """One group with weight tells nothing of how groups differ."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 2)), np.arange(100) % 2
+    groups, weights = np.repeat(np.arange(5), 20), np.repeat([1.0, 0.0], [40, 60])
+    model = SoftmaxGDClassifier(alpha=0).fit(X, y, weights)
+    coefficient_table(model, X, y, weights, covariance="cluster", groups=groups)
+    groups[:40] = 7
+    with pytest.raises(ValueError, match="a weight > 0 in at least two groups, got one"):
+        coefficient_table(model, X, y, weights, covariance="cluster", groups=groups)
